@@ -1,0 +1,56 @@
+"""Ways to take a graph from the decoder's predictions: the likeliest, a random one, or a given one."""
+
+import torch
+from torch import Tensor
+
+from supernas.autoencoder.decoder import Chooser
+from supernas.autoencoder.packing import Packed
+from supernas.autoencoder.plan import Level
+
+__all__ = ["greedy", "stochastic", "teacher"]
+
+
+def _likeliest_types(level: Level, logits: Tensor) -> Tensor:
+    return logits.argmax(-1)
+
+
+def _likeliest_edges(level: Level, logits: Tensor) -> Tensor:
+    if level.edges == "one":
+        return torch.zeros_like(logits).scatter(-1, logits.argmax(-1, keepdim=True), 1.0)
+    return (logits > 0).to(logits.dtype)
+
+
+greedy: Chooser = (_likeliest_types, _likeliest_edges)
+"""Takes the likeliest type and edges at each vertex."""
+
+
+def stochastic(generator: torch.Generator, temperature: float = 1.0) -> Chooser:
+    """Draws types and edges from the predicted distributions."""
+
+    def draw(logits: Tensor) -> Tensor:
+        probabilities = torch.softmax(logits.detach() / temperature, -1)
+        return torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator).view(logits.shape[:-1])
+
+    def types(level: Level, logits: Tensor) -> Tensor:
+        return draw(logits)
+
+    def edges(level: Level, logits: Tensor) -> Tensor:
+        if level.edges == "one":
+            return torch.zeros_like(logits).scatter(-1, draw(logits).unsqueeze(-1), 1.0)
+        return torch.bernoulli(torch.sigmoid(logits.detach() / temperature), generator=generator)
+
+    return types, edges
+
+
+def teacher(columns: Tensor, graphs: Packed) -> Chooser:
+    """Takes what the given graphs have (teacher forcing); `columns` are the types that may be predicted."""
+    column_of_type = torch.zeros(int(columns.max()) + 1, dtype=torch.long)
+    column_of_type[columns] = torch.arange(len(columns))
+
+    def types(level: Level, logits: Tensor) -> Tensor:
+        return column_of_type[graphs.types[:, level.numbers]]
+
+    def edges(level: Level, logits: Tensor) -> Tensor:
+        return graphs.edges[:, level.numbers][:, :, level.known_numbers]
+
+    return types, edges

@@ -1,0 +1,279 @@
+"""The configuration of a run: sections of settings, from presets, files, the command line or Python.
+
+A document is a plain nested dictionary (what JSON and TOML hold): `{"method": {"name": "e2nas", "gamma": 0.5}, ...}`.
+Parts are merged in the order preset, file, flags, and then every section is validated by its settings class.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from supernas import methods, objectives, presets, spaces
+from supernas.contracts import Method, Objective
+from supernas.data import Augmentation
+from supernas.errors import UserError, unknown
+from supernas.networks.base import SupernetSettings
+from supernas.optimisers import SGDSettings
+from supernas.settings import build, field_names, parse_value, setting, settings
+from supernas.spaces.base import Space
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "DataSettings",
+    "Document",
+    "SearchConfig",
+    "SearchSettings",
+    "TrainConfig",
+    "TrainSettings",
+    "assign",
+    "fingerprint",
+    "merge",
+    "read_file",
+    "resolve_search",
+    "resolve_train",
+]
+
+Document = dict[str, Any]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@settings
+class DataSettings:
+    """Which images, and how they are prepared."""
+
+    source: str = setting("digits", "the name of a data set, or a path")
+    directory: str | None = setting(None, "where its files are; the download cache by default")
+    resolution: int | None = setting(None, "average the images down to this side; as they are by default", ge=4)
+    train_size: int | None = setting(None, "a class-balanced subset of the training images of this size", ge=2)
+    augmentation: Augmentation | None = setting(None, "flip, padded crop, cutout; the data set's usual ones by default")
+
+
+@settings
+class SearchSettings:
+    """The search loop."""
+
+    epochs: int = setting(40, "passes over the training half", ge=1)
+    batch_size: int = setting(64, "images in a training batch, and in an architecture batch", ge=1)
+    seed: int = setting(0, "of everything random", ge=0)
+    preset: str = setting("demo", "the named size that the other settings start from")
+    device: Device = setting("auto", "where to compute")
+    split: float = setting(0.5, "part of the training images that trains weights; the rest judges", gt=0, lt=1)
+    validation_images: int = setting(1000, "validation images on which an architecture is judged", ge=1)
+    checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
+
+
+@settings
+class TrainSettings:
+    """The training of one architecture from scratch."""
+
+    epochs: int = setting(30, "passes over the training images", ge=1)
+    batch_size: int = setting(64, "images in a batch", ge=1)
+    seed: int = setting(0, "of everything random", ge=0)
+    preset: str = setting("demo", "the named size that the other settings start from")
+    device: Device = setting("auto", "where to compute")
+    label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
+    checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """A validated search."""
+
+    space: Space
+    method_name: str
+    method: Method
+    objective_name: str
+    objective: Objective
+    supernet: SupernetSettings
+    weights: SGDSettings
+    data: DataSettings
+    search: SearchSettings
+
+    def document(self) -> Document:
+        """The complete document, which resolves to this configuration again."""
+        return {
+            "space": self.space.name,
+            "method": {"name": self.method_name, **plain(self.method)},
+            "objective": {"name": self.objective_name, **plain(self.objective)},
+            "supernet": plain(self.supernet),
+            "weights": plain(self.weights),
+            "data": plain(self.data),
+            "search": plain(self.search),
+        }
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A validated training from scratch; `architecture` is text of the space."""
+
+    space: Space
+    architecture: str
+    network: SupernetSettings
+    weights: SGDSettings
+    data: DataSettings
+    train: TrainSettings
+
+    def document(self) -> Document:
+        """The complete document, which resolves to this configuration again."""
+        return {
+            "space": self.space.name,
+            "architecture": self.architecture,
+            "network": plain(self.network),
+            "weights": plain(self.weights),
+            "data": plain(self.data),
+            "train": plain(self.train),
+        }
+
+
+def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
+    """The search that a partial document means.
+
+    Raises:
+        UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
+    """
+    given = _preset(document, "search", presets.SEARCH)
+    known = ["space", "method", "objective", "supernet", "weights", "data", "search"]
+    _check_sections(given, known)
+    method_name, method_values = _named(given.get("method", "e2nas"), "method")
+    method_class = methods.get(method_name)
+    objective_name, objective_values = _named(given.get("objective", {}), "objective", method_class.objective)
+    objective_class = objectives.get(objective_name)
+    for name in [name for name in method_values if name not in field_names(method_class)]:
+        if name in field_names(objective_class):  # `method.epsilon` is passed on to the objective that owns it
+            objective_values.setdefault(name, method_values.pop(name))
+    return SearchConfig(
+        spaces.get(given.get("space", "nas-bench-201")),
+        method_name,
+        build(method_class, method_values, "method"),
+        objective_name,
+        build(objective_class, objective_values, "objective"),
+        build(SupernetSettings, given.get("supernet", {}), "supernet"),
+        build(SGDSettings, given.get("weights", {}), "weights"),
+        build(DataSettings, given.get("data", {}), "data"),
+        build(SearchSettings, given.get("search", {}), "search"),
+    )
+
+
+def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
+    """The training from scratch that a partial document means.
+
+    Raises:
+        UserError: as `resolve_search`, and for an architecture that the space cannot read.
+    """
+    given = _preset(document, "train", presets.TRAIN)
+    _check_sections(given, ["space", "architecture", "network", "weights", "data", "train"])
+    space = spaces.get(given.get("space", "nas-bench-201"))
+    return TrainConfig(
+        space,
+        space.format(space.parse(str(given["architecture"]))),
+        build(SupernetSettings, given.get("network", {}), "network"),
+        build(SGDSettings, given.get("weights", {}), "weights"),
+        build(DataSettings, given.get("data", {}), "data"),
+        build(TrainSettings, given.get("train", {}), "train"),
+    )
+
+
+def assign(document: Document, assignment: str) -> None:
+    """Sets `section.name=value`, as `--set` gives it, in a document.
+
+    Raises:
+        UserError: if there is no `=`.
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals or not path.strip():
+        raise UserError(f"--set {assignment}: wanted section.name=value, as in method.gamma=0.5")
+    *sections, name = path.strip().split(".")
+    for section in sections:
+        inner = document.setdefault(section, {})
+        if isinstance(inner, str):  # `method=e2nas` was given before `method.gamma=0.5`
+            inner = document[section] = {"name": inner}
+        document = inner
+    value = parse_value(text)
+    if isinstance(document.get(name), dict) and isinstance(value, str):
+        document[name]["name"] = value
+    else:
+        document[name] = value
+
+
+def merge(*documents: Mapping[str, Any]) -> Document:
+    """Documents laid over each other, the later ones on top."""
+    merged: Document = {}
+    for document in documents:
+        for key, value in document.items():
+            below = merged.get(key)
+            if isinstance(value, Mapping):
+                if isinstance(below, str):
+                    below = {"name": below}
+                merged[key] = merge(below or {}, value)
+            elif isinstance(below, dict) and isinstance(value, str):
+                merged[key] = {**below, "name": value}
+            else:
+                merged[key] = value
+    return merged
+
+
+def read_file(path: Path) -> Document:
+    """A document from a TOML or JSON file.
+
+    Raises:
+        UserError: if the file is missing, of another kind, or malformed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise UserError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'JSON'}: {error}") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path} holds no table of settings")
+    return document
+
+
+def fingerprint(document: Document) -> str:
+    """Eight letters that tell configurations apart; the seed and the device do not count."""
+    loop = {"seed", "device", "checkpoint_minutes"}
+    counted = {
+        section: {name: value for name, value in values.items() if not (section in ("search", "train") and name in loop)}
+        if isinstance(values, dict)
+        else values
+        for section, values in document.items()
+    }
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def plain(instance: Any) -> Document:
+    """A settings instance as plain values."""
+    document: Document = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
+    return document
+
+
+def _preset(document: Mapping[str, Any], section: str, known: Mapping[str, Document]) -> Document:
+    name = (document.get(section) or {}).get("preset", "demo")
+    if name not in known:
+        raise unknown("preset", str(name), known)
+    return merge(known[name], {section: {"preset": name}}, document)
+
+
+def _named(value: Any, section: str, default: str = "") -> tuple[str, dict[str, Any]]:
+    """(name, settings) of a section that names a part: `"e2nas"` or `{"name": "e2nas", "gamma": 0.5}`."""
+    values = {"name": value} if isinstance(value, str) else dict(value)
+    return str(values.pop("name", default or ("e2nas" if section == "method" else ""))), values
+
+
+def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
+    for section, value in document.items():
+        if section not in known:
+            raise unknown("section", section, known)
+        if section not in ("space", "architecture", "method", "objective") and not isinstance(value, Mapping):
+            raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")

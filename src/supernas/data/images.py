@@ -1,0 +1,182 @@
+"""Labelled images as plain tensors, and how they are split.
+
+Images stay unsigned bytes until a batch is drawn (`stream.py`): a quarter of the memory, and every data set alike.
+A search gets a `SearchData`, which has no test images: what is not there cannot leak.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from supernas.data.balance import even_quotas, proportional_quotas, split_indices
+from supernas.errors import UserError
+
+__all__ = ["ImageData", "ImageSet", "SearchData", "Splits", "halves", "moments", "resized", "search_data", "subset"]
+
+_CHUNK = 4096  # images converted to floating point at a time
+_SUBSET_SEED = 0  # `train_size` names one fixed subset
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Labelled images: `images` uint8 [n, c, h, w], `labels` int64 [n], counted from 0."""
+
+    images: UInt8[Tensor, "n c h w"]
+    labels: Int64[Tensor, " n"]
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images are {self.images.dtype} {list(self.images.shape)}; wanted uint8 [n, c, h, w]")
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(f"labels are {self.labels.dtype} {list(self.labels.shape)}; wanted int64 [n]")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, indices: Int64[Tensor, " m"]) -> "ImageSet":
+        """The images at `indices` (int64 [m]), in that order."""
+        return ImageSet(self.images[indices], self.labels[indices])
+
+
+class Splits(NamedTuple):
+    """What a file format holds: training images, test images (where there are any) and the names of the classes."""
+
+    train: ImageSet
+    test: ImageSet | None
+    classes: tuple[str, ...]
+
+
+class _Described:
+    """What follows from the training images and the class names."""
+
+    train: ImageSet
+    classes: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image: 1 (grey) or 3 (red, green, blue)."""
+        return self.train.images.shape[1]
+
+    @property
+    def resolution(self) -> int:
+        """Height and width of an image, in pixels."""
+        return self.train.images.shape[2]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData(_Described):
+    """A data set of labelled square images.
+
+    Attributes:
+        name: the published name, or the name of the folder or file.
+        train: training images.
+        test: test images, or None where the source has none.
+        classes: the name of each class.
+        mean: mean of each channel, with pixels between 0 and 1.
+        std: standard deviation of each channel, in the same unit.
+        note: what the reader of a result should know (for instance that only part of the published images is there).
+        mirror: whether a mirrored image keeps its class (digits do not).
+    """
+
+    name: str
+    train: ImageSet
+    test: ImageSet | None
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    note: str = ""
+    mirror: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class SearchData(_Described):
+    """What a search may see: training images for the weights, validation images for the architecture, no others."""
+
+    name: str
+    train: ImageSet
+    valid: ImageSet
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    mirror: bool = True
+
+
+def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet, ImageSet]:
+    """Split `images` at random into two disjoint parts in which every class keeps its share.
+
+    Args:
+        images: the images to split.
+        seed: the same seed gives the same parts.
+        fraction: the share of the first part, between 0 and 1.
+
+    Returns:
+        (train, valid), each in random order.
+
+    Raises:
+        UserError: if either part would be empty.
+    """
+    size = round(fraction * len(images))
+    if not 0 < size < len(images):
+        raise UserError(f"fraction {fraction} of {len(images)} images leaves one part empty; choose one nearer to 0.5")
+    quotas = proportional_quotas(torch.bincount(images.labels).tolist(), size)
+    first, second = split_indices(images.labels, quotas, seed)
+    return images.select(first), images.select(second)
+
+
+def search_data(data: ImageData, seed: int, fraction: float = 0.5) -> SearchData:
+    """The training images of `data` split by `halves`, without the test images."""
+    train, valid = halves(data.train, seed, fraction)
+    return SearchData(data.name, train, valid, data.classes, data.mean, data.std, data.mirror)
+
+
+def subset(images: ImageSet, size: int) -> ImageSet:
+    """`size` of the images, as many of each class as its number allows; always the same ones.
+
+    Raises:
+        UserError: if there are fewer images, or `size` is not positive.
+    """
+    if not 0 < size <= len(images):
+        raise UserError(f"train_size is {size}; wanted 1 to {len(images)}, the number of training images")
+    quotas = even_quotas(torch.bincount(images.labels).tolist(), size)
+    return images.select(split_indices(images.labels, quotas, _SUBSET_SEED)[0])
+
+
+def resized(images: ImageSet, resolution: int) -> ImageSet:
+    """The images averaged down to `resolution` x `resolution` pixels (area averages, rounded to whole bytes).
+
+    Raises:
+        UserError: if the images are smaller than that: enlarged images hold nothing new, so it is never done unasked.
+    """
+    height, width = images.images.shape[2:]
+    if not 1 <= resolution <= min(height, width):
+        raise UserError(f"resolution is {resolution}; wanted 1 to {min(height, width)}, the size of the images")
+    if height == width == resolution:
+        return images
+    chunks = [F.adaptive_avg_pool2d(chunk.float(), resolution) for chunk in torch.split(images.images, _CHUNK)]
+    return replace(images, images=torch.cat([chunk.round_().to(torch.uint8) for chunk in chunks]))
+
+
+def moments(images: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, with pixels between 0 and 1; a constant channel gets deviation 1."""
+    counts = torch.stack([_histogram(images.images[:, channel]) for channel in range(images.images.shape[1])])
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    shares = counts / counts.sum(1, keepdim=True)
+    mean = shares @ levels
+    variance = (shares * (levels - mean[:, None]) ** 2).sum(1)
+    std = torch.where(variance > 0, variance.sqrt(), 1.0)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _histogram(pixels: Tensor) -> Tensor:
+    """How often each byte occurs, float64 [256]: exact sums at any number of images."""
+    counts = [torch.bincount(chunk.flatten().int(), minlength=256) for chunk in torch.split(pixels, _CHUNK)]
+    return torch.stack(counts).sum(0).double()

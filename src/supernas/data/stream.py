@@ -1,0 +1,164 @@
+"""Batches: an endless shuffled stream for training, one ordered pass for evaluation.
+
+Images live on the device as unsigned bytes, channels last; a batch is gathered, augmented and normalised there. The
+whole state of a stream is the order of the present pass, the place in it and one random generator, so a stream resumed
+in the middle of a pass goes on bit for bit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from supernas.data.augment import Augmentation, flip_and_crop, random_cutout
+from supernas.data.images import ImageSet
+from supernas.errors import UserError
+
+__all__ = ["Batch", "Stream", "batches"]
+
+
+class Batch(NamedTuple):
+    """`inputs` float32 [b, c, h, w], normalised, channels last; `targets` int64 [b]."""
+
+    inputs: Float32[Tensor, "b c h w"]
+    targets: Int64[Tensor, " b"]
+
+
+class Stream:
+    """Endless random batches of labelled images.
+
+    Each pass visits the images in a new order; a last part smaller than a batch is left out of the pass. Where there
+    are fewer images than `batch_size`, all of them are the batch.
+
+    Args:
+        images: what to draw from.
+        batch_size: images in a batch.
+        mean: mean of each channel, with pixels between 0 and 1.
+        std: standard deviation of each channel, in the same unit.
+        augmentation: how the images are varied; None for not at all.
+        seed: decides order and augmentation; the same on every device.
+        device: where the images are kept and the batches are made.
+
+    Raises:
+        UserError: if there are no images, or the batch size is not positive.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        batch_size: int,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        _check(images, batch_size)
+        self.batch_size = min(batch_size, len(images))
+        self._augmentation = augmentation or Augmentation()
+        self._pixels = _channels_last(images, device)
+        self._labels = images.labels.to(device)
+        self._scale, self._shift = _affine(mean, std, images, device)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._order, self._position = self._shuffled(), 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the images."""
+        return len(self._order) // self.batch_size
+
+    def __iter__(self) -> "Stream":
+        return self
+
+    def __next__(self) -> Batch:
+        if self._position + self.batch_size > len(self._order):
+            self._order, self._position = self._shuffled(), 0
+        taken = self._order[self._position : self._position + self.batch_size].to(self._pixels.device)
+        self._position += self.batch_size
+        images = self._pixels.index_select(0, taken).permute(0, 3, 1, 2)
+        images = flip_and_crop(images, self._augmentation, self._generator)
+        inputs = _normalised(images, self._scale, self._shift)
+        inputs = random_cutout(inputs, self._augmentation.cutout, self._generator)
+        return Batch(inputs, self._labels.index_select(0, taken))
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        """Where the stream stands; `load_state_dict` of an equally made stream goes on from there bit for bit."""
+        return {
+            "order": self._order.clone(),
+            "position": self._position,
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to where `state_dict` was taken.
+
+        Raises:
+            UserError: if the state is of a stream over another number of images.
+        """
+        if len(state["order"]) != len(self._order):
+            raise UserError(
+                f"the saved stream has {len(state['order'])} images, this one {len(self._order)}; "
+                "resume with the data and split of the saved run"
+            )
+        self._order = state["order"].cpu().clone()
+        self._position = int(state["position"])
+        self._generator.set_state(state["generator"].cpu())
+
+    def _shuffled(self) -> Tensor:
+        return torch.randperm(len(self._labels), generator=self._generator)
+
+
+def batches(
+    images: ImageSet,
+    batch_size: int,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device | str = "cpu",
+) -> Iterator[Batch]:
+    """All images once, in order, as they are; the last batch may be smaller. Arguments and errors as in `Stream`."""
+    _check(images, batch_size)
+    scale, shift = _affine(mean, std, images, device)
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        pixels = images.images[part].to(device)
+        yield Batch(_normalised(pixels, scale, shift), images.labels[part].to(device))
+
+
+def _check(images: ImageSet, batch_size: int) -> None:
+    if len(images) == 0:
+        raise UserError("there are no images to draw from; choose a larger data set or fraction")
+    if batch_size < 1:
+        raise UserError(f"batch size is {batch_size}; wanted 1 or more")
+
+
+def _channels_last(images: ImageSet, device: torch.device | str) -> Tensor:
+    """The images as one uint8 tensor [n, h, w, c]."""
+    return images.images.to(device).permute(0, 2, 3, 1).contiguous()
+
+
+def _affine(
+    mean: Sequence[float], std: Sequence[float], images: ImageSet, device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Scale and shift, float32 [h * w * c], that turn a byte into its normalised value.
+
+    They are repeated for each pixel: a product along rows of c = 3 numbers takes seven times as long.
+    """
+    _, channels, height, width = images.images.shape
+    if not len(mean) == len(std) == channels:
+        raise UserError(
+            f"{len(mean)} means and {len(std)} deviations for {channels} channels; wanted one of each a channel"
+        )
+    means, stds = torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
+    scale, shift = (1 / (255 * stds)).repeat(height * width), (-means / stds).repeat(height * width)
+    return scale.to(device, torch.float32), shift.to(device, torch.float32)
+
+
+def _normalised(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Bytes [b, c, h, w] in any layout to normalised float32 [b, c, h, w] in channels-last layout."""
+    pixels = images.permute(0, 2, 3, 1).contiguous()
+    values = pixels.flatten(1).float().mul_(scale).add_(shift)
+    return values.view(pixels.shape).permute(0, 3, 1, 2)

@@ -1,0 +1,27 @@
+"""The one error a user can cause.
+
+Whatever a person typed or any file they handed over ends in a `UserError`: the command line prints its
+message as one line and exits with code 2; in Python it is an ordinary `ValueError`.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["UserError", "unknown"]
+
+
+class UserError(ValueError):
+    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix."""
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:
+    """The error for a name that does not exist; it names the nearest right one.
+
+    >>> str(unknown("method", "e2nsa", ["e2nas", "darts"]))
+    "unknown method 'e2nsa'; did you mean 'e2nas'? (known: darts, e2nas)"
+    """
+    names = sorted(known)
+    near = get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    return UserError(f"unknown {kind} '{given}'; {hint}(known: {shown})")

@@ -1,0 +1,113 @@
+"""What every network is: one forward for supernet and stand-alone network, and the plain module cut out of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from supernas.architecture import Architecture, Pair
+from supernas.settings import setting, settings
+from supernas.spaces.base import Space
+
+__all__ = ["Form", "Network", "Output", "Standalone", "SupernetSettings", "Unselected", "Weights"]
+
+Weights = Mapping[str, Tensor]
+"""`W`: kind of cell -> Float[Tensor, "choices options"]."""
+
+Form = Literal["search", "evaluation"]
+Unselected = Literal["skip", "scalar", "run"]
+
+
+class Output(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes:
+        prediction: logits [batch, classes] (or whatever the task's loss takes).
+        features: penultimate embedding [batch, features].
+        carry: the hidden state of a recurrent network, to be handed to the next forward; else None.
+    """
+
+    prediction: Tensor
+    features: Tensor
+    carry: Any = None
+
+
+@settings
+class SupernetSettings:
+    """The size and form of the network that a search trains."""
+
+    channels: int = setting(16, "channels C of the first stage", ge=1)
+    cells: int = setting(5, "cells N in each stage", ge=1)
+    batch_norm: Literal["batch", "tracked"] = setting(
+        "batch", "statistics used when the supernet is evaluated: those of the batch, or running averages"
+    )
+    affine: bool = setting(False, "whether the supernet's normalisations learn a scale and a shift")
+
+
+class Network(nn.Module, ABC):
+    """Holds the weights of some or all options of a space.
+
+    Attributes:
+        space: the search space.
+        pairs: the (choice, option) pairs whose weights it holds.
+    """
+
+    space: Space
+    pairs: tuple[Pair, ...]
+
+    @abstractmethod
+    def forward(
+        self,
+        x: Tensor,
+        W: Weights | None = None,
+        active: tuple[Pair, ...] | None = None,
+        carry: Any = None,
+        unselected: Unselected = "skip",
+    ) -> Output:
+        """Runs the `active` pairs, each weighted by its entry of `W`.
+
+        Args:
+            x: the batch of inputs.
+            W: kind -> Float[choices, options]; carries weight and gradient. None weighs every active pair by 1.
+            active: which options run, known on the host; never found out from the values of `W`. None is all.
+            carry: the hidden state of the previous forward, for recurrent networks.
+            unselected: how gradient reaches the entries of `W` whose options are not active. `skip`: it does not;
+                `scalar`: each entry is added to its node as a bare scalar (the released GDAS); `run`: the options are
+                run without a graph of their own and their entries receive exactly the gradient that they would have
+                in a full mixture in which their weights are 0.
+        """
+
+    @classmethod
+    @abstractmethod
+    def build(cls, space: Space, architecture: Architecture, **settings: Any) -> "Standalone":
+        """The plain module of one architecture."""
+
+
+class Standalone(nn.Module):
+    """One architecture as a plain module: `forward(x)` gives the prediction. Only this is compiled and exported."""
+
+    architecture: Architecture
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.architecture = Architecture(network.pairs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The prediction [batch, classes] of inputs [batch, channels, height, width]."""
+        return self.network(x, active=self.network.pairs).prediction
+
+    def inherit(self, supernet: Network) -> "Standalone":
+        """Takes its weights from a supernet of the same form and size.
+
+        Raises:
+            ValueError: if the supernet lacks a weight or has it in another shape.
+        """
+        weights = supernet.state_dict()
+        mine = self.network.state_dict()
+        for name, tensor in mine.items():
+            if name not in weights or weights[name].shape != tensor.shape:
+                raise ValueError(f"the supernet has no weight '{name}' of shape {tuple(tensor.shape)}")
+        self.network.load_state_dict({name: weights[name] for name in mine})
+        return self

@@ -1,0 +1,121 @@
+"""How the options that enter a node are weighted and summed: one place for every family of cells."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from supernas.architecture import Pair
+from supernas.networks.base import Unselected
+from supernas.operations import Node
+
+__all__ = ["Plan", "Rows", "plan", "sum_into_node"]
+
+Plan = dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
+"""Choice -> (options that are active, options that are not), of those that the network holds."""
+
+Rows = tuple[tuple[Tensor, ...], ...]
+"""`W` of one kind of cell as scalars: `rows[choice][option]`."""
+
+
+@lru_cache(maxsize=1024)
+def plan(held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> Plan:
+    """Which options run at each choice."""
+    runs = set(held if active is None else active)
+    if not runs <= set(held):
+        raise ValueError(f"the network does not hold the options {sorted(runs - set(held))}")
+    choices: dict[int, tuple[list[int], list[int]]] = {}
+    for choice, option in held:
+        choices.setdefault(choice, ([], []))[(choice, option) not in runs].append(option)
+    return {choice: (tuple(on), tuple(off)) for choice, (on, off) in choices.items()}
+
+
+class _Entering(NamedTuple):
+    """A choice whose options lead from one node into the node at hand."""
+
+    source: Node
+    options: nn.ModuleDict
+    active: tuple[int, ...]
+    inactive: tuple[int, ...]
+    row: tuple[Tensor, ...] | None
+
+
+def sum_into_node(
+    entering: Iterable[tuple[Node, nn.ModuleDict, int]], which: Plan, rows: Rows | None, unselected: Unselected
+) -> Tensor | None:
+    """The value of a node: the weighted sum over its entering choices' active options, or None where all are zero.
+
+    Args:
+        entering: (source node, options by number, choice within the kind) of each entering choice.
+        which: the plan of this kind of cell.
+        rows: the entries of `W`, or None for ones.
+        unselected: how gradient reaches inactive entries (see `Network.forward`).
+    """
+    edges = [
+        _Entering(source, options, *which[choice], None if rows is None else rows[choice])
+        for source, options, choice in entering
+        if choice in which
+    ]
+    total = _add(_active_terms(edges))
+    if rows is None or unselected == "skip":
+        return total
+    if unselected == "scalar":
+        scalars = [edge.row[option] for edge in edges for option in edge.inactive if edge.row is not None]
+        return _add(([] if total is None else [total]) + scalars)
+    return _with_unselected(total, edges)
+
+
+def _active_terms(edges: Sequence[_Entering]) -> list[Tensor]:
+    terms = (
+        edge.options[str(option)](edge.source, None if edge.row is None else edge.row[option])
+        for edge in edges
+        for option in edge.active
+    )
+    return [term for term in terms if term is not None]
+
+
+def _add(terms: Sequence[Tensor]) -> Tensor | None:
+    total = None
+    for term in terms:
+        total = term if total is None else total + term
+    return total
+
+
+def _with_unselected(total: Tensor | None, edges: Sequence[_Entering]) -> Tensor | None:
+    entries, outputs = [], []
+    with torch.no_grad():
+        for edge in edges:
+            for option in edge.inactive:
+                output = edge.options[str(option)](edge.source)
+                if output is not None and edge.row is not None:
+                    entries.append(edge.row[option])
+                    outputs.append(output)
+    if not outputs:
+        return total
+    base = torch.zeros_like(outputs[0]) if total is None else total
+    return _GradientToUnselected.apply(base, outputs, *entries)  # type: ignore[no-any-return]
+
+
+class _GradientToUnselected(torch.autograd.Function):
+    """The identity on a node's value, whose backward gives each unselected entry w the gradient <G, o>.
+
+    A node n = selected + sum of w * o with every w = 0 has dL/dw = <dL/dn, o>, and nothing flows back through o since
+    its factor is 0: so the outputs o are computed without a graph, and are not added either.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, outputs: list[Tensor], *entries: Tensor) -> Tensor:
+        ctx.outputs = outputs
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        flat = _flat(gradient)
+        return gradient, None, *(torch.dot(flat, _flat(output)) for output in ctx.outputs)
+
+
+def _flat(x: Tensor) -> Tensor:
+    """All elements of [batch, channels, ...] with channels fastest: a view where the layout is channels-last."""
+    return x.movedim(1, -1).reshape(-1)

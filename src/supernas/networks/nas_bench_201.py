@@ -1,0 +1,133 @@
+"""The NAS-Bench-201 network: supernet and stand-alone network in one class.
+
+Dong and Yang, ICLR 2020: a 3x3 convolution, three stages of N cells with C, 2C and 4C channels, a residual reduction
+between stages, then normalisation, ReLU, global average pooling and a linear classifier.
+
+The released supernets give their convolutions a bias where normalisation has no shift; the normalisation that follows
+removes it again, so there is none here. Forms: `search` has normalisation by `SupernetSettings`, `evaluation` is the
+published network (learnt scale and shift, running statistics).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernas import operations
+from supernas.architecture import Architecture, Pair
+from supernas.networks.base import Form, Network, Output, Standalone, SupernetSettings, Unselected, Weights
+from supernas.networks.mixture import Plan, Rows, plan, sum_into_node
+from supernas.operations import BatchNorm, Node
+from supernas.settings import build as build_settings
+from supernas.spaces.base import Space
+from supernas.spaces.nas_bench_201 import EDGES
+
+__all__ = ["NASBench201Network"]
+
+STAGES = 3
+
+
+class NASBench201Network(Network):
+    """All, or some, options of the cell in the published skeleton.
+
+    Args:
+        space: the space.
+        num_classes: outputs of the classifier.
+        in_channels: channels of the images.
+        pairs: the (choice, option) pairs to hold; all by default.
+        form: `search` or `evaluation`.
+        settings: fields of `SupernetSettings`.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        pairs: tuple[Pair, ...] | None = None,
+        form: Form = "search",
+        **settings: Any,
+    ) -> None:
+        super().__init__()
+        size = build_settings(SupernetSettings, settings, "supernet")
+        self.space = space
+        self.pairs = pairs or tuple((c, o) for c, choice in enumerate(space.choices) for o in range(len(choice.options)))
+
+        def norm(channels: int, affine: bool = True) -> BatchNorm:
+            tracked = form == "evaluation" or size.batch_norm == "tracked"
+            return BatchNorm(channels, affine=affine or form == "evaluation", track_running_stats=tracked)
+
+        def cell_norm(channels: int) -> BatchNorm:
+            return norm(channels, size.affine)
+
+        widths = [size.channels * 2**stage for stage in range(STAGES)]
+        self.stem = nn.Sequential(nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False), norm(widths[0]))
+        self.body = nn.ModuleList()
+        for stage, channels in enumerate(widths):
+            if stage:
+                self.body.append(Reduction(widths[stage - 1], channels, norm))
+            self.body.extend(Cell(space, self.pairs, channels, cell_norm) for _ in range(size.cells))
+        self.head = norm(widths[-1])
+        self.classifier = nn.Linear(widths[-1], num_classes)
+
+    @classmethod
+    def build(cls, space: Space, architecture: Architecture, **settings: Any) -> Standalone:
+        """The plain module of one cell, in form `evaluation` by default."""
+        return Standalone(cls(space, pairs=architecture.pairs, **{"form": "evaluation", **settings}))
+
+    def forward(
+        self,
+        x: Tensor,
+        W: Weights | None = None,
+        active: tuple[Pair, ...] | None = None,
+        carry: Any = None,
+        unselected: Unselected = "skip",
+    ) -> Output:
+        """Logits [batch, classes] and pooled features [batch, 4C] of images [batch, channels, height, width]."""
+        which = plan(self.pairs, active)
+        rows = None if W is None else tuple(row.unbind() for row in W["cell"].unbind())
+        x = self.stem(x)
+        for block in self.body:
+            x = block(x, which, rows, unselected) if isinstance(block, Cell) else block(x)
+        features = F.relu(self.head(x)).mean(dim=(2, 3))
+        return Output(self.classifier(features), features)
+
+
+class Cell(nn.Module):
+    """Four nodes; node i is the sum of the edges that enter it."""
+
+    def __init__(self, space: Space, pairs: tuple[Pair, ...], channels: int, norm: Any) -> None:
+        super().__init__()
+        self.edges = nn.ModuleList(nn.ModuleDict() for _ in EDGES)
+        for choice, option in pairs:
+            name = space.choices[choice].options[option]
+            self.edges[choice][str(option)] = operations.make(name, channels, norm)
+
+    def forward(self, x: Tensor, which: Plan, rows: Rows | None, unselected: Unselected) -> Tensor:
+        nodes = [Node(x)]
+        for node in (1, 2, 3):
+            entering = [
+                (nodes[source], self.edges[choice], choice) for choice, (to, source) in enumerate(EDGES) if to == node
+            ]
+            value = sum_into_node(entering, which, rows, unselected)
+            nodes.append(Node(torch.zeros_like(x) if value is None else value))
+        return nodes[3].value
+
+
+class Reduction(nn.Module):
+    """Residual block that halves the resolution and changes the channels; no activation after the sum."""
+
+    def __init__(self, before: int, after: int, norm: Any) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+        self.first_norm = norm(after)
+        self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.second_norm = norm(after)
+        self.shortcut = nn.Conv2d(before, after, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        main = self.first_norm(self.first(F.relu(x)))
+        main = self.second_norm(self.second(F.relu(main)))
+        return main + self.shortcut(F.avg_pool2d(x, 2))

@@ -1,0 +1,73 @@
+"""How weights are stepped: SGD with momentum, a cosine schedule and clipping, as in every paper here."""
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from supernas.progress import Progress
+from supernas.settings import setting, settings
+
+__all__ = ["SGDSettings", "WeightsOptimiser"]
+
+
+@settings
+class SGDSettings:
+    """Stochastic gradient descent on network weights."""
+
+    lr: float = setting(0.025, "learning rate at the start", gt=0)
+    lr_min: float = setting(0.001, "learning rate at the end", ge=0)
+    momentum: float = setting(0.9, "momentum", ge=0, lt=1)
+    nesterov: bool = setting(True, "Nesterov's form of momentum")
+    weight_decay: float = setting(5e-4, "L2 factor", ge=0)
+    clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", ge=0)
+    warmup: float = setting(0.0, "part of the run over which the learning rate rises from 0", ge=0, lt=1)
+    schedule: Literal["step", "epoch"] = setting("step", "whether the cosine moves every step or every epoch")
+    idle: Literal["none", "momentum"] = setting(
+        "none", "options that did not run: `none` leaves them alone, `momentum` gives them zero gradients (old PyTorch)"
+    )
+
+
+class WeightsOptimiser:
+    """SGD over a network's weights, with the settings' schedule and clipping."""
+
+    def __init__(self, network: nn.Module, options: SGDSettings) -> None:
+        self.options = options
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.sgd = torch.optim.SGD(
+            self.parameters,
+            lr=options.lr,
+            momentum=options.momentum,
+            nesterov=options.nesterov and options.momentum > 0,
+            weight_decay=options.weight_decay,
+        )
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients; those of options that then do not run are None, or zeros if idle is `momentum`."""
+        self.sgd.zero_grad(set_to_none=self.options.idle == "none")
+
+    def step(self, progress: Progress) -> None:
+        """One step at the learning rate of this moment."""
+        if self.options.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
+        for group in self.sgd.param_groups:
+            group["lr"] = self.learning_rate(progress)
+        self.sgd.step()
+
+    def learning_rate(self, progress: Progress) -> float:
+        """Cosine from `lr` to `lr_min`, after a linear warm-up."""
+        options = self.options
+        done = progress.fraction if options.schedule == "step" else progress.epoch / progress.epochs
+        if done < options.warmup:
+            return options.lr * (progress.step + 1) / (options.warmup * progress.steps + 1)
+        done = (done - options.warmup) / (1 - options.warmup)
+        return options.lr_min + (options.lr - options.lr_min) * (1 + math.cos(math.pi * done)) / 2
+
+    def state_dict(self) -> dict[str, Any]:
+        """The momentum buffers."""
+        return self.sgd.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores the momentum buffers."""
+        self.sgd.load_state_dict(state)

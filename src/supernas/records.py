@@ -1,0 +1,74 @@
+"""What a run writes down: whole files or nothing, and lines that can be cut back."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+__all__ = ["append_line", "cut_back", "environment", "read_lines", "write_atomically", "write_json"]
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Writes a file beside its place and moves it there, so that a reader finds the old or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON, atomically."""
+    text = json.dumps(value, indent=2) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Adds one JSON line to a file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(value) + "\n")
+
+
+def read_lines(path: Path) -> list[Any]:
+    """All JSON lines of a file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def cut_back(path: Path, lines: int) -> None:
+    """Keeps the first `lines` lines of a file: what was written after the checkpoint is written again."""
+    if path.exists():
+        kept = path.read_bytes().splitlines(keepends=True)[:lines]
+        write_atomically(path, lambda file: file.write(b"".join(kept)))
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions, and what a resumed run must share with the first to be the same bit for bit."""
+    return {
+        "supernas": version("supernas"),
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "processor": _processor() if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "threads": torch.get_num_threads(),
+        "device": device.type,
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in _lines(cpuinfo) if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

@@ -1,0 +1,47 @@
+"""The folder is the registry: a package of parts lists itself, one file a part.
+
+A part lives in the file of its published name (`gdas.py`, `random_nas.py` for `random-nas`) and is the one class or
+instance of the wanted type that the file defines. Nothing else has to be edited to add one.
+"""
+
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from supernas.errors import unknown
+
+__all__ = ["get", "names"]
+
+_CONTRACTS = {"base"}  # files of a package that define the contract instead of a part
+
+
+def names(package: ModuleType) -> list[str]:
+    """The published names of a package's parts, sorted."""
+    found = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
+    return sorted(name.replace("_", "-") for name in found if name not in _CONTRACTS and not name.startswith("_"))
+
+
+def get(package: ModuleType, name: str, kind: type, what: str) -> Any:
+    """The part called `name`: the one subclass or instance of `kind` that its file defines.
+
+    Raises:
+        UserError: if the package has no such file; `what` is the noun of the message.
+    """
+    if name not in names(package):
+        raise unknown(what, name, names(package))
+    module = import_module(f"{package.__name__}.{name.replace('-', '_')}")
+    return _only_part(module, kind)
+
+
+def _only_part(module: ModuleType, kind: type) -> Any:
+    parts = [part for part in vars(module).values() if _is_part(part, kind, module.__name__)]
+    if len(parts) != 1:
+        raise TypeError(f"{module.__name__} defines {len(parts)} parts of type {kind.__name__}; wanted exactly one")
+    return parts[0]
+
+
+def _is_part(part: Any, kind: type, module: str) -> bool:
+    if isinstance(part, type):
+        return issubclass(part, kind) and part.__module__ == module
+    return isinstance(part, kind) and type(part).__module__ == module

@@ -1,0 +1,129 @@
+"""Settings: frozen dataclasses whose fields hold a range, a meaning and an equation, checked whoever writes them.
+
+The same declaration serves the command line (`--set method.epsilon=0.5`), TOML and JSON files, Python, and
+`supernas describe`.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, dataclass_transform, get_args, get_origin
+
+import pydantic
+from pydantic.fields import FieldInfo
+
+from supernas.errors import UserError, unknown
+
+__all__ = ["Description", "build", "describe", "field_names", "parse_value", "setting", "settings"]
+
+T = TypeVar("T")
+
+
+def setting(default: Any, meaning: str, *, equation: str = "", **constraints: Any) -> Any:
+    """A field of a settings class: its default, what it means, where it stands in the paper, and its range.
+
+    `constraints` are pydantic's: `ge`, `gt`, `le`, `lt`, `pattern`, ...
+    """
+    return pydantic.Field(default, description=meaning, json_schema_extra={"equation": equation}, **constraints)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(setting,))
+def settings(cls: type[T]) -> type[T]:
+    """Makes a class a frozen, validated dataclass that refuses fields it does not have."""
+    config = pydantic.ConfigDict(extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+    return pydantic.dataclasses.dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]
+
+
+def field_names(cls: type) -> list[str]:
+    """The names of a settings class's fields."""
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """An instance of a settings class from plain values.
+
+    Args:
+        cls: the settings class.
+        values: field name -> value, as read from the command line, TOML or JSON.
+        where: the dotted prefix that the user typed, for messages.
+
+    Raises:
+        UserError: naming the nearest right name, or what the value should have been.
+    """
+    for name in values:
+        if name not in field_names(cls):
+            raise unknown("setting", f"{where}.{name}", [f"{where}.{known}" for known in field_names(cls)])
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        wanted = "; ".join(dict.fromkeys(_wanted(one) for one in error.errors() if str(one["loc"][:1]) == f"('{name}',)"))
+        field = f"{where}.{name}" if name else where
+        raise UserError(f"{field} = {first['input']!r}: {wanted or first['msg']}") from None
+
+
+def _wanted(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "wanted")
+
+
+def parse_value(text: str) -> Any:
+    """A value as typed on the command line: JSON where it is JSON (numbers, true, lists), else the text itself.
+
+    >>> parse_value("0.5"), parse_value("true"), parse_value("sig(10)")
+    (0.5, True, 'sig(10)')
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+@dataclass(frozen=True)
+class Description:
+    """One setting, as `supernas describe` prints it."""
+
+    name: str
+    type: str
+    default: Any
+    range: str
+    meaning: str
+    equation: str
+
+
+def describe(cls: type) -> list[Description]:
+    """Every setting of a settings class."""
+    fields: Mapping[str, FieldInfo] = cls.__pydantic_fields__  # type: ignore[attr-defined]
+    return [
+        Description(
+            name,
+            _type_name(field.annotation),
+            field.default,
+            ", ".join(_constraint(rule) for rule in field.metadata),
+            field.description or "",
+            (field.json_schema_extra or {}).get("equation", ""),  # type: ignore[union-attr,arg-type]
+        )
+        for name, field in fields.items()
+    ]
+
+
+def _type_name(annotation: Any) -> str:
+    if get_origin(annotation) is None:
+        return "none" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+    if str(get_origin(annotation)) == "typing.Literal":
+        return " | ".join(map(repr, get_args(annotation)))
+    if get_origin(annotation) in (tuple, list):
+        return str(annotation)
+    return " | ".join(_type_name(part) for part in get_args(annotation))
+
+
+_SYMBOLS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+def _constraint(rule: Any) -> str:
+    """A constraint of annotated-types or pydantic, as text: `Ge(ge=0)` becomes `>= 0`."""
+    if dataclasses.is_dataclass(rule):
+        name, value = next((field.name, getattr(rule, field.name)) for field in dataclasses.fields(rule))
+        return f"{_SYMBOLS.get(name, name)} {value}"
+    return str(getattr(rule, "pattern", rule))

@@ -1,0 +1,187 @@
+"""What a search space is: its choices and options, its text, and how one moves about in it.
+
+Pure Python and numpy, no torch: a space can be listed, sampled and parsed without loading a network.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import Any, ClassVar
+
+import numpy as np
+
+from supernas.architecture import Architecture, Pair
+from supernas.graphs import Graph, GraphFamily
+
+__all__ = ["Choice", "Space"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A place where one of several operations goes: its name, the kind of cell it is in, and its options in order."""
+
+    name: str
+    kind: str
+    options: tuple[str, ...]
+
+
+class Space(ABC):
+    """The architectures that may be chosen.
+
+    The methods written out here hold for every space in which an architecture takes one option at each choice; a
+    space with empty or double choices overrides them.
+    """
+
+    name: ClassVar[str]
+    choices: tuple[Choice, ...]
+    network: ClassVar[str]
+    """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
+
+    # -- text -------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def parse(self, text: str) -> Architecture:
+        """The architecture that `text` names, in any form that people paste.
+
+        Raises:
+            UserError: naming the token that is wrong.
+        """
+
+    @abstractmethod
+    def format(self, architecture: Architecture) -> str:
+        """The published text form, which `parse` reads back."""
+
+    # -- structure --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def kinds(self) -> dict[str, range]:
+        """Each kind of cell, with the numbers of its choices (a kind's choices stand together)."""
+        kinds: dict[str, range] = {}
+        for number, choice in enumerate(self.choices):
+            start = kinds[choice.kind].start if choice.kind in kinds else number
+            kinds[choice.kind] = range(start, number + 1)
+        return kinds
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """The shape (choices, options) of each kind's weights matrix `W`."""
+        return {kind: (len(where), len(self.choices[where.start].options)) for kind, where in self.kinds.items()}
+
+    def __len__(self) -> int:
+        """How many architectures the space has."""
+        return int(np.prod([len(choice.options) for choice in self.choices], dtype=object))
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """All architectures, in the order of `self[0], self[1], ...`."""
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> Architecture:
+        """The architecture of that number, counting options with the last choice fastest."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"{self.name} has architectures 0 to {len(self) - 1}, not {number}")
+        return Architecture.of(np.unravel_index(number, [len(choice.options) for choice in self.choices]))  # type: ignore[arg-type]
+
+    def index(self, architecture: Architecture) -> int:
+        """The number of an architecture: the inverse of `self[number]`."""
+        return int(np.ravel_multi_index(architecture.options, [len(choice.options) for choice in self.choices]))
+
+    def contains(self, architecture: Architecture) -> bool:
+        """Whether the architecture is legal in this space."""
+        taken = [choice for choice, _ in architecture.pairs]
+        return taken == list(range(len(self.choices))) and all(
+            0 <= option < len(self.choices[choice].options) for choice, option in architecture.pairs
+        )
+
+    def matrices(self, architecture: Architecture) -> dict[str, np.ndarray]:
+        """The architecture as 0/1 weights matrices: kind -> float array [choices, options]."""
+        matrices = {kind: np.zeros(shape) for kind, shape in self.shapes.items()}
+        for choice, option in architecture.pairs:
+            kind = self.choices[choice].kind
+            matrices[kind][choice - self.kinds[kind].start, option] = 1.0
+        return matrices
+
+    def derive(self, weights: Mapping[str, np.ndarray]) -> Architecture:
+        """The architecture of the largest weights: the argmax at each choice (kind -> array [choices, options])."""
+        rows = {kind: np.asarray(matrix).argmax(axis=1) for kind, matrix in weights.items()}
+        return Architecture.of(int(option) for kind in self.kinds for option in rows[kind])
+
+    # -- moving about -----------------------------------------------------------------------------------------------
+
+    def sample(self, generator: np.random.Generator) -> Architecture:
+        """An architecture drawn uniformly."""
+        return Architecture.of(int(generator.integers(len(choice.options))) for choice in self.choices)
+
+    def neighbours(self, architecture: Architecture) -> list[Architecture]:
+        """All architectures at distance 1."""
+        options = list(architecture.options)
+        return [
+            Architecture.of([*options[:number], other, *options[number + 1 :]])
+            for number, choice in enumerate(self.choices)
+            for other in range(len(choice.options))
+            if other != options[number]
+        ]
+
+    def distance(self, one: Architecture, other: Architecture) -> int:
+        """The number of choices at which two architectures differ."""
+        return sum(a != b for a, b in zip(one.options, other.options, strict=True))
+
+    def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
+        """An architecture that shares no operation with `previous` and has every operation of `current` that it lacks.
+
+        E2NAS's conditions (section 3.2), with architectures as sets of pairs: previous and complement are disjoint,
+        and together they contain current. At a choice where current and previous agree, any other option is drawn.
+        """
+        return Architecture.of(
+            _other(len(choice.options), now, generator) if now == before else now
+            for choice, now, before in zip(self.choices, current.options, previous.options, strict=True)
+        )
+
+    def canonical(self, architecture: Architecture) -> str:
+        """A text that is the same for architectures that compute the same function of fresh weights."""
+        return self.format(architecture)
+
+    def live(self, architecture: Architecture) -> tuple[Pair, ...]:
+        """The pairs that lie on a path from input to output; the others cannot change what the network computes."""
+        return architecture.pairs
+
+    # -- as graphs, for the autoencoder -----------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def graph_family(self) -> GraphFamily:
+        """How the space's architectures look as typed graphs."""
+
+    @abstractmethod
+    def to_graph(self, architecture: Architecture) -> Graph:
+        """The architecture as a graph of `graph_family`."""
+
+    @abstractmethod
+    def from_graph(self, graph: Graph) -> Architecture:
+        """The inverse of `to_graph`."""
+
+    # -- as a network -----------------------------------------------------------------------------------------------
+
+    def supernet(self, **settings: Any) -> Any:
+        """The network that holds the weights of every option; the settings are those of the space's network class."""
+        return self._network_class()(self, **settings)
+
+    def build(self, architecture: Architecture | str, **settings: Any) -> Any:
+        """A plain `torch.nn.Module` with `forward(x)` that computes one architecture (form `evaluation` by default).
+
+        `settings` are those of the space's network class: `num_classes`, `in_channels`, `channels`, `cells`, ...
+        """
+        if isinstance(architecture, str):
+            architecture = self.parse(architecture)
+        return self._network_class().build(self, architecture, **settings)
+
+    def _network_class(self) -> Any:
+        module, _, name = self.network.partition(":")
+        return getattr(import_module(module), name)
+
+
+def _other(count: int, not_this: int, generator: np.random.Generator) -> int:
+    """One of `count` options, uniformly, but not `not_this`."""
+    drawn = int(generator.integers(count - 1))
+    return drawn + (drawn >= not_this)
