@@ -1,1 +1,20 @@
-"""supernas: one-shot neural architecture search that does what the papers' equations say."""
+"""supernas: one-shot neural architecture search that does what the papers' equations say.
+
+>>> import supernas
+>>> space = supernas.space("nas-bench-201")
+>>> space.format(space[11472])
+'|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|'
+"""
+
+from importlib.metadata import version
+
+from supernas.api import make_search as Search
+from supernas.api import make_training as Training
+from supernas.api import search, train
+from supernas.architecture import Architecture
+from supernas.errors import UserError
+from supernas.spaces import get as space
+
+__all__ = ["Architecture", "Search", "Training", "UserError", "__version__", "search", "space", "train"]
+
+__version__ = version("supernas")

@@ -13,46 +13,56 @@ import torch
 from supernas.errors import UserError
 from supernas.records import write_atomically
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["checkpoint_exists", "load_checkpoint", "save_checkpoint"]
+
+_CURRENT, _PREVIOUS, _DAMAGED = "checkpoint.pt", "checkpoint.previous.pt", "checkpoint.damaged.pt"
+
+
+def checkpoint_exists(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint, good or not."""
+    return any((folder / name).exists() for name in (_CURRENT, _PREVIOUS))
 
 
 def save_checkpoint(folder: Path, tree: dict[str, Any]) -> None:
     """Writes `checkpoint.pt`, keeping the one before as `checkpoint.previous.pt`."""
-    current = folder / "checkpoint.pt"
+    current = folder / _CURRENT
     if current.exists():
-        current.replace(folder / "checkpoint.previous.pt")
+        current.replace(folder / _PREVIOUS)
     write_atomically(current, lambda file: torch.save(tree, file))
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Any] | None, str]:
     """The last good checkpoint of a run folder, and a note about what was found (empty if all is well).
 
+    A damaged `checkpoint.pt` is set aside, so that the next save does not put it in the place of the good one.
+
     Raises:
         UserError: if checkpoints exist and none of them can be read.
     """
-    paths = [folder / "checkpoint.pt", folder / "checkpoint.previous.pt"]
-    present = [path for path in paths if path.exists()]
-    damaged = []
-    for path in present:
-        tree = _read(path)
-        if tree is not None:
-            note = f"{damaged[0].name} is damaged; going on from {path.name}" if damaged else ""
-            return tree, note
-        damaged.append(path)
-    if damaged:
-        names = " and ".join(str(path) for path in damaged)
-        raise UserError(f"{names}: damaged, nothing to resume from; start again with another --out")
-    return None, ""
+    current, previous = folder / _CURRENT, folder / _PREVIOUS
+    tree = _read(current)
+    if tree is not None:
+        return tree, ""
+    tree = _read(previous)
+    if tree is None:
+        damaged = " and ".join(str(path) for path in (current, previous) if path.exists())
+        if damaged:
+            raise UserError(f"{damaged}: damaged, nothing to resume from; start again with another --out")
+        return None, ""
+    if not current.exists():  # killed between the two steps of a save
+        return tree, ""
+    current.replace(folder / _DAMAGED)
+    return tree, f"{_CURRENT} is damaged (kept as {_DAMAGED}); going on from {_PREVIOUS}"
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The content of a checkpoint, or None if it is damaged anywhere."""
+    """The content of a checkpoint, or None if it is missing, or damaged anywhere."""
     try:
         content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.testzip() is not None:
                 return None
         tree: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
-    except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, EOFError, KeyError, NotImplementedError):
+    except Exception:  # there is no list of what a damaged archive can make its readers raise
         return None
-    return tree
+    return tree if isinstance(tree, dict) else None

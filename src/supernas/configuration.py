@@ -148,9 +148,11 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     method_class = methods.get(method_name)
     objective_name, objective_values = _named(given.get("objective", {}), "objective", method_class.objective)
     objective_class = objectives.get(objective_name)
+    known_names = [*field_names(method_class), *field_names(objective_class)]
     for name in [name for name in method_values if name not in field_names(method_class)]:
-        if name in field_names(objective_class):  # `method.epsilon` is passed on to the objective that owns it
-            objective_values.setdefault(name, method_values.pop(name))
+        if name not in known_names:
+            raise unknown("setting", f"method.{name}", [f"method.{one}" for one in known_names])
+        objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
     return SearchConfig(
         spaces.get(given.get("space", "nas-bench-201")),
         method_name,
@@ -243,12 +245,10 @@ def read_file(path: Path) -> Document:
 def fingerprint(document: Document) -> str:
     """Eight letters that tell configurations apart; the seed and the device do not count."""
     loop = {"seed", "device", "checkpoint_minutes"}
-    counted = {
-        section: {name: value for name, value in values.items() if not (section in ("search", "train") and name in loop)}
-        if isinstance(values, dict)
-        else values
-        for section, values in document.items()
-    }
+    counted = dict(document)
+    for section in ("search", "train"):
+        if section in counted:
+            counted[section] = {name: value for name, value in counted[section].items() if name not in loop}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
 

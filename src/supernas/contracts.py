@@ -131,8 +131,9 @@ class Method(ABC):
         """The (choice, option) pairs that stage number `stage` keeps, decided at the end of the one before."""
         return None
 
-    def carry_over(self, old: Any, new: Any) -> None:
-        """Gives the next stage's fresh state what the method has learnt; by default nothing."""
+    def carry_over(self, old: Any, new: Any) -> Any:
+        """The next stage's state: the fresh one, given what the method has learnt; by default as it is."""
+        return new
 
 
 @dataclass

@@ -36,7 +36,7 @@ TRAIN: dict[str, dict[str, Any]] = {
     "demo": {
         "network": {"channels": 8, "cells": 1},
         "weights": {**_PAPER_WEIGHTS, "schedule": "step"},
-        "train": {"epochs": 30, "batch_size": 64},
+        "train": {"epochs": 10, "batch_size": 64},
     },
     "cpu": {
         "network": {"channels": 16, "cells": 1},

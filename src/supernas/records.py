@@ -11,13 +11,22 @@ from typing import Any, BinaryIO
 
 import torch
 
-__all__ = ["append_line", "cut_back", "environment", "read_lines", "write_atomically", "write_json"]
+__all__ = [
+    "append_line",
+    "cut_back",
+    "environment",
+    "read_json",
+    "read_lines",
+    "remove_temporaries",
+    "write_atomically",
+    "write_json",
+]
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Writes a file beside its place and moves it there, so that a reader finds the old or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
             write(file)
@@ -28,16 +37,33 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Removes what a process that was killed in `write_atomically` left behind."""
+    for left in folder.glob(".*.part"):
+        left.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON, atomically."""
     text = json.dumps(value, indent=2) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The table in a JSON file, or None if the file is missing or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def append_line(path: Path, value: Any) -> None:
-    """Adds one JSON line to a file."""
+    """Adds one JSON line to a file, and waits until it is on the disk: a checkpoint will count on it."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(value) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_lines(path: Path) -> list[Any]:
@@ -57,8 +83,8 @@ def environment(device: torch.device) -> dict[str, Any]:
     return {
         "supernas": version("supernas"),
         "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "processor": _processor() if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "torch": str(torch.__version__),  # a class of its own, which no checkpoint may hold
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
         "device": device.type,
     }

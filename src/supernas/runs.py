@@ -1,20 +1,32 @@
 """The folder of a run: whose it is, where it stands, and what it leaves behind."""
 
 import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import torch
 
-from supernas.architecture import Architecture
-from supernas.checkpoint import load_checkpoint, save_checkpoint
-from supernas.configuration import Document, fingerprint, read_file
+from supernas import data
+from supernas.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
+from supernas.configuration import DataSettings, Document, fingerprint, read_file
 from supernas.errors import UserError
-from supernas.records import cut_back, write_atomically, write_json
-from supernas.spaces.base import Space
+from supernas.records import cut_back, read_json, remove_temporaries, write_atomically, write_json
 
-__all__ = ["RunFolder", "choose_device", "diverged", "seed_everything"]
+__all__ = [
+    "RunFolder",
+    "choose_device",
+    "diverged",
+    "generator_states",
+    "load_images",
+    "restore_generators",
+    "seed_everything",
+    "stop_on_interrupt",
+]
 
 
 class RunFolder:
@@ -22,25 +34,29 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        document: the complete configuration of the run.
         checkpoint: the tree to resume from, if any.
+        environment: versions and machine of this process; set by `begin`.
+        earlier: the environments of earlier parts of the run, where they were others.
         notes: what the user should know about the resumption.
-        kept: the (choice, option) pairs that each later stage of a search kept.
 
     Raises:
         UserError: if the folder holds the run of another configuration, or a run and `resume` is not asked for.
     """
 
+    environment: dict[str, Any]
+
     def __init__(self, path: Path, document: Document, resume: bool) -> None:
         self.path = path
         self.document = document
         self.notes: list[str] = []
-        self.kept: list[Any] = []
         self.checkpoint: dict[str, Any] | None = None
+        self.earlier: list[dict[str, Any]] = []
         self._check_owner()
         if resume:
             self.checkpoint, note = load_checkpoint(path)
             self.notes += [note] if note else []
-        elif (path / "checkpoint.pt").exists():
+        elif checkpoint_exists(path) or (path / "result.json").exists():
             raise UserError(f"{path} already holds this run; add --resume to go on with it, or choose another --out")
 
     @property
@@ -57,31 +73,67 @@ class RunFolder:
             differ = "; ".join(_differences(theirs, self.document)[:3])
             raise UserError(f"{self.path} holds the run of another configuration ({differ}); choose another --out")
 
-    def begin(self, environment: dict[str, Any]) -> None:
-        """Writes the configuration, and cuts the records back to the checkpoint."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.path / "config.json", self.document)
-        except OSError as error:
-            raise UserError(f"cannot write to {self.path}: {error.strerror}; choose another --out") from None
-        cut_back(self.metrics, self.checkpoint["lines"] if self.checkpoint else 0)
-        if self.checkpoint and self.checkpoint["environment"] != environment:
-            before = self.checkpoint["environment"]
-            changed = [f"{key}: {before.get(key)} -> {value}" for key, value in environment.items() if before.get(key) != value]
-            self.notes.append("resumed in another environment, so not bit for bit the same: " + "; ".join(changed))
+    def begin(self, environment: dict[str, Any], finished: bool) -> None:
+        """Writes the configuration, and cuts the records back to the checkpoint; a `finished` run has no more to do.
+
+        Raises:
+            UserError: if the folder cannot be written.
+        """
         self.environment = environment
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            remove_temporaries(self.path)
+            write_json(self.path / "config.json", self.document)
+            cut_back(self.metrics, self.checkpoint["lines"] if self.checkpoint else 0)
+        if self.checkpoint and not finished:
+            self._compare(self.checkpoint["environment"], self.checkpoint["earlier"])
+
+    def _compare(self, before: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
+        now = self.environment
+        changed = [f"{key}: {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
+        self.earlier = [*earlier, before] if changed else earlier
+        if changed:
+            self.notes.append("resumed in another environment, so not bit for bit the same: " + "; ".join(changed))
 
     def save(self, tree: dict[str, Any], lines: int) -> None:
-        """Saves a checkpoint; `lines` of the records belong to it."""
-        save_checkpoint(self.path, {**tree, "lines": lines, "environment": self.environment})
+        """Saves a checkpoint; `lines` of the records belong to it.
+
+        Raises:
+            UserError: if it cannot be written; the one before is kept.
+        """
+        with self._writing():
+            about = {"lines": lines, "environment": self.environment, "earlier": self.earlier}
+            save_checkpoint(self.path, {**tree, **about})
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes one file, atomically."""
-        write_atomically(self.path / name, lambda file: file.write(content))
+        """Writes one file, atomically.
 
-    def finish(self, record: dict[str, Any], space: Space, architecture: Architecture) -> None:
-        """Writes `result.json`."""
-        write_json(self.path / "result.json", record)
+        Raises:
+            UserError: if it cannot be written.
+        """
+        with self._writing():
+            write_atomically(self.path / name, lambda file: file.write(content))
+
+    def finish(self, record: dict[str, Any]) -> None:
+        """Writes `result.json`: what has it is complete.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        with self._writing():
+            write_json(self.path / "result.json", record)
+
+    def result(self) -> dict[str, Any] | None:
+        """The content of `result.json`, or None if it is missing or damaged."""
+        return read_json(self.path / "result.json")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"cannot write to {self.path}: {reason}; make room, or choose another --out") from None
 
 
 def _seed(document: Document) -> Any:
@@ -99,6 +151,16 @@ def _differences(theirs: Document, mine: Document, where: str = "") -> list[str]
     return found
 
 
+def load_images(options: DataSettings) -> data.ImageData:
+    """The images that a run's settings name.
+
+    Raises:
+        UserError: if they cannot be read.
+    """
+    directory = Path(options.directory) if options.directory else None
+    return data.load(options.source, directory, resolution=options.resolution, train_size=options.train_size)
+
+
 def choose_device(name: str) -> torch.device:
     """The device of a name; `auto` is the fastest at hand.
 
@@ -114,19 +176,62 @@ def choose_device(name: str) -> torch.device:
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds the global generators (initial weights, dropout)."""
+    """Seeds the global generators (initial weights, dropout, and what libraries draw)."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from it
     torch.manual_seed(seed)
 
 
-def diverged(name: str, epoch: int, folder: Path) -> NoReturn:
-    """Stops a run whose loss is no longer a number.
+def generator_states() -> dict[str, Any]:
+    """Where the global generators stand, as tensors, numbers and strings."""
+    name, keys, *place = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
+    return {
+        "python": list(random.getstate()[1]),
+        "numpy": [name, keys.tolist(), *place],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_generators(states: dict[str, Any]) -> None:
+    """Puts the global generators where `generator_states` found them."""
+    random.setstate((3, tuple(states["python"]), None))
+    np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002
+    torch.set_rng_state(states["torch"])
+    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+@contextmanager
+def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """The first ^C calls `stop`, the second interrupts at once. Whoever handles ^C already goes on doing so."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def first(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop()
+
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def diverged(name: str, epoch: int, folder: RunFolder) -> NoReturn:
+    """Stops a run whose loss or weights are no longer numbers.
 
     Raises:
         UserError: always.
     """
+    saved = checkpoint_exists(folder.path)
+    kept = f"the last good checkpoint is in {folder.path}" if saved else "nothing was saved yet"
+    weights = folder.document["weights"]
+    clip = "" if weights["clip"] else ", or clip gradients (--set weights.clip=5)"
     raise UserError(
-        f"{name} is not a finite number in epoch {epoch}; the last good checkpoint is kept in {folder}. "
-        "Try a lower weights.lr (--set weights.lr=...), or a positive weights.clip"
+        f"{name} is not a finite number in epoch {epoch}; {kept}. "
+        f"Try a weights.lr below {weights['lr']:g} (--set weights.lr=...){clip}"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform, get_args, get_origin
 
 import pydantic
+from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 
 from supernas.errors import UserError, unknown
@@ -28,7 +29,7 @@ def setting(default: Any, meaning: str, *, equation: str = "", **constraints: An
     return pydantic.Field(default, description=meaning, json_schema_extra={"equation": equation}, **constraints)
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(setting,))
+@dataclass_transform(frozen_default=True)
 def settings(cls: type[T]) -> type[T]:
     """Makes a class a frozen, validated dataclass that refuses fields it does not have."""
     config = pydantic.ConfigDict(extra="forbid", validate_default=True, arbitrary_types_allowed=True)
@@ -55,13 +56,22 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         if name not in field_names(cls):
             raise unknown("setting", f"{where}.{name}", [f"{where}.{known}" for known in field_names(cls)])
     try:
-        return cls(**values)
+        return cls(**{name: _inner(cls, name, value, where) for name, value in values.items()})
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        wanted = "; ".join(dict.fromkeys(_wanted(one) for one in error.errors() if str(one["loc"][:1]) == f"('{name}',)"))
-        field = f"{where}.{name}" if name else where
-        raise UserError(f"{field} = {first['input']!r}: {wanted or first['msg']}") from None
+        if not first["loc"]:  # what `__post_init__` says of the settings together
+            raise UserError(f"{where}: {_wanted(first)}") from None
+        name = str(first["loc"][0])
+        same = [one for one in error.errors() if one["loc"][:1] == first["loc"][:1]]
+        wanted = "; ".join(dict.fromkeys(_wanted(one) for one in same))
+        raise UserError(f"{where}.{name} = {first['input']!r}: {wanted}") from None
+
+
+def _inner(cls: type, name: str, value: Any, where: str) -> Any:
+    """Settings within settings are built first, so that a mistake is named by its whole path."""
+    annotation = cls.__pydantic_fields__[name].annotation  # type: ignore[attr-defined]
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if is_pydantic_dataclass(kind)]
+    return build(kinds[0], value, f"{where}.{name}") if kinds and isinstance(value, Mapping) else value
 
 
 def _wanted(error: Any) -> str:

@@ -95,5 +95,7 @@ def _plain(value: Any, tree: Any) -> Any:
     if isinstance(tree, list):
         old = [*(value or ()), *([None] * len(tree))]
         items = [load_tree(one, new) for one, new in zip(old, tree, strict=False)]
-        return deque(items, value.maxlen) if isinstance(value, deque) else tuple(items) if isinstance(value, tuple) else items
+        if isinstance(value, deque):
+            return deque(items, value.maxlen)
+        return tuple(items) if isinstance(value, tuple) else items
     return tree

@@ -28,8 +28,9 @@ def stochastic(generator: torch.Generator, temperature: float = 1.0) -> Chooser:
     """Draws types and edges from the predicted distributions."""
 
     def draw(logits: Tensor) -> Tensor:
-        probabilities = torch.softmax(logits.detach() / temperature, -1)
-        return torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator).view(logits.shape[:-1])
+        probabilities = torch.softmax(logits.detach() / temperature, -1).flatten(0, -2).to(generator.device)
+        drawn = torch.multinomial(probabilities, 1, generator=generator)
+        return drawn.view(logits.shape[:-1]).to(logits.device)
 
     def types(level: Level, logits: Tensor) -> Tensor:
         return draw(logits)
@@ -37,15 +38,16 @@ def stochastic(generator: torch.Generator, temperature: float = 1.0) -> Chooser:
     def edges(level: Level, logits: Tensor) -> Tensor:
         if level.edges == "one":
             return torch.zeros_like(logits).scatter(-1, draw(logits).unsqueeze(-1), 1.0)
-        return torch.bernoulli(torch.sigmoid(logits.detach() / temperature), generator=generator)
+        probabilities = torch.sigmoid(logits.detach() / temperature).to(generator.device)
+        return torch.bernoulli(probabilities, generator=generator).to(logits.device)
 
     return types, edges
 
 
 def teacher(columns: Tensor, graphs: Packed) -> Chooser:
     """Takes what the given graphs have (teacher forcing); `columns` are the types that may be predicted."""
-    column_of_type = torch.zeros(int(columns.max()) + 1, dtype=torch.long)
-    column_of_type[columns] = torch.arange(len(columns))
+    column_of_type = columns.new_zeros(int(columns.max()) + 1)
+    column_of_type[columns] = torch.arange(len(columns), device=columns.device)
 
     def types(level: Level, logits: Tensor) -> Tensor:
         return column_of_type[graphs.types[:, level.numbers]]

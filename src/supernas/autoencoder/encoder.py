@@ -19,22 +19,21 @@ class GraphEncoder(nn.Module):
     and an injective one for suitable weights; so is the GRU of its two arguments, type and sum. By induction along the
     levels a state then determines the whole subgraph above its vertex, and the last vertex's state the graph. Vertex
     numbers tell apart predecessors with equal states. That a trained encoder *is* injective on a finite space is what
-    its reconstruction shows: graphs that come back from their codes have distinct codes. A vertex that could be cut
-    off from the last one would be lost, so a family that allows it is refused.
+    its reconstruction shows: graphs that come back from their codes have distinct codes. What varies at
+    a vertex that is cut off from the last one would be lost, so a family that allows it is refused.
     """
 
     def __init__(self, family: GraphFamily, hidden: int, latent: int) -> None:
         """Make an encoder for one family.
 
         Raises:
-            ValueError: if a vertex need not reach the last vertex.
+            ValueError: if a vertex that varies need not have a path to the last vertex.
         """
         super().__init__()
         size = len(family.vertices)
         candidates = [vertex.candidates for vertex in family.vertices]
-        for number in range(size - 1):
-            if not any(number in (v.candidates if v.edges == "all" else v.always) for v in family.vertices):
-                raise ValueError(f"vertex {number} may be left without a successor; the code would not know its type")
+        for number in sorted(set(family.varying) - _surely_heard(family)):
+            raise ValueError(f"vertex {number} varies but may have no path to the last vertex, whose state is the code")
         successors = [[v for v in range(size) if u in candidates[v]] for u in range(size)]
         self.orders = (levels(candidates), levels(successors))
         self.ends = ([size - 1], [number for number in range(size) if not candidates[number]])
@@ -63,7 +62,17 @@ class GraphEncoder(nn.Module):
                 known = [vertex for earlier in order[:depth] for vertex in earlier]
                 incoming = edges[:, level][:, :, known] @ torch.cat(sent, 1)
             states = passing.update(graphs.types[:, level], incoming)
-            sent.append(passing.send(states, torch.tensor(level)))
+            sent.append(passing.send(states, torch.tensor(level, device=edges.device)))
         position = [vertex for level in order for vertex in level]
         ends = [position.index(vertex) for vertex in self.ends[direction]]
         return torch.cat(sent, 1)[:, ends].sum(1)
+
+
+def _surely_heard(family: GraphFamily) -> set[int]:
+    """The vertices with a path to the last vertex in every graph of the family."""
+    heard = {len(family.vertices) - 1}
+    for number in reversed(range(len(family.vertices))):
+        vertex = family.vertices[number]
+        if number in heard:
+            heard.update(vertex.candidates if vertex.edges == "all" else vertex.always)
+    return heard

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,13 +12,22 @@ from torch import Tensor
 
 from supernas.autoencoder.model import GraphAutoencoder
 from supernas.autoencoder.packing import Packed
-from supernas.autoencoder.pretrained import training_graphs
+from supernas.autoencoder.pretrained import save_autoencoder, training_graphs
 from supernas.autoencoder.settings import AutoencoderSettings
 from supernas.autoencoder.training import Epoch, train
 from supernas.graphs import Graph
 from supernas.spaces import Space
 
-__all__ = ["Certainty", "Evaluation", "HeldOut", "certainty", "evaluate", "reconstructed", "train_held_out"]
+__all__ = [
+    "Certainty",
+    "Evaluation",
+    "HeldOut",
+    "certainty",
+    "evaluate",
+    "reconstructed",
+    "train_and_save",
+    "train_held_out",
+]
 
 _PART = 4096  # graphs that are encoded or decoded at once
 
@@ -154,6 +164,35 @@ def certainty(
         entropy = torch.special.entr(rows).sum(-1)
         measured.append((float(rows.max(-1).values.mean()), float(entropy.mean())))
     return Certainty(temperature, measured[0][0], measured[1][0], measured[0][1], measured[1][1])
+
+
+def train_and_save(
+    space: Space,
+    settings: AutoencoderSettings,
+    path: Path,
+    command: str = "",
+    progress: Callable[[Epoch], None] | None = None,
+) -> Evaluation:
+    """Train on a space's graphs, evaluate on them, and write the autoencoder with what was measured in its `.json`.
+
+    Args:
+        space: the space.
+        settings: model and training.
+        path: where the weights go (`.safetensors`).
+        command: the command that was typed, for the record.
+        progress: called after every epoch.
+
+    Raises:
+        UserError: if the folder of `path` cannot be written.
+    """
+    graphs = training_graphs(space, settings)
+    start = time.perf_counter()
+    model = train(space.graph_family, graphs, settings, progress)
+    seconds = time.perf_counter() - start
+    measured = evaluate(model, graphs)
+    notes = {"command": command, "torch": torch.__version__, "threads": torch.get_num_threads(), "seconds": seconds}
+    save_autoencoder(model, path, space, **notes, measured=measured.tree())
+    return measured
 
 
 def train_held_out(

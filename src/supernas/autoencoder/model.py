@@ -74,7 +74,8 @@ class GraphAutoencoder(nn.Module):
 
     def pack(self, graphs: Sequence[Graph]) -> Packed:
         """Graphs as the tensors that `encode` and `loss` take."""
-        return pack(self.family, graphs, self.centre.dtype)
+        packed = pack(self.family, graphs, self.centre.dtype)
+        return Packed(packed.types.to(self.centre.device), packed.edges.to(self.centre.device))
 
     def encode(
         self, graphs: Packed | Sequence[Graph]
@@ -87,7 +88,7 @@ class GraphAutoencoder(nn.Module):
         self, mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None
     ) -> Float[Tensor, "graphs latent"]:
         """Codes drawn from the encoder's normal distributions, their noise scaled by `settings.noise`."""
-        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype).to(mean.device)
         return mean + self.settings.noise * torch.exp(0.5 * log_variance) * noise
 
     def loss(self, graphs: Packed, generator: torch.Generator | None = None) -> Losses:
@@ -135,8 +136,9 @@ class GraphAutoencoder(nn.Module):
 
     def _decoded(self, made: list[Predictions]) -> Decoded:
         count = len(made[0].taken)
-        types = torch.tensor([vertex.types[0] for vertex in self.family.vertices]).repeat(count, 1)
-        edges = torch.zeros(count, types.shape[1], types.shape[1], dtype=self.centre.dtype)
+        first = torch.tensor([vertex.types[0] for vertex in self.family.vertices], device=self.centre.device)
+        types = first.repeat(count, 1)
+        edges = self.centre.new_zeros(count, len(first), len(first))
         for number, vertex in enumerate(self.family.vertices):
             edges[:, number, list(vertex.candidates)] = 1
         for predictions in made:

@@ -82,7 +82,7 @@ def _epoch(
         rows = order[first : first + model.settings.batch]
         losses = model.loss(packed[rows], generator)
         optimiser.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        losses.total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), model.settings.clip)
         optimiser.step()
         schedule.step()

@@ -17,22 +17,25 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - alpha is decoded once a step; the path that is trained, archived and validated is the same.
 - alpha starts from N(0, I), and is kept where the decoder knows its way (`region`): -log p has no maximum.
 - The archive holds the latents of recent visits, repeats included: a corner that is full of them is left again.
+- Until the archive is full there is no density and gamma counts as 0, as in the released code.
+- The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
+  gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
+  novelty's gradient to the norm of the loss's.
 - Adam's learning rate is given as `movement`, the farthest that a coordinate can go (lr times steps), so that a short
   search moves as far as the published one: 3e-4 over 97,750 steps.
 
-Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of the
-options; all three at once is GDAS-A.
+Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of
+the options; all three at once is GDAS-A.
 """
 
 import math
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-
 
 from supernas.architecture import Architecture
 from supernas.autoencoder import GraphAutoencoder, load_pretrained
@@ -78,7 +81,9 @@ class E2NAS(Method):
     beta1: float = setting(0.5, "Adam's first decay", ge=0, lt=1)
     beta2: float = setting(0.999, "Adam's second decay", ge=0, lt=1)
     weight_decay: float = setting(1e-3, "L2 factor on alpha", ge=0)
-    relaxation: Literal["latent", "softmax"] = setting("latent", "what alpha is: a latent code, or logits of the options")
+    relaxation: Literal["latent", "softmax"] = setting(
+        "latent", "what alpha is: a latent code, or the logits of the options"
+    )
     start: float = setting(1.0, "deviation of the normal distribution that alpha starts from", gt=0)
     temperature: float = setting(1.0, "of the decoder's probabilities; higher passes more gradient", gt=0)
     alpha_gradient: Literal["selected", "all"] = setting(
@@ -108,7 +113,7 @@ class E2NAS(Method):
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     def init(self, problem: Problem) -> E2NASState:
-        """alpha ~ N(0, start^2 I), an empty archive, a fresh optimiser."""
+        """Alpha ~ N(0, start^2 I), an empty archive, a fresh optimiser."""
         space = problem.space
         generator = torch.Generator().manual_seed(problem.seed)
         model = load_pretrained(space) if self.relaxation == "latent" else None
@@ -138,9 +143,9 @@ class E2NAS(Method):
         metrics = state.trainer.step(train, relaxed.architecture, progress)
         self._remember(state, relaxed.architecture)
         loss, gradient = self._validation_gradient(state, relaxed, valid)
-        gamma = self._gamma(progress.fraction)
         exploration, terms = self._exploration(state, gradient)
-        state.alpha.grad = (1 - gamma) * gradient + gamma * exploration
+        gamma = 0.0 if exploration is None else self._gamma(progress.fraction)
+        state.alpha.grad = gradient if exploration is None else (1 - gamma) * gradient + gamma * exploration
         state.adam.step()
         self._stay_in_region(state)
         return {**metrics, "valid_loss": loss, **terms}
@@ -176,7 +181,7 @@ class E2NAS(Method):
     # -- moves --------------------------------------------------------------------------------------------------------
 
     def _decode(self, state: E2NASState) -> Relaxed:
-        """alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
+        """Alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
         space = state.problem.space
         if state.autoencoder is None:
             shapes = space.shapes
@@ -189,19 +194,18 @@ class E2NAS(Method):
         """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
         problem = state.problem
         unselected: Literal["run", "skip"] = "run" if self.alpha_gradient == "all" else "skip"
-        output = problem.network(
-            batch.inputs, relaxed.W, active=relaxed.architecture.pairs, unselected=unselected
-        )
+        output = problem.network(batch.inputs, relaxed.W, active=relaxed.architecture.pairs, unselected=unselected)
         loss = problem.task.loss(output.prediction, batch.targets)
         (gradient,) = torch.autograd.grad(loss, state.alpha)
         return loss.detach(), gradient
 
-    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor, Metrics]:
-        """What gamma weighs: the gradient of log p_A, to be descended; zero until the archive is full enough."""
-        codes = torch.stack(list(state.archive)) if state.novelty and state.archive else None
-        ready = codes is not None and all([one.refresh(codes[:, i]) for i, one in enumerate(state.novelty)])
-        if not ready:
-            return torch.zeros_like(state.alpha), {}
+    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor | None, Metrics]:
+        """What gamma weighs: the gradient of log p_A, to be descended; none before the archive is full enough."""
+        if not state.novelty or len(state.archive) < self.archive_size:
+            return None, {}
+        codes = torch.stack(list(state.archive))
+        for number, density in enumerate(state.novelty):
+            density.refresh(codes[:, number])
         made = [one.gradient(row) for one, row in zip(state.novelty, state.alpha.detach(), strict=True)]
         exploration = torch.stack([gradient for gradient, _ in made]).to(gradient)
         if self.balance == "norm":
@@ -234,7 +238,7 @@ class E2NAS(Method):
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def _gamma(self, fraction: float) -> float:
-        """gamma after `fraction` of the search: constant, or Sig_r(t) = 1 / (1 + exp(r (2 t / T - 1)))."""
+        """Gamma after `fraction` of the search: constant, or Sig_r(t) = 1 / (1 + exp(r (2 t / T - 1)))."""
         try:
             constant = float(self.gamma)
         except ValueError:

@@ -47,6 +47,8 @@ def sum_into_node(
 ) -> Tensor | None:
     """The value of a node: the weighted sum over its entering choices' active options, or None where all are zero.
 
+    With `unselected="scalar"` it is a scalar, to be expanded, where no active option has an output.
+
     Args:
         entering: (source node, options by number, choice within the kind) of each entering choice.
         which: the plan of this kind of cell.
@@ -95,7 +97,7 @@ def _with_unselected(total: Tensor | None, edges: Sequence[_Entering]) -> Tensor
     if not outputs:
         return total
     base = torch.zeros_like(outputs[0]) if total is None else total
-    return _GradientToUnselected.apply(base, outputs, *entries)  # type: ignore[no-any-return]
+    return _GradientToUnselected.apply(base, outputs, *entries)
 
 
 class _GradientToUnselected(torch.autograd.Function):
@@ -111,7 +113,7 @@ class _GradientToUnselected(torch.autograd.Function):
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         flat = _flat(gradient)
         return gradient, None, *(torch.dot(flat, _flat(output)) for output in ctx.outputs)
 

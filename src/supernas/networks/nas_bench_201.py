@@ -8,7 +8,7 @@ removes it again, so there is none here. Forms: `search` has normalisation by `S
 published network (learnt scale and shift, running statistics).
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,7 @@ class NASBench201Network(Network):
         super().__init__()
         size = build_settings(SupernetSettings, settings, "supernet")
         self.space = space
-        self.pairs = pairs or tuple((c, o) for c, choice in enumerate(space.choices) for o in range(len(choice.options)))
+        self.pairs = pairs or space.pairs
 
         def norm(channels: int, affine: bool = True) -> BatchNorm:
             tracked = form == "evaluation" or size.batch_norm == "tracked"
@@ -90,7 +90,7 @@ class NASBench201Network(Network):
         rows = None if W is None else tuple(row.unbind() for row in W["cell"].unbind())
         x = self.stem(x)
         for block in self.body:
-            x = block(x, which, rows, unselected) if isinstance(block, Cell) else block(x)
+            x = block(x, which, rows, unselected) if isinstance(block, Cell) else cast(Reduction, block)(x)
         features = F.relu(self.head(x)).mean(dim=(2, 3))
         return Output(self.classifier(features), features)
 
@@ -103,16 +103,19 @@ class Cell(nn.Module):
         self.edges = nn.ModuleList(nn.ModuleDict() for _ in EDGES)
         for choice, option in pairs:
             name = space.choices[choice].options[option]
-            self.edges[choice][str(option)] = operations.make(name, channels, norm)
+            cast(nn.ModuleDict, self.edges[choice])[str(option)] = operations.make(name, channels, norm)
 
     def forward(self, x: Tensor, which: Plan, rows: Rows | None, unselected: Unselected) -> Tensor:
         nodes = [Node(x)]
         for node in (1, 2, 3):
             entering = [
-                (nodes[source], self.edges[choice], choice) for choice, (to, source) in enumerate(EDGES) if to == node
+                (nodes[source], cast(nn.ModuleDict, self.edges[choice]), choice)
+                for choice, (to, source) in enumerate(EDGES)
+                if to == node
             ]
             value = sum_into_node(entering, which, rows, unselected)
-            nodes.append(Node(torch.zeros_like(x) if value is None else value))
+            # where nothing but bare scalars enters, the sum has no shape of its own
+            nodes.append(Node(torch.zeros_like(x) if value is None else value.expand_as(x)))
         return nodes[3].value
 
 

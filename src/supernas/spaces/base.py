@@ -65,6 +65,11 @@ class Space(ABC):
         return kinds
 
     @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Every (choice, option) pair of the space."""
+        return tuple((number, o) for number, choice in enumerate(self.choices) for o in range(len(choice.options)))
+
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The shape (choices, options) of each kind's weights matrix `W`."""
         return {kind: (len(where), len(self.choices[where.start].options)) for kind, where in self.kinds.items()}
@@ -145,6 +150,16 @@ class Space(ABC):
     def live(self, architecture: Architecture) -> tuple[Pair, ...]:
         """The pairs that lie on a path from input to output; the others cannot change what the network computes."""
         return architecture.pairs
+
+    # -- as a picture -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def node_names(self, kind: str) -> tuple[str, ...]:
+        """The names of the nodes of a kind of cell, in topological order."""
+
+    @abstractmethod
+    def ends(self, choice: int) -> tuple[int, int]:
+        """The (source, target) nodes of a choice, as numbers into `node_names`."""
 
     # -- as graphs, for the autoencoder -----------------------------------------------------------------------------
 

@@ -57,9 +57,9 @@ class NASBench201(Space):
 
     def parse(self, text: str) -> Architecture:
         """Reads an arch string, an official index, or NASLib's tuple of six operation numbers."""
-        text = text.strip()
+        text = " ".join(text.split())  # messages repeat it, in one line
         if re.fullmatch(r"\d+", text):
-            if int(text) >= len(self):
+            if len(text) > 9 or int(text) >= len(self):
                 raise UserError(f"index {text} is not in nas-bench-201; wanted 0 to {len(self) - 1}")
             return self[int(text)]
         if re.fullmatch(r"[\[(][\d,\s]*[\])]", text):
@@ -134,6 +134,17 @@ class NASBench201(Space):
             (choice, option) for choice, option in used if EDGES[choice][1] in reached and EDGES[choice][0] in needed
         )
 
+    # -- picture ----------------------------------------------------------------------------------------------------
+
+    def node_names(self, kind: str) -> tuple[str, ...]:
+        """Input, two inner nodes, output."""
+        return ("in", "1", "2", "out")
+
+    def ends(self, choice: int) -> tuple[int, int]:
+        """The edge's source and target."""
+        node, source = EDGES[choice]
+        return source, node
+
     # -- graphs -----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -170,7 +181,7 @@ def _term(source: str, operation: str) -> str:
 
 
 def _from_naslib(text: str) -> Architecture:
-    numbers = [int(number) for number in re.findall(r"\d+", text)]
+    numbers = [int(number[:9]) for number in re.findall(r"\d+", text)]
     if len(numbers) != len(EDGES) or any(number >= len(OPERATIONS) for number in numbers):
         raise UserError(f"cannot read '{text}' as a NASLib cell: wanted six operation numbers from 0 to 4")
     chosen = {edge: _NASLIB_OPERATIONS[number] for edge, number in zip(_NASLIB_EDGES, numbers, strict=True)}

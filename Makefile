@@ -1,0 +1,36 @@
+# `make search` and `make test` do all the set-up that they need on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= runs/readme
+
+.PHONY: search test slow lint install install-test
+
+search: install
+	$(BIN)/supernas search --method e2nas --data digits --preset demo --resume --out $(OUT)/search
+	$(BIN)/supernas train $(OUT)/search --compare-random 5 --resume --out $(OUT)/train
+
+test: install-test
+	$(BIN)/python -m pytest -q
+
+slow: install-test
+	$(BIN)/python -m pytest -q -m slow
+
+lint: install-test
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+install: $(VENV)/.installed
+install-test: $(VENV)/.installed-test
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt --group dev
+	touch $@

@@ -1,0 +1,390 @@
+"""The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from supernas import data, methods, objectives, presets, spaces
+from supernas.api import make_search, make_training
+from supernas.configuration import read_file
+from supernas.cost import cost
+from supernas.display import Display
+from supernas.errors import UserError, unknown
+from supernas.report.cell import cell_svg
+from supernas.settings import build
+from supernas.settings import describe as describe_settings
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="One-shot neural architecture search that does what the papers' equations say.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+autoencoder_app = typer.Typer(help="The graph autoencoder of a space.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(autoencoder_app, name="autoencoder")
+_UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
+out = Console(highlight=False, soft_wrap=True)
+
+DataOption = Annotated[str | None, typer.Option("--data", help="a data set's name, or a path (default digits)")]
+DataDir = Annotated[Path | None, typer.Option(help="where the files of a named data set are")]
+Preset = Annotated[str | None, typer.Option(help="demo, cpu or paper (default demo)")]
+Epochs = Annotated[int | None, typer.Option(help="passes over the training images")]
+Seed = Annotated[int | None, typer.Option(help="of everything random (default 0)")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="any setting, as section.name=value; repeatable")]
+Config = Annotated[Path | None, typer.Option(help="a TOML or JSON file of settings, such as a run's config.json")]
+Out = Annotated[Path | None, typer.Option(help="the run folder (default runs/<name of the run>)")]
+Resume = Annotated[bool, typer.Option("--resume", help="go on from the folder's checkpoint")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps (default auto)")]
+SpaceOption = Annotated[str | None, typer.Option("--space", help="the search space (default nas-bench-201)")]
+
+
+def main() -> None:
+    """Runs the command line. Whatever a user can get wrong is one line and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except _UsageError as error:
+        _fail(error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    print(f"supernas: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+# -- search and train --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def search(
+    method: Annotated[str | None, typer.Option(help="the search method (default e2nas)")] = None,
+    space: SpaceOption = None,
+    objective: Annotated[str | None, typer.Option(help="how the supernet is trained (default: the method's)")] = None,
+    data: DataOption = None,
+    data_dir: DataDir = None,
+    preset: Preset = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    set: Sets = None,
+    config: Config = None,
+    out: Out = None,
+    resume: Resume = False,
+    device: Device = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write TensorBoard events")] = False,
+) -> None:
+    """Search for an architecture; leaves it, the supernet's weights, a picture and a record in the run folder."""
+    run = make_search(
+        method=method,
+        space=space,
+        objective=objective,
+        data=data,
+        data_dir=data_dir,
+        preset=preset,
+        epochs=epochs,
+        seed=seed,
+        set=set or (),
+        config=read_file(config) if config else None,
+        out=out,
+        resume=resume,
+        device=device,
+    )
+    result = _run(run, tensorboard)
+    record = result.record
+    _print_rows(
+        {
+            "architecture": result.text,
+            "supernet accuracy": f"{record['valid_accuracy']:.2f} % (inherited weights, validation half)",
+            "parameters": f"{record['parameters']:,}",
+            "multiply-adds": f"{record['flops']:,}",
+            "run folder": str(result.folder),
+        }
+    )
+
+
+@app.command()
+def train(
+    architecture: Annotated[str, typer.Argument(help="an architecture as text, or the folder of a search")],
+    space: SpaceOption = None,
+    data: DataOption = None,
+    data_dir: DataDir = None,
+    preset: Preset = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    set: Sets = None,
+    config: Config = None,
+    out: Out = None,
+    resume: Resume = False,
+    device: Device = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write TensorBoard events")] = False,
+    compare_random: Annotated[
+        int, typer.Option(min=0, help="also train so many random architectures alike, and print their mean")
+    ] = 0,
+) -> None:
+    """Train an architecture from scratch and test it. With a search's folder, its space, data and preset are taken."""
+    found, space_name, defaults = _architecture(architecture, space)
+    made: dict[str, Any] = {
+        "space": space_name,
+        "data": data or defaults.get("data"),
+        "data_dir": data_dir or defaults.get("data_dir"),
+        "preset": preset or defaults.get("preset"),
+        "epochs": epochs,
+        "seed": seed,
+        "set": set or (),
+        "config": read_file(config) if config else None,
+        "device": device,
+    }
+    result = _run(make_training(found, **made, out=out, resume=resume), tensorboard)
+    rows = {
+        "architecture": result.text,
+        "test accuracy": f"{result.record['test_accuracy']:.2f} %",
+        "parameters": f"{result.record['parameters']:,}",
+        "run folder": str(result.folder),
+    }
+    if compare_random:
+        rows["random architectures"] = _random_architectures(compare_random, made, result.folder)
+    _print_rows(rows)
+
+
+def _random_architectures(count: int, arguments: dict[str, Any], folder: Path) -> str:
+    """Trains random architectures exactly like the one found; (mean, deviation and n of their test accuracies)."""
+    import numpy as np
+
+    space = spaces.get(arguments["space"] or "nas-bench-201")
+    generator = np.random.default_rng(arguments["seed"] or 0)
+    accuracies = []
+    for number in range(count):
+        text = space.format(space.sample(generator))
+        run = make_training(text, **arguments, out=folder / f"random-{number}", resume=True)
+        accuracies.append(_run(run, False).record["test_accuracy"])
+    deviation = np.std(accuracies, ddof=1) if count > 1 else 0.0
+    return f"{np.mean(accuracies):.2f} +- {deviation:.2f} % test accuracy (mean, deviation, n = {count}, trained alike)"
+
+
+def _run(run: Any, tensorboard: bool) -> Any:
+    """Runs a search or a training under a display; ^C saves, and says how to go on."""
+    steps = run.epochs * run.steps_per_epoch
+    with Display(run.folder.path, steps, run.state.step) as display:
+        listeners = [display.epoch, *([_tensorboard(run.folder.path)] if tensorboard else [])]
+        run.on_epoch = (*run.on_epoch, *listeners)
+        run.on_step = display.step
+        for note in run.notes:
+            display.say(f"note: {note}")
+        previous = signal.signal(signal.SIGINT, _stopper(run))
+        try:
+            return run.run()
+        except KeyboardInterrupt:
+            display.say(f"stopped and saved; go on with the same command and --resume --out {run.folder.path}")
+            raise
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+
+def _stopper(run: Any) -> Callable[[int, FrameType | None], None]:
+    """The first ^C asks the run to save and stop; a second one stops at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if run.stopping:
+            raise KeyboardInterrupt
+        run.stop()
+
+    return handle
+
+
+def _tensorboard(folder: Path) -> Callable[[Any], None]:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UserError("--tensorboard needs the extra: pip install 'supernas[tensorboard]'") from None
+    writer = SummaryWriter(str(folder))
+
+    def write(epoch: Any) -> None:
+        for name, value in epoch.metrics.items():
+            writer.add_scalar(name, value, epoch.epoch)
+        writer.flush()
+
+    return write
+
+
+# -- looking things up -------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def show(
+    architecture: Annotated[str, typer.Argument(help="an architecture as text, or a run folder")],
+    space: SpaceOption = None,
+    svg: Annotated[Path | None, typer.Option(help="write the cell as a picture")] = None,
+    classes: Annotated[int, typer.Option(min=2, help="classes of the network whose cost is shown")] = 10,
+    resolution: Annotated[int, typer.Option(min=8, help="side of its images")] = 32,
+) -> None:
+    """The cell as text and picture, its cost at the published size, its index and canonical form."""
+    text, space_name, _ = _architecture(architecture, space)
+    where = spaces.get(space_name or "nas-bench-201")
+    found = where.parse(text)
+    spent = cost(where.build(found, num_classes=classes), (3, resolution, resolution))
+    live = set(where.live(found))
+    for choice, option in found.pairs:
+        name = where.choices[choice].options[option]
+        dead = "" if (choice, option) in live or name == "none" else "   (dead: cannot reach the output)"
+        out.print(f"  {where.choices[choice].name:<8} {name}{dead}", markup=False)
+    _print_rows(
+        {
+            "architecture": where.format(found),
+            "index": str(where.index(found)),
+            "canonical": where.canonical(found),
+            "parameters": f"{spent.parameters:,} (published size, {classes} classes)",
+            "multiply-adds": f"{spent.multiply_adds:,} ({resolution}x{resolution}; convolutions and linear layers)",
+        }
+    )
+    if svg:
+        _write_text(svg, cell_svg(where, found))
+
+
+LISTS: dict[str, Callable[[], dict[str, str]]] = {
+    "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
+    "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
+    "spaces": lambda: {name: _headline(type(spaces.get(name))) for name in spaces.names()},
+    "datasets": data.names,
+    "presets": lambda: presets.MEANINGS,
+}
+
+
+@app.command(name="list")
+def list_(what: Annotated[str, typer.Argument(help="methods, objectives, spaces, datasets or presets")]) -> None:
+    """What there is to choose from."""
+    if what not in LISTS:
+        raise unknown("list", what, LISTS)
+    _print_rows(LISTS[what]())
+
+
+@app.command()
+def describe(
+    kind: Annotated[str, typer.Argument(help="method, objective or section")],
+    name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
+) -> None:
+    """Every setting: type, default, range, meaning, equation."""
+    table = Table("setting", "type", "default", "range", "meaning", "equation", box=None, pad_edge=False)
+    for one in describe_settings(_settings_class(kind, name)):
+        table.add_row(one.name, one.type, str(one.default), one.range, one.meaning, one.equation)
+    Console(width=max(out.width, 140), highlight=False).print(table)
+
+
+def _settings_class(kind: str, name: str) -> type:
+    from supernas.configuration import DataSettings, SearchSettings, TrainSettings
+    from supernas.networks.base import SupernetSettings
+    from supernas.optimisers import SGDSettings
+
+    sections: dict[str, type] = {
+        "supernet": SupernetSettings,
+        "network": SupernetSettings,
+        "weights": SGDSettings,
+        "data": DataSettings,
+        "search": SearchSettings,
+        "train": TrainSettings,
+    }
+    if kind == "method":
+        return methods.get(name)
+    if kind == "objective":
+        return objectives.get(name)
+    if kind != "section":
+        raise unknown("kind", kind, ["method", "objective", "section"])
+    if name not in sections:
+        raise unknown("section", name, sections)
+    return sections[name]
+
+
+# -- autoencoder -------------------------------------------------------------------------------------------------------
+
+Latent = Annotated[int, typer.Option(min=1, help="dimensions of the latent space")]
+AutoencoderSeed = Annotated[int, typer.Option(min=0, help="of initial weights and noise")]
+
+
+@autoencoder_app.command(name="train")
+def autoencoder_train(
+    out_file: Annotated[Path, typer.Option("--out", help="the .safetensors file to write; its .json goes beside it")],
+    space: SpaceOption = None,
+    epochs: Epochs = None,
+    latent: Latent = 16,
+    seed: AutoencoderSeed = 0,
+) -> None:
+    """Train the graph autoencoder of a space and write it with what was measured."""
+    from supernas.autoencoder import AutoencoderSettings
+    from supernas.autoencoder.evaluation import train_and_save
+
+    values = {"latent": latent, "seed": seed, **({} if epochs is None else {"epochs": epochs})}
+    settings = build(AutoencoderSettings, values, "autoencoder")
+    command = "supernas " + " ".join(sys.argv[1:])
+    where = spaces.get(space or "nas-bench-201")
+    measured = train_and_save(where, settings, out_file, command, lambda epoch: _print_epoch(epoch))
+    _print_rows({name: str(value) for name, value in measured.tree().items()})
+
+
+@autoencoder_app.command(name="evaluate")
+def autoencoder_evaluate(
+    space: SpaceOption = None,
+    file: Annotated[Path | None, typer.Option(help="a trained autoencoder (default: the space's own)")] = None,
+    draws: Annotated[int, typer.Option(min=1, help="codes drawn from the prior")] = 1000,
+) -> None:
+    """Reconstruction, validity, scale of the codes, and speed of a space's autoencoder."""
+    from supernas.autoencoder import load_autoencoder, load_pretrained, training_graphs
+    from supernas.autoencoder.evaluation import evaluate
+
+    where = spaces.get(space or "nas-bench-201")
+    model = load_autoencoder(file, where) if file else load_pretrained(where)
+    measured = evaluate(model, training_graphs(where, model.settings), draws)
+    _print_rows({name: str(value) for name, value in measured.tree().items()})
+
+
+def _print_epoch(epoch: Any) -> None:
+    print(f"epoch {epoch.number}/{epoch.epochs}  reconstruction {epoch.reconstruction:.4f} nats", file=sys.stderr)
+
+
+# -- small things ------------------------------------------------------------------------------------------------------
+
+
+def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[str, Any]]:
+    """(architecture text, space, defaults) of an argument that is a text or the folder of a run."""
+    folder = Path(text)
+    if "|" in text or not folder.is_dir():
+        looks_like_path = folder.is_absolute() or text.startswith(("./", "runs/"))
+        if looks_like_path:
+            raise UserError(f"there is no run folder {text}")
+        return text, space, {}
+    if not (folder / "result.json").is_file():
+        raise UserError(f"{folder} holds no result.json: it is no run folder, or the run has not ended (use --resume)")
+    result, config = read_file(folder / "result.json"), read_file(folder / "config.json")
+    if space and space != result["space"]:
+        raise UserError(f"{folder} is a run in the space {result['space']}, not {space}")
+    source = config["data"]
+    defaults = {"data": source["source"], "data_dir": source["directory"], "preset": result["preset"]}
+    return result["architecture"], result["space"], defaults
+
+
+def _headline(part: type) -> str:
+    return (part.__doc__ or "").strip().splitlines()[0]
+
+
+def _print_rows(rows: dict[str, str]) -> None:
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        out.print(f"{name:<{width}}  {value}", markup=False)
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,199 @@
+"""Training one architecture from scratch, on all training images ("evaluation" in the papers).
+
+The presets' recipe is that of NAS-Bench-201 (Dong and Yang, ICLR 2020, table 1): SGD with Nesterov momentum 0.9, weight
+decay 5e-4, a cosine from 0.1 to 0, random flip and padded crop. The test images are looked at once, at the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from supernas.architecture import Architecture
+from supernas.configuration import TrainConfig, fingerprint
+from supernas.contracts import Metrics
+from supernas.cost import cost
+from supernas.errors import UserError
+from supernas.loop import EpochReport, Loop, Moving
+from supernas.networks.base import Standalone
+from supernas.optimisers import WeightsOptimiser
+from supernas.progress import Progress
+from supernas.runs import load_images
+from supernas.task import classification
+
+__all__ = ["TrainResult", "Training", "run_name", "train_random"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training gave.
+
+    Attributes:
+        architecture: the architecture.
+        text: the same as text of the space.
+        model: the trained network, a plain module with `forward(x)`.
+        record: the content of `result.json`.
+        folder: where the run was written.
+    """
+
+    architecture: Architecture
+    text: str
+    model: Standalone
+    record: dict[str, Any]
+    folder: Path
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Top-1 accuracy on the test images, in percent; None if the data have none."""
+        accuracy: float | None = self.record["test_accuracy"]
+        return accuracy
+
+
+@dataclass(kw_only=True)
+class _Moving(Moving):
+    """All that changes during a training."""
+
+    network: Standalone
+    optimiser: WeightsOptimiser
+
+
+class Training(Loop[EpochReport, TrainResult]):
+    """One training: an iterator over its epochs, and `run` for those who only want the end.
+
+    Args:
+        config: a validated configuration, which names the architecture.
+        folder: where to write; `runs/<name of the run>` by default.
+        resume: go on from the folder's checkpoint, if it has one.
+        on_epoch: listeners, called with each finished epoch's report; what they return (a dictionary or None) is added
+            to the epoch's line of `metrics.jsonl`.
+        on_step: called after every step with the progress and the metrics of that step.
+
+    Raises:
+        UserError: if the folder holds another configuration's run, or a run and `resume` is not asked for, or the data
+            cannot be read.
+    """
+
+    weights_file = "weights.safetensors"
+    state: _Moving
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path | None = None,
+        *,
+        resume: bool = False,
+        on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
+        on_step: Callable[[Progress, Metrics], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.architecture = config.space.parse(config.architecture)
+        self.task = classification(config.train.label_smoothing)
+        self.images = load_images(config.data)
+        folder = folder or Path("runs") / run_name(config, self.images.name)
+        super().__init__(config, config.train, self.images, folder, resume, on_epoch, on_step)
+        if self.images.test is None:
+            self.notes.append(f"{self.images.name} has no test images: the result has no test accuracy")
+
+    @property
+    def model(self) -> Standalone:
+        """The network that is trained."""
+        return self.state.network
+
+    def _start(self) -> _Moving:
+        config, images = self.config, self.images
+        model: Standalone = config.space.build(
+            self.architecture, num_classes=images.num_classes, in_channels=images.channels, **vars(config.network)
+        )
+        model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        stream = self._stream(images.train, config.train.seed)
+        self.steps_per_epoch = stream.steps_per_epoch
+        return _Moving(network=model, train=stream, optimiser=WeightsOptimiser(model, config.weights))
+
+    def _step(self, progress: Progress) -> Metrics:
+        state, batch = self.state, next(self.state.train)
+        state.optimiser.zero_grad()
+        prediction = state.network(batch.inputs)
+        loss = self.task.loss(prediction, batch.targets)
+        loss.backward()
+        state.optimiser.step(progress)
+        return {"loss": loss.detach(), "train_accuracy": self.task.metric(prediction.detach(), batch.targets)}
+
+    def _close_epoch(self, progress: Progress) -> EpochReport:
+        return EpochReport(epoch=progress.epoch, epochs=self.epochs, metrics=self._means(), seconds=self._tick())
+
+    def _record(self) -> dict[str, Any]:
+        config, images = self.config, self.images
+        spent = cost(self.model, (images.channels, images.resolution, images.resolution))
+        return {
+            "space": config.space.name,
+            "data": images.name,
+            "architecture": config.architecture,
+            "seed": config.train.seed,
+            "preset": config.train.preset,
+            "epochs": self.epochs,
+            "steps": self.state.step,
+            "parameters": spent.parameters,
+            "flops": spent.multiply_adds,
+            "flops_convention": "multiply-adds of convolutions and linear layers",
+            "metric": self.task.metric_name,
+            "train_accuracy": self._measure(self.model, images.train),
+            "test_accuracy": None if images.test is None else self._measure(self.model, images.test),
+        }
+
+    def _result(self, record: dict[str, Any]) -> TrainResult:
+        return TrainResult(self.architecture, self.config.architecture, self.model, record, self.folder.path)
+
+
+def train_random(
+    config: TrainConfig,
+    count: int = 5,
+    folder: Path | None = None,
+    *,
+    on_start: Callable[[Training], None] | None = None,
+    on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
+    on_step: Callable[[Progress, Metrics], None] | None = None,
+) -> list[TrainResult]:
+    """Trains architectures drawn uniformly, all alike: what a found architecture has to beat.
+
+    Each has a run folder of its own. One that is finished there already is read, one that was broken off is resumed.
+
+    Args:
+        config: how to train; its architecture is replaced, its seed decides what is drawn.
+        count: how many different architectures.
+        folder: where the run folders go; `runs` by default.
+        on_start: called with each training before it runs.
+        on_epoch: as for `Training`.
+        on_step: as for `Training`.
+
+    Raises:
+        UserError: if the space has fewer architectures, or as `Training` does.
+    """
+    name, results = load_images(config.data).name, []
+    for text in _draw(config, count):
+        one = replace(config, architecture=text)
+        path = (folder or Path("runs")) / run_name(one, name)
+        training = Training(one, path, resume=True, on_epoch=on_epoch, on_step=on_step)
+        if on_start:
+            on_start(training)
+        results.append(training.run())
+    return results
+
+
+def _draw(config: TrainConfig, count: int) -> list[str]:
+    """The texts of `count` different architectures, drawn uniformly."""
+    space = config.space
+    if not 1 <= count <= len(space):
+        raise UserError(f"count is {count}; wanted 1 to {len(space)}, the architectures of {space.name}")
+    generator = np.random.default_rng(config.train.seed)
+    drawn: dict[str, None] = {}
+    while len(drawn) < count:
+        drawn[space.format(space.sample(generator))] = None
+    return list(drawn)
+
+
+def run_name(config: TrainConfig, data_name: str) -> str:
+    """`<space>-<data>-train-<hash of the configuration, architecture included>-s<seed>`."""
+    return f"{config.space.name}-{data_name}-train-{fingerprint(config.document())}-s{config.train.seed}"

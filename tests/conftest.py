@@ -1,0 +1,64 @@
+"""What the tests share: one thread, seeded global generators, toy networks and batches, optional data."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from supernas import spaces
+from supernas.data import Batch
+
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(scope="session")
+def data_root():
+    """The folder with optional data: `$SUPERNAS_DATA`, by default beside the repository."""
+    default = Path(__file__).parents[1] / ".." / "shared" / "data"
+    root = Path(os.environ.get("SUPERNAS_DATA", default))
+    if not root.is_dir():
+        pytest.skip(f"no optional data at {root} (set SUPERNAS_DATA)")
+    return root
+
+
+@pytest.fixture(scope="session")
+def space():
+    return spaces.get("nas-bench-201")
+
+
+@pytest.fixture
+def toy_network(space):
+    """A tiny supernet of NAS-Bench-201 in float64, 2 classes, 1 channel in."""
+
+    def make(**settings):
+        settings = {"channels": 2, "cells": 1, "num_classes": 3, "in_channels": 1, **settings}
+        return space.supernet(**settings).double()
+
+    return make
+
+
+@pytest.fixture
+def toy_batch():
+    """Random images and labels of 3 classes, float64."""
+
+    def make(seed=0, size=6, side=8):
+        generator = torch.Generator().manual_seed(seed)
+        inputs = torch.randn(size, 1, side, side, generator=generator, dtype=torch.float64)
+        return Batch(inputs, torch.randint(3, (size,), generator=generator))
+
+    return make

@@ -1,0 +1,232 @@
+"""What every method, objective and space must do: a part joins by existing. And the mechanism of stages."""
+
+import importlib
+import json
+import math
+import pkgutil
+import re
+from dataclasses import dataclass, field, is_dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+import supernas
+from supernas import methods, objectives, registry, spaces
+from supernas.architecture import Architecture
+from supernas.configuration import DataSettings, SearchConfig, SearchSettings, resolve_search
+from supernas.contracts import Method, Metrics, PathTrainer, Problem, Stage
+from supernas.data import Augmentation
+from supernas.errors import UserError
+from supernas.networks.base import SupernetSettings
+from supernas.objectives.plain import Plain
+from supernas.optimisers import SGDSettings
+from supernas.search import Search
+from supernas.settings import describe, settings
+from supernas.trees import State
+
+# Two epochs of three steps: 96 digits, halves of 48, batches of 16.
+TOY = {
+    "supernet": {"channels": 2, "cells": 1},
+    "data": {"source": "digits", "train_size": 96},
+    "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+}
+
+
+def combinations():
+    """Every method with its own objective, every objective with a method that takes it; all in every space."""
+    pairs = {(name, methods.get(name).objective) for name in methods.names()}
+    takes_any = [name for name in methods.names() if methods.get(name).trains_paths]
+    pairs |= {(takes_any[0], objective) for objective in objectives.names()}
+    return [(space, *pair) for space in spaces.names() for pair in sorted(pairs)]
+
+
+def config_of(space, method, objective, **search):
+    return resolve_search(
+        {**TOY, "space": space, "method": method, "objective": objective, "search": {**TOY["search"], **search}}
+    )
+
+
+def outcome(result):
+    """All that two equal runs must share."""
+    record = {k: v for k, v in result.record.items() if k not in ("seconds", "versions", "environments")}
+    lines = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+    weights = (result.folder / "supernet.safetensors").read_bytes()
+    return {"record": record, "lines": lines, "weights": weights, "text": result.text, "history": result.history}
+
+
+def interrupted(config, folder, after):
+    """A run that is stopped after so many steps, then taken up by another process's `Search`."""
+    search = Search(config, folder, on_step=lambda progress, metrics: progress.step + 1 == after and search.stop())
+    with pytest.raises(KeyboardInterrupt):
+        search.run()
+    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
+    assert_plain(checkpoint)
+    torch.manual_seed(99)  # whatever happened in between
+    again = Search(config, folder, resume=True)
+    assert not again.notes
+    return again.run()
+
+
+def assert_plain(tree):
+    if isinstance(tree, dict):
+        for value in tree.values():
+            assert_plain(value)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            assert_plain(value)
+    else:
+        assert tree is None or isinstance(tree, torch.Tensor | bool | int | float | str)
+
+
+@pytest.mark.parametrize(("space", "method", "objective"), combinations())
+def test_a_search(tmp_path, space, method, objective):
+    config = config_of(space, method, objective)
+    seen = []
+    result = Search(config, tmp_path / "whole", on_step=lambda progress, metrics: seen.append((progress, metrics))).run()
+    whole = outcome(result)
+
+    assert [progress.step for progress, _ in seen] == list(range(6))
+    assert all(bool(torch.isfinite(torch.as_tensor(value)).all()) for _, metrics in seen for value in metrics.values())
+    for line in whole["lines"]:
+        numbers = [value for value in line.values() if isinstance(value, int | float)]
+        assert all(map(math.isfinite, numbers))
+        assert line["loss"] > 0
+    assert config.space.contains(result.architecture)
+    assert config.space.parse(result.record["architecture"]) == result.architecture
+    assert len(result.history) == 2
+    assert all(config.space.contains(architecture) for architecture in result.history)
+
+    assert outcome(Search(config, tmp_path / "again").run()) == whole
+    assert outcome(interrupted(config, tmp_path / "stopped", after=2)) == whole
+
+
+@pytest.mark.parametrize(("space", "method", "objective"), combinations()[:1])
+def test_another_seed_is_another_run(tmp_path, space, method, objective):
+    runs = [Search(config_of(space, method, objective, seed=seed), tmp_path / str(seed)).run() for seed in (0, 1)]
+    assert outcome(runs[0])["weights"] != outcome(runs[1])["weights"]
+
+
+# --- registries and settings ----------------------------------------------------------------------------------------
+
+
+def settings_classes():
+    """Every settings class of the package, however deep."""
+    found = {}
+    for module in pkgutil.walk_packages(supernas.__path__, "supernas."):
+        if module.name.endswith("__main__"):
+            continue
+        for one in vars(importlib.import_module(module.name)).values():
+            if isinstance(one, type) and is_dataclass(one) and hasattr(one, "__pydantic_fields__"):
+                found[f"{one.__module__}.{one.__qualname__}"] = one
+    return found
+
+
+@pytest.mark.parametrize("cls", [pytest.param(cls, id=name) for name, cls in sorted(settings_classes().items())])
+def test_every_setting_has_a_meaning_and_a_default(cls):
+    for one in describe(cls):
+        assert len(one.meaning) > 3, one.name
+        assert one.type
+    assert cls() == cls()
+
+
+def test_settings_of_all_parts_are_among_them():
+    found = set(settings_classes().values())
+    assert {methods.get(name) for name in methods.names()} <= found
+    assert {objectives.get(name) for name in objectives.names()} <= found
+    assert {SupernetSettings, SGDSettings, DataSettings, SearchSettings, Augmentation} <= found
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_names_its_paper(name):
+    text = importlib.import_module(methods.get(name).__module__).__doc__
+    assert re.search(r'"[^"]{15,}"', text), "the title, in quotation marks"
+    assert re.search(r"\b(19|20)\d\d\b", text), "the year"
+
+
+@pytest.mark.parametrize("package", [methods, objectives, spaces], ids=lambda package: package.__name__)
+def test_the_folder_is_the_registry(package):
+    files = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__", "base"}
+    assert package.names() == sorted(stem.replace("_", "-") for stem in files if not stem.startswith("_"))
+    for name in package.names():
+        package.get(name)
+    nearly = package.names()[0][:-1] + "x"
+    with pytest.raises(UserError, match=re.escape(f"'{nearly}'; did you mean '{package.names()[0]}'")):
+        package.get(nearly)
+
+
+def test_a_file_without_its_part_is_a_programmers_error(tmp_path, monkeypatch):
+    folder = tmp_path / "toy_parts"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "two_words.py").write_text("class A(dict):\n    pass\n")
+    (folder / "none.py").write_text("from collections import OrderedDict as imported\n")
+    (folder / "_private.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module("toy_parts")
+    assert registry.names(package) == ["none", "two-words"]
+    assert registry.get(package, "two-words", dict, "part").__name__ == "A"
+    with pytest.raises(TypeError, match="defines 0 parts"):
+        registry.get(package, "none", dict, "part")
+
+
+# --- stages ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Halves(State):
+    trainer: PathTrainer
+    problem: Problem = field(metadata={"static": True})
+    lineage: list[str] = field(default_factory=list)
+
+
+@settings
+class TwoStages(Method):
+    """Trains the 3x3 path; the second half of the search has a wider network that holds two options a choice."""
+
+    def init(self, problem: Problem) -> Halves:
+        return Halves(PathTrainer.make(problem), problem)
+
+    def step(self, state, train, valid, progress) -> Metrics:
+        state.lineage.append(f"{progress.step}: {state.problem.network.stem[0].out_channels}")
+        return state.trainer.step(train, Architecture.of([3] * 6), progress)
+
+    def derive(self, state, validate) -> Architecture:
+        return Architecture.of([3] * 6)
+
+    def stages(self) -> tuple[Stage, ...]:
+        return (Stage(0.5), Stage(0.5, {"channels": 3}))
+
+    def keep(self, state, stage):
+        assert len(state.lineage) == 3 * stage
+        return tuple((choice, option) for choice in range(6) for option in (1, 3))
+
+    def carry_over(self, old, new):
+        new.lineage = [*old.lineage, "carried"]
+        return new
+
+
+def staged(**search):
+    return SearchConfig(
+        spaces.get("nas-bench-201"),
+        "two-stages",
+        TwoStages(),
+        "plain",
+        Plain(),
+        SupernetSettings(channels=2, cells=1),
+        SGDSettings(),
+        DataSettings(source="digits", train_size=96),
+        SearchSettings(**{**TOY["search"], **search}),
+    )
+
+
+def test_stages_rebuild_the_network_and_hand_on_what_was_learnt(tmp_path):
+    search = Search(staged(), tmp_path / "whole")
+    whole = search.run()
+    assert search.state.method.lineage == ["0: 2", "1: 2", "2: 2", "carried", "3: 3", "4: 3", "5: 3"]
+    kept = {(choice, option) for choice in range(6) for option in (1, 3)}
+    assert set(whole.supernet.pairs) == kept
+    assert set(search.state.method.problem.network.parameters()) == set(whole.supernet.parameters())
+    for after in (2, 3, 5):
+        assert outcome(interrupted(staged(), tmp_path / f"stopped after {after}", after)) == outcome(whole)
