@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
-from supernas import spaces
-from supernas.data import Batch
+SHAPED = [f"supernas.{room}" for room in ("autoencoder", "densities", "novelty", "data")]
+with install_import_hook(SHAPED, "beartype.beartype"):  # checks shapes and types where tensors enter
+    import supernas.autoencoder
+    import supernas.data
+    import supernas.novelty
 
-settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 settings.load_profile("quick")
 
 
@@ -38,7 +42,7 @@ def data_root():
 
 @pytest.fixture(scope="session")
 def space():
-    return spaces.get("nas-bench-201")
+    return supernas.spaces.get("nas-bench-201")
 
 
 @pytest.fixture
@@ -59,6 +63,6 @@ def toy_batch():
     def make(seed=0, size=6, side=8):
         generator = torch.Generator().manual_seed(seed)
         inputs = torch.randn(size, 1, side, side, generator=generator, dtype=torch.float64)
-        return Batch(inputs, torch.randint(3, (size,), generator=generator))
+        return supernas.data.Batch(inputs, torch.randint(3, (size,), generator=generator))
 
     return make

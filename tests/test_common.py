@@ -84,7 +84,7 @@ def assert_plain(tree):
 def test_a_search(tmp_path, space, method, objective):
     config = config_of(space, method, objective)
     seen = []
-    result = Search(config, tmp_path / "whole", on_step=lambda progress, metrics: seen.append((progress, metrics))).run()
+    result = Search(config, tmp_path / "whole", on_step=lambda *step: seen.append(step)).run()
     whole = outcome(result)
 
     assert [progress.step for progress, _ in seen] == list(range(6))

@@ -70,8 +70,8 @@ def test_a_method_brings_its_objective_and_hands_on_what_is_the_objectives():
     assert resolve_search({"method": "e2nas", "objective": "plain"}).objective_name == "plain"
     handed = resolve_search({"method": {"name": "e2nas", "epsilon": 0.3, "gamma": 0.1}})
     assert (handed.objective.epsilon, handed.method.gamma) == (0.3, 0.1)
-    both = resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.4}})
-    assert both.objective.epsilon == 0.4
+    both = resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.4, "previous": "distinct"}})
+    assert (both.objective.epsilon, both.objective.previous) == (0.3, "distinct")
 
 
 def test_resolving_does_not_change_what_was_given():
@@ -128,8 +128,14 @@ def test_a_value_of_another_kind_than_a_name_or_settings(document):
     assert len(str(error.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("document", [{}, {"architecture": 3.5}, {"architecture": "|x~0|"}, {"train": "cpu"}], ids=str)
-def test_a_training_without_an_architecture(document):
+@pytest.mark.parametrize("text", [3.5, "|x~0|", "99999"])
+def test_a_training_of_what_is_no_architecture(text):
+    with pytest.raises(UserError, match=r"architecture = 3\.5|cannot read '\|x~0\|'|index 99999"):
+        resolve_train({"architecture": text})
+
+
+@pytest.mark.parametrize("document", [{}, {"architecture": "0", "train": "cpu"}], ids=str)
+def test_a_malformed_training(document):
     with pytest.raises(UserError):
         resolve_train(document)
 
@@ -191,8 +197,7 @@ def test_fingerprints():
     base = mark()
     assert base == mark("method=e2nas", "search.preset=demo")
     assert mark("search.seed=3") == mark("search.device=cpu") == mark("search.checkpoint_minutes=1") == base
-    others = ["method.gamma=0.5", "objective=plain", "data.split=1", "search.split=0.3", "weights.lr=1", "search.epochs=1"]
-    others.remove("data.split=1")
+    others = ["method.gamma=0.5", "objective=plain", "search.split=0.3", "weights.lr=1", "search.epochs=1"]
     assert len({base, *map(mark, others)}) == len(others) + 1
     assert len(base) == 8
 

@@ -167,9 +167,8 @@ class TwoStages(Method):
     def keep(self, state: _Uniform, stage: int) -> tuple[tuple[int, int], ...]:
         return tuple((choice, option) for choice in range(6) for option in range(1, 5))
 
-    def carry_over(self, old: _Uniform, new: _Uniform) -> None:
-        new.last = old.last
-        new.generator = old.generator
+    def carry_over(self, old: _Uniform, new: _Uniform) -> _Uniform:
+        return replace(new, last=old.last, generator=old.generator)
 
 
 def test_search_whose_network_changes(tmp_path):

@@ -35,7 +35,7 @@ class Outer:
 
 MISTAKES = [
     ({"epsilonn": 1}, "unknown setting 'toy.epsilonn'; did you mean 'toy.epsilon'?"),
-    ({"zzz": 1}, "unknown setting 'toy.zzz'; (known: toy.count,"),
+    ({"zzz": 1}, "unknown setting 'toy.zzz'; "),
     ({"epsilon": 2}, "toy.epsilon = 2: wanted less than or equal to 1"),
     ({"epsilon": -1}, "toy.epsilon = -1: wanted greater than or equal to 0"),
     ({"epsilon": "high"}, "toy.epsilon = 'high': wanted a valid number"),
@@ -66,13 +66,14 @@ def test_values_are_checked_and_taken():
     assert (made.epsilon, made.gamma, made.inner, made.perhaps) == (0.0, 0.5, Inner(width=2.0), Inner())
     assert build(Outer, {"inner": Inner(width=4)}, "toy").inner.width == 4
     assert build(Outer, {}, "toy") == Outer()
-    with pytest.raises(AttributeError, match="frozen|cannot assign"):
+    with pytest.raises(AttributeError, match=r"frozen|cannot assign"):
         made.epsilon = 0.1
 
 
+NAMES = st.sampled_from(["width", "widht", "", "x y"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(["width"]), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
 )
 
 
@@ -83,7 +84,7 @@ def test_any_values_are_settings_or_a_users_error_of_one_line(values):
         assert 0 <= made.epsilon <= 1 <= made.count
         assert made.inner.width > 0
     except UserError as error:
-        assert len(str(error).splitlines()) == 1
+        assert len(str(error).splitlines()) == 1  # noqa: PT017 - either will do
 
 
 def test_description_of_every_kind_of_setting():

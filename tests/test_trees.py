@@ -15,12 +15,14 @@ from torch import Tensor
 from supernas.architecture import Architecture
 from supernas.trees import State, load_tree, static, to_tree
 
-ARCHITECTURES = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 9)), max_size=6).map(lambda p: Architecture(tuple(p)))
+PAIRS = st.tuples(st.integers(0, 20), st.integers(0, 9))
+ARCHITECTURES = st.lists(PAIRS, max_size=6).map(lambda pairs: Architecture(tuple(pairs)))
 TENSORS = st.lists(st.floats(width=32, allow_nan=False), max_size=4).map(torch.tensor)
 NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False)
+KEYS = st.text(max_size=3) | st.integers(0, 9)
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text() | ARCHITECTURES | TENSORS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.integers(0, 9), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=12,
 )
 

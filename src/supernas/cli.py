@@ -1,10 +1,9 @@
 """The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`."""
 
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from statistics import mean, stdev
 from typing import Annotated, Any
 
 import typer
@@ -13,13 +12,14 @@ from rich.table import Table
 
 from supernas import data, methods, objectives, presets, spaces
 from supernas.api import make_search, make_training
-from supernas.configuration import read_file
+from supernas.configuration import TrainConfig, read_file
 from supernas.cost import cost
 from supernas.display import Display
 from supernas.errors import UserError, unknown
-from supernas.report.cell import cell_svg
+from supernas.pictures import cell_svg
 from supernas.settings import build
 from supernas.settings import describe as describe_settings
+from supernas.train import train_random
 
 __all__ = ["main"]
 
@@ -147,61 +147,41 @@ def train(
         "config": read_file(config) if config else None,
         "device": device,
     }
-    result = _run(make_training(found, **made, out=out, resume=resume), tensorboard)
+    run = make_training(found, **made, out=out, resume=resume)
+    result = _run(run, tensorboard)
+    accuracy = result.test_accuracy
     rows = {
         "architecture": result.text,
-        "test accuracy": f"{result.record['test_accuracy']:.2f} %",
+        "test accuracy": "no test images" if accuracy is None else f"{accuracy:.2f} %",
         "parameters": f"{result.record['parameters']:,}",
         "run folder": str(result.folder),
     }
     if compare_random:
-        rows["random architectures"] = _random_architectures(compare_random, made, result.folder)
+        rows["random architectures"] = _random_architectures(run.config, compare_random, result.folder)
     _print_rows(rows)
 
 
-def _random_architectures(count: int, arguments: dict[str, Any], folder: Path) -> str:
+def _random_architectures(config: TrainConfig, count: int, folder: Path) -> str:
     """Trains random architectures exactly like the one found; (mean, deviation and n of their test accuracies)."""
-    import numpy as np
-
-    space = spaces.get(arguments["space"] or "nas-bench-201")
-    generator = np.random.default_rng(arguments["seed"] or 0)
-    accuracies = []
-    for number in range(count):
-        text = space.format(space.sample(generator))
-        run = make_training(text, **arguments, out=folder / f"random-{number}", resume=True)
-        accuracies.append(_run(run, False).record["test_accuracy"])
-    deviation = np.std(accuracies, ddof=1) if count > 1 else 0.0
-    return f"{np.mean(accuracies):.2f} +- {deviation:.2f} % test accuracy (mean, deviation, n = {count}, trained alike)"
+    results = train_random(config, count, folder / "random")
+    accuracies = [result.record["test_accuracy"] for result in results]
+    deviation = stdev(accuracies) if count > 1 else 0.0
+    return f"{mean(accuracies):.2f} +- {deviation:.2f} % test accuracy (mean, deviation, n = {count}, trained alike)"
 
 
 def _run(run: Any, tensorboard: bool) -> Any:
     """Runs a search or a training under a display; ^C saves, and says how to go on."""
-    steps = run.epochs * run.steps_per_epoch
-    with Display(run.folder.path, steps, run.state.step) as display:
+    with Display(run.folder.path, run.steps, run.state.step) as display:
         listeners = [display.epoch, *([_tensorboard(run.folder.path)] if tensorboard else [])]
         run.on_epoch = (*run.on_epoch, *listeners)
         run.on_step = display.step
         for note in run.notes:
             display.say(f"note: {note}")
-        previous = signal.signal(signal.SIGINT, _stopper(run))
         try:
             return run.run()
         except KeyboardInterrupt:
             display.say(f"stopped and saved; go on with the same command and --resume --out {run.folder.path}")
             raise
-        finally:
-            signal.signal(signal.SIGINT, previous)
-
-
-def _stopper(run: Any) -> Callable[[int, FrameType | None], None]:
-    """The first ^C asks the run to save and stop; a second one stops at once."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if run.stopping:
-            raise KeyboardInterrupt
-        run.stop()
-
-    return handle
 
 
 def _tensorboard(folder: Path) -> Callable[[Any], None]:

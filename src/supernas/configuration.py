@@ -18,7 +18,7 @@ from supernas import methods, objectives, presets, spaces
 from supernas.contracts import Method, Objective
 from supernas.data import Augmentation
 from supernas.errors import UserError, unknown
-from supernas.networks.base import SupernetSettings
+from supernas.networks.base import NetworkSize, SupernetSettings
 from supernas.optimisers import SGDSettings
 from supernas.settings import build, field_names, parse_value, setting, settings
 from supernas.spaces.base import Space
@@ -64,7 +64,7 @@ class SearchSettings:
 
     epochs: int = setting(40, "passes over the training half", ge=1)
     batch_size: int = setting(64, "images in a training batch, and in an architecture batch", ge=1)
-    seed: int = setting(0, "of everything random", ge=0)
+    seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
     device: Device = setting("auto", "where to compute")
     split: float = setting(0.5, "part of the training images that trains weights; the rest judges", gt=0, lt=1)
@@ -78,7 +78,7 @@ class TrainSettings:
 
     epochs: int = setting(30, "passes over the training images", ge=1)
     batch_size: int = setting(64, "images in a batch", ge=1)
-    seed: int = setting(0, "of everything random", ge=0)
+    seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
     device: Device = setting("auto", "where to compute")
     label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
@@ -118,7 +118,7 @@ class TrainConfig:
 
     space: Space
     architecture: str
-    network: SupernetSettings
+    network: NetworkSize
     weights: SGDSettings
     data: DataSettings
     train: TrainSettings
@@ -154,7 +154,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
             raise unknown("setting", f"method.{name}", [f"method.{one}" for one in known_names])
         objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
     return SearchConfig(
-        spaces.get(given.get("space", "nas-bench-201")),
+        spaces.get(str(given.get("space", "nas-bench-201"))),
         method_name,
         build(method_class, method_values, "method"),
         objective_name,
@@ -174,11 +174,13 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
     """
     given = _preset(document, "train", presets.TRAIN)
     _check_sections(given, ["space", "architecture", "network", "weights", "data", "train"])
-    space = spaces.get(given.get("space", "nas-bench-201"))
+    if "architecture" not in given:
+        raise UserError("no architecture to train: give one as text, or the folder of a search")
+    space = spaces.get(str(given.get("space", "nas-bench-201")))
     return TrainConfig(
         space,
         space.format(space.parse(str(given["architecture"]))),
-        build(SupernetSettings, given.get("network", {}), "network"),
+        build(NetworkSize, given.get("network", {}), "network"),
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(DataSettings, given.get("data", {}), "data"),
         build(TrainSettings, given.get("train", {}), "train"),
@@ -199,6 +201,8 @@ def assign(document: Document, assignment: str) -> None:
         inner = document.setdefault(section, {})
         if isinstance(inner, str):  # `method=e2nas` was given before `method.gamma=0.5`
             inner = document[section] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {assignment}: {section} was set to {inner!r}, which has no settings")
         document = inner
     value = parse_value(text)
     if isinstance(document.get(name), dict) and isinstance(value, str):
@@ -259,14 +263,19 @@ def plain(instance: Any) -> Document:
 
 
 def _preset(document: Mapping[str, Any], section: str, known: Mapping[str, Document]) -> Document:
-    name = (document.get(section) or {}).get("preset", "demo")
+    loop = document.get(section, {})
+    if not isinstance(loop, Mapping):
+        raise UserError(f"{section} = {loop!r}: wanted settings, as in {section}.epochs=3")
+    name = str(loop.get("preset", "demo"))
     if name not in known:
-        raise unknown("preset", str(name), known)
+        raise unknown("preset", name, known)
     return merge(known[name], {section: {"preset": name}}, document)
 
 
 def _named(value: Any, section: str, default: str = "") -> tuple[str, dict[str, Any]]:
     """(name, settings) of a section that names a part: `"e2nas"` or `{"name": "e2nas", "gamma": 0.5}`."""
+    if not isinstance(value, str | Mapping):
+        raise UserError(f"{section} = {value!r}: wanted a name, or settings with a name")
     values = {"name": value} if isinstance(value, str) else dict(value)
     return str(values.pop("name", default or ("e2nas" if section == "method" else ""))), values
 
@@ -275,5 +284,8 @@ def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
     for section, value in document.items():
         if section not in known:
             raise unknown("section", section, known)
-        if section not in ("space", "architecture", "method", "objective") and not isinstance(value, Mapping):
+        if section in ("space", "architecture"):
+            if not isinstance(value, str | int) or isinstance(value, bool):
+                raise UserError(f"{section} = {value!r}: wanted its name")
+        elif section not in ("method", "objective") and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")

@@ -22,7 +22,7 @@ class Cost:
 
 
 def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
-    """The cost of a plain module on one input of shape (channels, height, width). Its weights and mode do not change."""
+    """The cost of a plain module on one input of shape (channels, height, width); it is left as it was."""
     counted = 0
 
     def count(module: nn.Module, inputs: Any, output: Tensor) -> None:

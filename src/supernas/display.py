@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 __all__ = ["Display"]
 
-_SHOWN = ("loss", "train_metric", "valid_loss", "valid_metric", "distinct")
+_SHOWN = ("loss", "train_metric", "train_accuracy", "valid_loss", "valid_metric", "distinct")
 
 
 class Display:
@@ -69,7 +69,9 @@ class Display:
     def epoch(self, epoch: Any) -> None:
         """After an epoch: one line with its metrics, the step rate and the present architecture."""
         shown = "  ".join(f"{name} {epoch.metrics[name]:.3f}" for name in _SHOWN if name in epoch.metrics)
-        self.say(f"epoch {epoch.epoch + 1}/{epoch.epochs}  {shown}  {self._rate()}  {epoch.text}")
+        self.say(
+            f"epoch {epoch.epoch + 1}/{epoch.epochs}  {shown}  {self._rate()}  {getattr(epoch, 'text', '')}".rstrip()
+        )
 
     def say(self, text: str) -> None:
         """One line, above the bar and into the log."""

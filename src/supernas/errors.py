@@ -21,7 +21,8 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:
     "unknown method 'e2nsa'; did you mean 'e2nas'? (known: darts, e2nas)"
     """
     names = sorted(known)
-    near = get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    last = {name.rpartition(".")[2]: name for name in names}  # what dotted names share says nothing
+    near = get_close_matches(given.rpartition(".")[2], last, n=1, cutoff=0.5)
+    hint = f"did you mean '{last[near[0]]}'? " if near else ""
     shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
-    return UserError(f"unknown {kind} '{given}'; {hint}(known: {shown})")
+    return UserError(f"unknown {kind} {given!r}; {hint}(known: {shown})")

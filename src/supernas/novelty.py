@@ -81,7 +81,7 @@ class NoveltySettings:
     ridge: float = setting(1e-6, "what is added to the diagonal of J^T J", gt=0)
     minimum_scale: float = setting(1e-3, "the smallest scale that a fit of p_Z may find, in units of z", gt=0)
     minimum_spread: float = setting(0.1, "the smallest standard deviation of log |w_perp| that a fit may find", gt=0)
-    minimum_archive: int = setting(50, "novelty is off until the archive holds so many codes", ge=2)
+    minimum_archive: int = setting(20, "novelty is off until the archive holds so many codes", ge=2)
     refit_every: int = setting(32, "calls of `refresh` from one fit to the next", ge=1)
     decoder_every: int = setting(2, "calls of `gradient` from one gradient of the decoder's terms to the next", ge=1)
 

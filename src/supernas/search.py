@@ -14,6 +14,7 @@ from supernas.contracts import Metrics, Problem, stage_starts
 from supernas.cost import Cost, cost
 from supernas.loop import EpochReport, Loop, Moving
 from supernas.networks.base import Network
+from supernas.pictures import cell_svg
 from supernas.progress import Progress
 from supernas.runs import load_images
 from supernas.task import CLASSIFICATION
@@ -137,7 +138,7 @@ class Search(Loop[Epoch, Result]):
         """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
         network = self._network(stage, kept)
         method = self.config.method.init(self._problem(network))
-        self.config.method.carry_over(self.state.method, method)
+        method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
     # -- steps and epochs ---------------------------------------------------------------------------------------------
@@ -187,6 +188,7 @@ class Search(Loop[Epoch, Result]):
     def _record(self) -> dict[str, Any]:
         config, state = self.config, self.state
         architecture = config.method.final(state.method, self.validate)
+        self.folder.write("cell.svg", cell_svg(config.space, architecture).encode())
         spent = self.cost(architecture)
         return {
             "method": config.method_name,

@@ -32,7 +32,9 @@ def setting(default: Any, meaning: str, *, equation: str = "", **constraints: An
 @dataclass_transform(frozen_default=True)
 def settings(cls: type[T]) -> type[T]:
     """Makes a class a frozen, validated dataclass that refuses fields it does not have."""
-    config = pydantic.ConfigDict(extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+    config = pydantic.ConfigDict(
+        extra="forbid", validate_default=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
     return pydantic.dataclasses.dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]
 
 
@@ -81,13 +83,15 @@ def _wanted(error: Any) -> str:
 def parse_value(text: str) -> Any:
     """A value as typed on the command line: JSON where it is JSON (numbers, true, lists), else the text itself.
 
-    >>> parse_value("0.5"), parse_value("true"), parse_value("sig(10)")
-    (0.5, True, 'sig(10)')
+    >>> parse_value("0.5"), parse_value(".5"), parse_value("true"), parse_value("sig(10)")
+    (0.5, 0.5, True, 'sig(10)')
     """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+    for read in (json.loads, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
 
 
 @dataclass(frozen=True)

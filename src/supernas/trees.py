@@ -63,7 +63,7 @@ def to_tree(value: Any) -> Any:
         return {key: to_tree(one) for key, one in value.items()}
     if isinstance(value, list | tuple | deque):
         return [to_tree(one) for one in value]
-    if value is None or isinstance(value, bool | int | float | str):
+    if type(value) in (type(None), bool, int, float, str):  # subclasses are not read back with `weights_only`
         return value
     raise TypeError(f"a {type(value).__name__} cannot be part of a state")
 
@@ -78,9 +78,9 @@ def load_tree(value: Any, tree: Any) -> Any:
         value.bit_generator.state = json.loads(tree)
     elif hasattr(value, "load_state_dict"):
         value.load_state_dict(tree)
-    elif isinstance(value, torch.Tensor):
+    elif isinstance(value, torch.Tensor) and isinstance(tree, torch.Tensor):
         with torch.no_grad():
-            value.copy_(tree) if value.shape == tree.shape else value.set_(tree.to(value))
+            value.copy_(tree) if value.shape == tree.shape else value.set_(tree.to(value))  # type: ignore[call-overload]
     else:
         return _plain(value, tree)
     return value
@@ -93,8 +93,8 @@ def _plain(value: Any, tree: Any) -> Any:
         old = value if isinstance(value, dict) else {}
         return {key: load_tree(old.get(key), one) for key, one in tree.items()}
     if isinstance(tree, list):
-        old = [*(value or ()), *([None] * len(tree))]
-        items = [load_tree(one, new) for one, new in zip(old, tree, strict=False)]
+        before = value if isinstance(value, list | tuple | deque) else ()
+        items = [load_tree(one, new) for one, new in zip([*before, *([None] * len(tree))], tree, strict=False)]
         if isinstance(value, deque):
             return deque(items, value.maxlen)
         return tuple(items) if isinstance(value, tuple) else items

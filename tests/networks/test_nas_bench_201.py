@@ -116,6 +116,9 @@ def test_cost_counts_convolutions_wherever_they_are(cell):
     a, b = cell.options.count(2), cell.options.count(3)
     expected = Cost(73306 + 28000 * a + 243040 * b, 7783050 + 3932160 * a + 35389440 * b)
     assert cost(SPACE.build(cell), (3, 32, 32)) == expected
+    classifier = 64 * 10 + 10
+    half = cost(SPACE.build(cell), (3, 16, 32))
+    assert half == Cost(expected.parameters, (expected.multiply_adds - classifier) // 2 + classifier)
 
 
 def test_cost_leaves_the_model_as_it_was():
@@ -143,11 +146,8 @@ def test_supernet_under_a_0_1_matrix_is_the_standalone_network(toy_network, toy_
         network(x, W),
     ):
         torch.testing.assert_close(found.prediction, expected, rtol=0, atol=1e-10)
-    assert {p for block in alone.network.body if isinstance(block, Cell) for p in held(block)} == set(architecture.pairs)
-
-
-def held(cell):
-    return [(choice, int(option)) for choice, edge in enumerate(cell.edges) for option in edge]
+    for cell in (block for block in alone.network.body if isinstance(block, Cell)):
+        assert [(c, int(o)) for c, edge in enumerate(cell.edges) for o in edge] == list(architecture.pairs)
 
 
 def test_a_network_that_holds_less_inherits_and_refuses_what_it_does_not_hold(toy_network, toy_batch):

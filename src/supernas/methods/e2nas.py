@@ -17,10 +17,12 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - alpha is decoded once a step; the path that is trained, archived and validated is the same.
 - alpha starts from N(0, I), and is kept where the decoder knows its way (`region`): -log p has no maximum.
 - The archive holds the latents of recent visits, repeats included: a corner that is full of them is left again.
-- Until the archive is full there is no density and gamma counts as 0, as in the released code.
+- While the archive is too small for a density, novelty's gradient is zero; 1 - gamma stays as it is. (With the whole
+  validation gradient instead, alpha runs into cells without a path to their output: of all untrained networks, those
+  that say nothing have the lowest loss.)
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
-  novelty's gradient to the norm of the loss's.
+  novelty's gradient to the running norm of the loss's.
 - Adam's learning rate is given as `movement`, the farthest that a coordinate can go (lr times steps), so that a short
   search moves as far as the published one: 3e-4 over 97,750 steps.
 
@@ -50,6 +52,8 @@ from supernas.trees import State
 
 __all__ = ["E2NAS", "E2NASState"]
 
+_NORM_DECAY = 0.999
+
 
 @dataclass
 class E2NASState(State):
@@ -66,6 +70,7 @@ class E2NASState(State):
     visited: deque[Architecture]  # the last distinct ones, the latest last
     this_epoch: list[Architecture] = field(default_factory=list)  # distinct ones
     visits: int = 0
+    gradient_norm: float = 0.0  # running norm of the validation gradient, not yet corrected for its start at 0
 
 
 @settings
@@ -90,7 +95,7 @@ class E2NAS(Method):
         "all", "options that the validation loss gives a gradient to: the decoded ones, or all (they are then run)"
     )
     balance: Literal["none", "norm"] = setting(
-        "none", "novelty's gradient as it is, or scaled to the norm of the validation loss's", equation="Eq. 3"
+        "norm", "novelty's gradient as it is, or scaled to the running norm of the loss's", equation="Eq. 3"
     )
     archive: Literal["visits", "distinct"] = setting("visits", "whether the archive holds repeated visits")
     archive_size: int = setting(50, "how many latents the archive holds", ge=2)
@@ -100,13 +105,18 @@ class E2NAS(Method):
     )
     radius: float = setting(1.0, "radius of the ball in units of the prior's typical radius sqrt(n)", gt=0)
     choose: Literal["last", "best-visited"] = setting(
-        "last", "the returned architecture: the last decoded, or the best visited one by validation"
+        "best-visited", "the returned architecture: the last decoded, or the best visited one by validation"
     )
     candidates: int = setting(50, "how many distinct visited architectures best-visited compares, the latest", ge=1)
     novelty: NoveltySettings = setting(NoveltySettings(), "how the density of Eq. 6 is estimated", equation="Eq. 4-6")
 
     def __post_init__(self) -> None:
         self._gamma(0.0)
+        if self.gamma != 0 and self.archive_size < self.novelty.minimum_archive:
+            raise UserError(
+                f"an archive of {self.archive_size} never holds the {self.novelty.minimum_archive} codes that novelty "
+                "waits for: raise archive_size or lower novelty.minimum_archive"
+            )
         if self.relaxation == "softmax" and self.gamma != 0:
             raise UserError("novelty is defined on latent codes: relaxation='softmax' needs gamma=0")
 
@@ -144,8 +154,8 @@ class E2NAS(Method):
         self._remember(state, relaxed.architecture)
         loss, gradient = self._validation_gradient(state, relaxed, valid)
         exploration, terms = self._exploration(state, gradient)
-        gamma = 0.0 if exploration is None else self._gamma(progress.fraction)
-        state.alpha.grad = gradient if exploration is None else (1 - gamma) * gradient + gamma * exploration
+        gamma = self._gamma(progress.fraction)
+        state.alpha.grad = (1 - gamma) * gradient + gamma * exploration
         state.adam.step()
         self._stay_in_region(state)
         return {**metrics, "valid_loss": loss, **terms}
@@ -199,21 +209,29 @@ class E2NAS(Method):
         (gradient,) = torch.autograd.grad(loss, state.alpha)
         return loss.detach(), gradient
 
-    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor | None, Metrics]:
-        """What gamma weighs: the gradient of log p_A, to be descended; none before the archive is full enough."""
-        if not state.novelty or len(state.archive) < self.archive_size:
-            return None, {}
-        codes = torch.stack(list(state.archive))
-        for number, density in enumerate(state.novelty):
-            density.refresh(codes[:, number])
+    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor, Metrics]:
+        """What gamma weighs: the gradient of log p_A, to be descended; zero before the archive is full enough."""
+        self._measure(state, gradient)
+        codes = torch.stack(list(state.archive)) if state.novelty else None
+        if codes is None or not all([one.refresh(codes[:, i]) for i, one in enumerate(state.novelty)]):  # noqa: C419
+            return torch.zeros_like(state.alpha), {}
         made = [one.gradient(row) for one, row in zip(state.novelty, state.alpha.detach(), strict=True)]
         exploration = torch.stack([gradient for gradient, _ in made]).to(gradient)
         if self.balance == "norm":
-            exploration = exploration * (gradient.norm() / exploration.norm().clamp_min(1e-12))
+            exploration = exploration * (self._typical_norm(state) / exploration.norm().clamp_min(1e-12))
         if self.region == "prior":
             exploration = exploration + state.alpha.detach()
         names = ("jacobian", "latent", "radial")
         return exploration, {f"log_p_{name}": sum(getattr(terms, name) for _, terms in made) for name in names}
+
+    def _measure(self, state: E2NASState, gradient: Tensor) -> None:
+        """Keeps a running norm of the validation gradient: in a cell without a path to its output it is zero, and
+        novelty, which would lead out of it, must not vanish with it.
+        """
+        state.gradient_norm = _NORM_DECAY * state.gradient_norm + (1 - _NORM_DECAY) * float(gradient.norm())
+
+    def _typical_norm(self, state: E2NASState) -> float:
+        return state.gradient_norm / (1 - _NORM_DECAY**state.visits)
 
     def _stay_in_region(self, state: E2NASState) -> None:
         if self.region == "ball" and state.autoencoder is not None:

@@ -10,7 +10,7 @@ from supernas.architecture import Architecture, Pair
 from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 
-__all__ = ["Form", "Network", "Output", "Standalone", "SupernetSettings", "Unselected", "Weights"]
+__all__ = ["Form", "Network", "NetworkSize", "Output", "Standalone", "SupernetSettings", "Unselected", "Weights"]
 
 Weights = Mapping[str, Tensor]
 """`W`: kind of cell -> Float[Tensor, "choices options"]."""
@@ -34,11 +34,17 @@ class Output(NamedTuple):
 
 
 @settings
-class SupernetSettings:
-    """The size and form of the network that a search trains."""
+class NetworkSize:
+    """The size of a network."""
 
     channels: int = setting(16, "channels C of the first stage", ge=1)
     cells: int = setting(5, "cells N in each stage", ge=1)
+
+
+@settings
+class SupernetSettings(NetworkSize):
+    """The size and form of the network that a search trains."""
+
     batch_norm: Literal["batch", "tracked"] = setting(
         "batch", "statistics used when the supernet is evaluated: those of the batch, or running averages"
     )

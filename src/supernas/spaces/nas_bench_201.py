@@ -192,8 +192,8 @@ def _from_arch_string(text: str) -> Architecture:
     groups = text.split("+")
     if len(groups) != 3:
         raise UserError(
-            f"cannot read '{text}' as a nas-bench-201 cell: it has {len(groups)} node group(s) joined by '+', wanted 3, "
-            "as in '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'"
+            f"cannot read '{text}' as a nas-bench-201 cell: it has {len(groups)} node group(s) joined by '+', "
+            "wanted 3, as in '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'"
         )
     options = []
     for node, group in enumerate(groups, start=1):
