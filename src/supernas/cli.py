@@ -338,10 +338,9 @@ def _print_epoch(epoch: Any) -> None:
 def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[str, Any]]:
     """(architecture text, space, defaults) of an argument that is a text or the folder of a run."""
     folder = Path(text)
-    if "|" in text or not folder.is_dir():
-        looks_like_path = folder.is_absolute() or text.startswith(("./", "runs/"))
-        if looks_like_path:
-            raise UserError(f"there is no run folder {text}")
+    if not folder.is_dir():
+        if "/" in text and "|" not in text:
+            raise UserError(f"there is no run folder {text}, and it is no architecture")
         return text, space, {}
     if not (folder / "result.json").is_file():
         raise UserError(f"{folder} holds no result.json: it is no run folder, or the run has not ended (use --resume)")
