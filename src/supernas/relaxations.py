@@ -20,14 +20,15 @@ class Relaxed(NamedTuple):
     architecture: Architecture
 
 
-def straight_through(probabilities: Mapping[str, Tensor], space: Space) -> Relaxed:
+def straight_through(probabilities: Mapping[str, Tensor], space: Space, device: torch.device) -> Relaxed:
     """The likeliest architecture as a 0/1 `W` whose gradient is that of the probabilities.
 
     Args:
         probabilities: kind -> Float[choices, options], differentiable in the architecture parameters.
         space: says which architecture the probabilities mean.
+        device: where the network is; the probabilities may be elsewhere.
     """
     architecture = space.derive({kind: p.detach().cpu().numpy() for kind, p in probabilities.items()})
     hard = space.matrices(architecture)
-    W = {kind: torch.as_tensor(hard[kind]).to(p) + p - p.detach() for kind, p in probabilities.items()}
+    W = {kind: (torch.as_tensor(hard[kind]).to(p) + p - p.detach()).to(device) for kind, p in probabilities.items()}
     return Relaxed(W, architecture)

@@ -192,13 +192,14 @@ class E2NAS(Method):
 
     def _decode(self, state: E2NASState) -> Relaxed:
         """Alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
-        space = state.problem.space
+        space, network = state.problem.space, state.problem.network
         if state.autoencoder is None:
-            shapes = space.shapes
-            logits = {kind: row.view(shapes[kind]) for kind, row in zip(space.kinds, state.alpha, strict=True)}
-            return straight_through({k: (v / self.temperature).softmax(-1) for k, v in logits.items()}, space)
-        made = state.autoencoder.probabilities(state.alpha, self.temperature)
-        return straight_through(dict(zip(space.kinds, made, strict=True)), space)
+            shapes = space.shapes.values()
+            logits = [row.view(shape) / self.temperature for row, shape in zip(state.alpha, shapes, strict=True)]
+            made = [one.softmax(-1) for one in logits]
+        else:
+            made = list(state.autoencoder.probabilities(state.alpha, self.temperature))
+        return straight_through(dict(zip(space.kinds, made, strict=True)), space, next(network.parameters()).device)
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
         """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
