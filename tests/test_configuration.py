@@ -70,8 +70,10 @@ def test_a_method_brings_its_objective_and_hands_on_what_is_the_objectives():
     assert resolve_search({"method": "e2nas", "objective": "plain"}).objective_name == "plain"
     handed = resolve_search({"method": {"name": "e2nas", "epsilon": 0.3, "gamma": 0.1}})
     assert (handed.objective.epsilon, handed.method.gamma) == (0.3, 0.1)
-    both = resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.4, "previous": "distinct"}})
+    both = resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.3, "previous": "distinct"}})
     assert (both.objective.epsilon, both.objective.previous) == (0.3, "distinct")
+    with pytest.raises(UserError, match="epsilon"):
+        resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.4}})
 
 
 def test_resolving_does_not_change_what_was_given():

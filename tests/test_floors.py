@@ -21,7 +21,7 @@ FLOORS = (
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "loop", "search", "train"},
     {"report", "studies", "export"},
-    {"api", "display", "cli", "__init__", "__main__"},
+    {"api", "display", "cli", "cli_benchmark", "cli_correlate", "__init__", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(path.relative_to(ROOT).with_suffix("").parts for path in ROOT.rglob("*.py"))

@@ -89,7 +89,8 @@ def test_any_values_are_settings_or_a_users_error_of_one_line(values):
 
 def test_description_of_every_kind_of_setting():
     described = {one.name: one for one in describe(Outer)}
-    assert list(described) == field_names(Outer)
+    inner = [f"inner.{name}" for name in field_names(Outer.__annotations__["inner"])]
+    assert list(described) == [one for name in field_names(Outer) for one in (inner if name == "inner" else [name])]
     epsilon = described["epsilon"]
     assert (epsilon.type, epsilon.default, epsilon.range) == ("float", 0.5, ">= 0, <= 1")
     assert (epsilon.meaning, epsilon.equation) == ("a trade-off", "Eq. 7")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from supernas.benchmarks import load as load_table
+from supernas.benchmarks import truths
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.search import Epoch, Result, Search
 from supernas.train import Training, TrainResult
@@ -48,6 +50,7 @@ def make_search(
     resume: bool = False,
     on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
     on_step: Callable[..., None] | None = None,
+    benchmark: str | Path | None = None,
 ) -> Search:
     """A search that has not begun: iterate over its epochs, or call `run`. The arguments are those of `search`."""
     flags = {
@@ -58,7 +61,9 @@ def make_search(
         "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
     made = resolve_search(document(config, flags, set))
-    return Search(made, Path(out) if out else None, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step)
+    truth = truths(load_table(benchmark), made.space) if benchmark else None
+    folder = Path(out) if out else None
+    return Search(made, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth)
 
 
 def search(**arguments: Any) -> Result:
@@ -67,7 +72,8 @@ def search(**arguments: Any) -> Result:
     Args:
         **arguments: `method`, `space`, `objective`, `data` (a name or a path), `data_dir`, `preset`, `epochs`, `seed`,
             `device` as on the command line; `config`, a nested dictionary of settings; `set`, a list of
-            "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener.
+            "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener;
+            `benchmark`, a table whose truth is recorded.
 
     Returns:
         The architecture, its history, the trained supernet, the record, and the run folder.

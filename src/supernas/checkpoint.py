@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.testzip() is not None:
                 return None
-        tree: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+        tree: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # there is no list of what a damaged archive can make its readers raise
         return None
     return tree if isinstance(tree, dict) else None

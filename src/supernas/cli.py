@@ -12,7 +12,8 @@ from rich.table import Table
 
 from supernas import data, methods, objectives, presets, spaces
 from supernas.api import make_search, make_training
-from supernas.configuration import TrainConfig, read_file
+from supernas.configuration import TrainConfig, merge, read_file
+from supernas.cli_benchmark import benchmark_app, query
 from supernas.cost import cost
 from supernas.display import Display
 from supernas.errors import UserError, unknown
@@ -32,6 +33,8 @@ app = typer.Typer(
 )
 autoencoder_app = typer.Typer(help="The graph autoencoder of a space.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(autoencoder_app, name="autoencoder")
+app.add_typer(benchmark_app, name="benchmark")
+app.command()(query)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
 
@@ -84,6 +87,9 @@ def search(
     out: Out = None,
     resume: Resume = False,
     device: Device = None,
+    benchmark: Annotated[
+        Path | None, typer.Option(help="a table of true accuracies: recorded for every epoch, unseen by the method")
+    ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write TensorBoard events")] = False,
 ) -> None:
     """Search for an architecture; leaves it, the supernet's weights, a picture and a record in the run folder."""
@@ -101,6 +107,7 @@ def search(
         out=out,
         resume=resume,
         device=device,
+        benchmark=benchmark,
     )
     result = _run(run, tensorboard)
     record = result.record
@@ -138,16 +145,18 @@ def train(
     found, space_name, defaults = _architecture(architecture, space)
     made: dict[str, Any] = {
         "space": space_name,
-        "data": data or defaults.get("data"),
-        "data_dir": data_dir or defaults.get("data_dir"),
-        "preset": preset or defaults.get("preset"),
+        "data": data,
+        "data_dir": data_dir,
+        "preset": preset,
         "epochs": epochs,
         "seed": seed,
         "set": set or (),
-        "config": read_file(config) if config else None,
+        "config": merge({} if data else defaults, read_file(config) if config else {}),
         "device": device,
     }
     run = make_training(found, **made, out=out, resume=resume)
+    if compare_random and run.images.test is None:
+        raise UserError(f"{run.images.name} has no test images, so --compare-random has nothing to compare")
     result = _run(run, tensorboard)
     accuracy = result.test_accuracy
     rows = {
@@ -264,12 +273,12 @@ def describe(
 
 def _settings_class(kind: str, name: str) -> type:
     from supernas.configuration import DataSettings, SearchSettings, TrainSettings
-    from supernas.networks.base import SupernetSettings
+    from supernas.networks.base import NetworkSize, SupernetSettings
     from supernas.optimisers import SGDSettings
 
     sections: dict[str, type] = {
         "supernet": SupernetSettings,
-        "network": SupernetSettings,
+        "network": NetworkSize,
         "weights": SGDSettings,
         "data": DataSettings,
         "search": SearchSettings,
@@ -345,10 +354,11 @@ def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[s
     if not (folder / "result.json").is_file():
         raise UserError(f"{folder} holds no result.json: it is no run folder, or the run has not ended (use --resume)")
     result, config = read_file(folder / "result.json"), read_file(folder / "config.json")
+    if not {"architecture", "space"} <= set(result):
+        raise UserError(f"{folder / 'result.json'} names no architecture and space: it is not the record of a run")
     if space and space != result["space"]:
         raise UserError(f"{folder} is a run in the space {result['space']}, not {space}")
-    source = config["data"]
-    defaults = {"data": source["source"], "data_dir": source["directory"], "preset": result["preset"]}
+    defaults = {"data": config.get("data", {}), "train": {"preset": result.get("preset", "demo")}}
     return result["architecture"], result["space"], defaults
 
 

@@ -53,8 +53,8 @@ class DataSettings:
 
     source: str = setting("digits", "the name of a data set, or a path")
     directory: str | None = setting(None, "where its files are; the download cache by default")
-    resolution: int | None = setting(None, "average the images down to this side; as they are by default", ge=4)
-    train_size: int | None = setting(None, "a class-balanced subset of the training images of this size", ge=2)
+    resolution: int | None = setting(None, "images with a larger side are averaged down to this one", ge=4)
+    train_size: int | None = setting(None, "of more training images a class-balanced subset of this size", ge=2)
     augmentation: Augmentation | None = setting(None, "flip, padded crop, cutout; the data set's usual ones by default")
 
 
@@ -152,6 +152,10 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     for name in [name for name in method_values if name not in field_names(method_class)]:
         if name not in known_names:
             raise unknown("setting", f"method.{name}", [f"method.{one}" for one in known_names])
+        if objective_values.get(name, method_values[name]) != method_values[name]:
+            raise UserError(
+                f"method.{name} is the objective's {name}, and objective.{name} has another value; give one"
+            )
         objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
     return SearchConfig(
         spaces.get(str(given.get("space", "nas-bench-201"))),
@@ -247,12 +251,12 @@ def read_file(path: Path) -> Document:
 
 
 def fingerprint(document: Document) -> str:
-    """Eight letters that tell configurations apart; the seed and the device do not count."""
-    loop = {"seed", "device", "checkpoint_minutes"}
+    """Eight letters that tell configurations apart; the seed, the device and where the data are do not count."""
+    uncounted = {"seed", "device", "checkpoint_minutes", "directory"}
     counted = dict(document)
-    for section in ("search", "train"):
+    for section in ("search", "train", "data"):
         if section in counted:
-            counted[section] = {name: value for name, value in counted[section].items() if name not in loop}
+            counted[section] = {name: value for name, value in counted[section].items() if name not in uncounted}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -143,6 +143,7 @@ class PathTrainer(State):
     problem: Problem = field(metadata={"static": True})
     optimiser: WeightsOptimiser
     objective: State
+    carry: tuple[Tensor, ...] | None = None  # the hidden state of a recurrent network, after the last batch
 
     @classmethod
     def make(cls, problem: Problem) -> "PathTrainer":
@@ -155,12 +156,13 @@ class PathTrainer(State):
         task, network = self.problem.task, self.problem.network
 
         def forward(path: Architecture) -> tuple[Tensor, Output]:
-            output = network(batch.inputs, active=path.pairs)
+            output = network(batch.inputs, active=path.pairs, carry=self.carry)
             return task.loss(output.prediction, batch.targets), output
 
         self.optimiser.zero_grad()
         metrics, output = self.problem.objective.backward(self.objective, architecture, forward)
         self.optimiser.step(progress)
+        self.carry = output.carry and tuple(part.detach() for part in output.carry)
         return {**metrics, "train_metric": task.metric(output.prediction.detach(), batch.targets)}
 
 

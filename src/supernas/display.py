@@ -22,9 +22,9 @@ class Display:
     Use as a context manager; `step` and `epoch` are the listeners of a run.
     """
 
-    def __init__(self, folder: Path, steps: int, done: int, *, quiet: bool = False) -> None:
+    def __init__(self, folder: Path, steps: int, done: int) -> None:
         self.console = Console(stderr=True)
-        self.live = self.console.is_terminal and not quiet
+        self.live = self.console.is_terminal
         self.started, self.done, self.first = time.monotonic(), done, done
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -43,7 +43,7 @@ class Display:
         self.file = logging.FileHandler(folder / "log.txt", encoding="utf-8")
         self.file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         self.log.addHandler(self.file)
-        if not quiet and not self.live:
+        if not self.live:
             self.stream = logging.StreamHandler(sys.stderr)
             self.stream.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
             self.log.addHandler(self.stream)

@@ -299,12 +299,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _measure(self, predict: Callable[[Tensor], Tensor], images: data.ImageSet) -> float:
         """The task's metric of a prediction over images as they are, with the network in evaluation mode."""
         described, network = self._described, self.state.network
+        parts = math.ceil(len(images) / _EVALUATION_BATCH)
+        size = math.ceil(len(images) / parts)  # equal parts: the statistics of a batch depend on its size
         total = 0.0
         network.eval()
         with torch.inference_mode():
-            for batch in data.batches(
-                images, _EVALUATION_BATCH, mean=described.mean, std=described.std, device=self.device
-            ):
+            for batch in data.batches(images, size, mean=described.mean, std=described.std, device=self.device):
                 total += float(CLASSIFICATION.metric(predict(batch.inputs), batch.targets)) * len(batch.targets)
         network.train()
         return total / len(images)

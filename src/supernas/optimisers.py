@@ -65,9 +65,12 @@ class WeightsOptimiser:
         return options.lr_min + (options.lr - options.lr_min) * (1 + math.cos(math.pi * done)) / 2
 
     def state_dict(self) -> dict[str, Any]:
-        """The momentum buffers."""
-        return self.sgd.state_dict()
+        """The momentum buffers, and which parameters have a gradient (idle=`momentum` keeps those moving)."""
+        ran = [number for number, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        return {"sgd": self.sgd.state_dict(), "ran": ran}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores the momentum buffers."""
-        self.sgd.load_state_dict(state)
+        """Restores them."""
+        self.sgd.load_state_dict(state["sgd"])
+        for number in state["ran"]:
+            self.parameters[number].grad = torch.zeros_like(self.parameters[number])

@@ -10,7 +10,7 @@ __all__ = ["MEANINGS", "SEARCH", "TRAIN"]
 
 MEANINGS = {
     "demo": "a small network on small images: search and training in about a minute on two cores",
-    "cpu": "16x16 images, C=16, N=1, batch 64, 40 epochs: minutes on two cores",
+    "cpu": "20,000 images of 16x16, C=16, N=1, batch 64, 40 epochs: minutes on two cores",
     "paper": "the published settings (C=16, N=5, batch 64, 250 epochs): meant for a GPU",
 }
 

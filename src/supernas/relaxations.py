@@ -30,5 +30,5 @@ def straight_through(probabilities: Mapping[str, Tensor], space: Space, device: 
     """
     architecture = space.derive({kind: p.detach().cpu().numpy() for kind, p in probabilities.items()})
     hard = space.matrices(architecture)
-    W = {kind: (torch.as_tensor(hard[kind]).to(p) + p - p.detach()).to(device) for kind, p in probabilities.items()}
+    W = {kind: (torch.as_tensor(hard[kind]).to(p) + (p - p.detach())).to(device) for kind, p in probabilities.items()}
     return Relaxed(W, architecture)

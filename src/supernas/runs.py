@@ -158,7 +158,16 @@ def load_images(options: DataSettings) -> data.ImageData:
         UserError: if they cannot be read.
     """
     directory = Path(options.directory) if options.directory else None
-    return data.load(options.source, directory, resolution=options.resolution, train_size=options.train_size)
+    images = data.load(options.source, directory)
+    resolution = _if_less(options.resolution, images.resolution)
+    train_size = _if_less(options.train_size, len(images.train))
+    if resolution is None and train_size is None:
+        return images
+    return data.load(options.source, directory, resolution=resolution, train_size=train_size)
+
+
+def _if_less(wanted: int | None, there: int) -> int | None:
+    return wanted if wanted is not None and wanted < there else None
 
 
 def choose_device(name: str) -> torch.device:

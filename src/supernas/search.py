@@ -13,10 +13,11 @@ from supernas.configuration import SearchConfig, fingerprint
 from supernas.contracts import Metrics, Problem, stage_starts
 from supernas.cost import Cost, cost
 from supernas.loop import EpochReport, Loop, Moving
-from supernas.networks.base import Network
+from supernas.networks.base import Network, NetworkSize
 from supernas.pictures import cell_svg
 from supernas.progress import Progress
 from supernas.runs import load_images
+from supernas.settings import field_names
 from supernas.task import CLASSIFICATION
 from supernas.trees import State
 
@@ -71,7 +72,9 @@ class Search(Loop[Epoch, Result]):
         folder: where to write; `runs/<name of the run>` by default.
         resume: go on from the folder's checkpoint, if it has one.
         on_epoch: listeners, called with each finished `Epoch`; what they return (a dictionary or None) is added to the
-            epoch's line of `metrics.jsonl`. This is how a benchmark records truth that the method never sees.
+            epoch's line of `metrics.jsonl`.
+        truth: what a benchmark says of an architecture. It is asked of every epoch's architecture and of the final one,
+            for the record alone: no method sees it.
         on_step: called after every step with the progress and the metrics of that step.
 
     Raises:
@@ -90,8 +93,10 @@ class Search(Loop[Epoch, Result]):
         resume: bool = False,
         on_epoch: tuple[Callable[[Epoch], dict[str, Any] | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
+        truth: Callable[[Architecture], dict[str, float]] | None = None,
     ) -> None:
         self.config = config
+        self.truth = truth
         self.images = _images(config)
         folder = folder or Path("runs") / run_name(config, self.images.name)
         super().__init__(config, config.search, self.images, folder, resume, on_epoch, on_step)
@@ -168,7 +173,11 @@ class Search(Loop[Epoch, Result]):
         for choice, option in epoch.architecture.pairs:
             name = self.config.space.choices[choice].options[option]
             operations[name] = operations.get(name, 0) + 1
-        return {"epoch": epoch.epoch, "architecture": epoch.text, "operations": operations}
+        line = {"epoch": epoch.epoch, "architecture": epoch.text, "operations": operations}
+        return {**line, **self._truth(epoch.architecture)}
+
+    def _truth(self, architecture: Architecture) -> dict[str, Any]:
+        return {} if self.truth is None else {"truth": self.truth(architecture)}
 
     # -- asking the supernet ------------------------------------------------------------------------------------------
 
@@ -206,6 +215,7 @@ class Search(Loop[Epoch, Result]):
             "flops_convention": "multiply-adds of convolutions and linear layers",
             "metric": CLASSIFICATION.metric_name,
             "valid_accuracy": self.validate(architecture, len(self.images.valid)),
+            **self._truth(architecture),
         }
 
     def _result(self, record: dict[str, Any]) -> Result:
@@ -215,7 +225,7 @@ class Search(Loop[Epoch, Result]):
 
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these images."""
-        size = vars(self.config.supernet)
+        size = {name: getattr(self.config.supernet, name) for name in field_names(NetworkSize)}
         model = self.config.space.build(
             architecture, num_classes=self.images.num_classes, in_channels=self.images.channels, **size
         )

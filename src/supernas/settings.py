@@ -110,17 +110,25 @@ class Description:
 def describe(cls: type) -> list[Description]:
     """Every setting of a settings class."""
     fields: Mapping[str, FieldInfo] = cls.__pydantic_fields__  # type: ignore[attr-defined]
-    return [
-        Description(
-            name,
-            _type_name(field.annotation),
-            field.default,
-            ", ".join(_constraint(rule) for rule in field.metadata),
-            field.description or "",
-            (field.json_schema_extra or {}).get("equation", ""),  # type: ignore[union-attr,arg-type]
-        )
-        for name, field in fields.items()
-    ]
+    made = []
+    for name, field in fields.items():
+        if isinstance(field.annotation, type) and is_pydantic_dataclass(field.annotation):
+            inner = describe(field.annotation)
+            made += [dataclasses.replace(one, name=f"{name}.{one.name}") for one in inner]
+        else:
+            made.append(_described(name, field))
+    return made
+
+
+def _described(name: str, field: FieldInfo) -> Description:
+    return Description(
+        name,
+        _type_name(field.annotation),
+        field.default,
+        ", ".join(_constraint(rule) for rule in field.metadata),
+        field.description or "",
+        (field.json_schema_extra or {}).get("equation", ""),  # type: ignore[union-attr,arg-type]
+    )
 
 
 def _type_name(annotation: Any) -> str:

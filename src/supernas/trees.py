@@ -4,6 +4,7 @@ A state is a dataclass. Its fields may be modules and optimisers (by their `stat
 tensors, architectures, other states, plain containers, numbers and strings; nobody writes a save or load of their own.
 """
 
+import copy
 import dataclasses
 import json
 from collections import deque
@@ -56,7 +57,7 @@ def to_tree(value: Any) -> Any:
     if isinstance(value, np.random.Generator):
         return json.dumps(value.bit_generator.state)
     if hasattr(value, "state_dict"):
-        return value.state_dict()
+        return copy.deepcopy(value.state_dict())
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, dict):

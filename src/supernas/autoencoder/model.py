@@ -128,7 +128,7 @@ class GraphAutoencoder(nn.Module):
         made = self.decoder(self._raw(codes.reshape(-1, codes.shape[-1])), greedy)
         relaxed: Tensor = self.weights_map(made, temperature)
         if straight_through:
-            relaxed = self.weights_map.taken(made) + relaxed - relaxed.detach()
+            relaxed = self.weights_map.taken(made) + (relaxed - relaxed.detach())
         return relaxed.view(*codes.shape[:-1], *relaxed.shape[1:])
 
     def _raw(self, codes: Tensor) -> Tensor:

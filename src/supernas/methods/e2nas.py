@@ -17,9 +17,9 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - alpha is decoded once a step; the path that is trained, archived and validated is the same.
 - alpha starts from N(0, I), and is kept where the decoder knows its way (`region`): -log p has no maximum.
 - The archive holds the latents of recent visits, repeats included: a corner that is full of them is left again.
-- While the archive is too small for a density, novelty's gradient is zero; 1 - gamma stays as it is. (With the whole
-  validation gradient instead, alpha runs into cells without a path to their output: of all untrained networks, those
-  that say nothing have the lowest loss.)
+- While the archive is too small for a density (the first 77 steps), alpha waits where it is: the validation gradient of
+  an untrained supernet leads to cells without a path to their output, which have the lowest loss of all untrained
+  networks, and weight decay alone, blown up to full steps by Adam, leads to the origin.
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
   novelty's gradient to the running norm of the loss's.
@@ -68,9 +68,9 @@ class E2NASState(State):
     archive: deque[Tensor]  # latents [kinds, n] of visited architectures
     archived: deque[Architecture]  # the same as architectures
     visited: deque[Architecture]  # the last distinct ones, the latest last
+    gradient_norm: Tensor  # running norm of the validation gradient, not yet corrected for its start at 0
     this_epoch: list[Architecture] = field(default_factory=list)  # distinct ones
     visits: int = 0
-    gradient_norm: float = 0.0  # running norm of the validation gradient, not yet corrected for its start at 0
 
 
 @settings
@@ -101,9 +101,11 @@ class E2NAS(Method):
     archive_size: int = setting(50, "how many latents the archive holds", ge=2)
     archive_stride: int = setting(4, "visits from one that is archived to the next", ge=1)
     region: Literal["ball", "prior", "free"] = setting(
-        "ball", "how alpha is kept near the prior: projected into a ball, drawn by the prior's density, or not at all"
+        "ball",
+        "how a latent alpha is kept where the decoder knows its way: projected into a ball; drawn by the prior's "
+        "density, as a term beside log p_A and so with weight gamma; or not at all",
     )
-    radius: float = setting(1.0, "radius of the ball in units of the prior's typical radius sqrt(n)", gt=0)
+    radius: float = setting(1.0, "radius of region='ball' in units of the prior's typical radius sqrt(n)", gt=0)
     choose: Literal["last", "best-visited"] = setting(
         "best-visited", "the returned architecture: the last decoded, or the best visited one by validation"
     )
@@ -111,13 +113,12 @@ class E2NAS(Method):
     novelty: NoveltySettings = setting(NoveltySettings(), "how the density of Eq. 6 is estimated", equation="Eq. 4-6")
 
     def __post_init__(self) -> None:
-        self._gamma(0.0)
-        if self.gamma != 0 and self.archive_size < self.novelty.minimum_archive:
+        if self._explores and self.archive_size < self.novelty.minimum_archive:
             raise UserError(
                 f"an archive of {self.archive_size} never holds the {self.novelty.minimum_archive} codes that novelty "
                 "waits for: raise archive_size or lower novelty.minimum_archive"
             )
-        if self.relaxation == "softmax" and self.gamma != 0:
+        if self.relaxation == "softmax" and self._explores:
             raise UserError("novelty is defined on latent codes: relaxation='softmax' needs gamma=0")
 
     # -- verbs --------------------------------------------------------------------------------------------------------
@@ -141,10 +142,11 @@ class E2NAS(Method):
             PathTrainer.make(problem),
             alpha,
             adam,
-            [self._density(model, kind, problem) for kind in space.kinds] if model and self.gamma != 0 else [],
+            [self._density(model, kind, problem) for kind in space.kinds] if model and self._explores else [],
             deque(maxlen=self.archive_size),
             deque(maxlen=self.archive_size),
             deque(maxlen=self.candidates),
+            torch.zeros(()),
         )
 
     def step(self, state: E2NASState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
@@ -153,11 +155,13 @@ class E2NAS(Method):
         metrics = state.trainer.step(train, relaxed.architecture, progress)
         self._remember(state, relaxed.architecture)
         loss, gradient = self._validation_gradient(state, relaxed, valid)
+        if not state.novelty:
+            self._move(state, gradient)
+            return {**metrics, "valid_loss": loss}
         exploration, terms = self._exploration(state, gradient)
-        gamma = self._gamma(progress.fraction)
-        state.alpha.grad = (1 - gamma) * gradient + gamma * exploration
-        state.adam.step()
-        self._stay_in_region(state)
+        if exploration is not None:
+            gamma = self._gamma(progress.fraction)
+            self._move(state, (1 - gamma) * gradient + gamma * exploration)
         return {**metrics, "valid_loss": loss, **terms}
 
     def epoch(self, state: E2NASState, validate: Validate, progress: Progress) -> Metrics:
@@ -207,21 +211,21 @@ class E2NAS(Method):
         unselected: Literal["run", "skip"] = "run" if self.alpha_gradient == "all" else "skip"
         output = problem.network(batch.inputs, relaxed.W, active=relaxed.architecture.pairs, unselected=unselected)
         loss = problem.task.loss(output.prediction, batch.targets)
-        (gradient,) = torch.autograd.grad(loss, state.alpha)
+        (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradient
 
-    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor, Metrics]:
-        """What gamma weighs: the gradient of log p_A, to be descended; zero before the archive is full enough."""
+    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor | None, Metrics]:
+        """What gamma weighs: the gradient of log p_A, to be descended; None before the archive is full enough."""
         self._measure(state, gradient)
-        codes = torch.stack(list(state.archive)) if state.novelty else None
-        if codes is None or not all([one.refresh(codes[:, i]) for i, one in enumerate(state.novelty)]):  # noqa: C419
-            return torch.zeros_like(state.alpha), {}
+        codes = torch.stack(list(state.archive))
+        if not all([one.refresh(codes[:, i]) for i, one in enumerate(state.novelty)]):  # noqa: C419 - all are refreshed
+            return None, {}
         made = [one.gradient(row) for one, row in zip(state.novelty, state.alpha.detach(), strict=True)]
         exploration = torch.stack([gradient for gradient, _ in made]).to(gradient)
+        if self.region == "prior":
+            exploration = exploration + state.alpha.detach()  # the gradient of -log N(alpha; 0, I)
         if self.balance == "norm":
             exploration = exploration * (self._typical_norm(state) / exploration.norm().clamp_min(1e-12))
-        if self.region == "prior":
-            exploration = exploration + state.alpha.detach()
         names = ("jacobian", "latent", "radial")
         return exploration, {f"log_p_{name}": sum(getattr(terms, name) for _, terms in made) for name in names}
 
@@ -229,10 +233,15 @@ class E2NAS(Method):
         """Keeps a running norm of the validation gradient: in a cell without a path to its output it is zero, and
         novelty, which would lead out of it, must not vanish with it.
         """
-        state.gradient_norm = _NORM_DECAY * state.gradient_norm + (1 - _NORM_DECAY) * float(gradient.norm())
+        state.gradient_norm = _NORM_DECAY * state.gradient_norm + (1 - _NORM_DECAY) * gradient.norm()
 
-    def _typical_norm(self, state: E2NASState) -> float:
+    def _typical_norm(self, state: E2NASState) -> Tensor:
         return state.gradient_norm / (1 - _NORM_DECAY**state.visits)
+
+    def _move(self, state: E2NASState, gradient: Tensor) -> None:
+        state.alpha.grad = gradient
+        state.adam.step()
+        self._stay_in_region(state)
 
     def _stay_in_region(self, state: E2NASState) -> None:
         if self.region == "ball" and state.autoencoder is not None:
@@ -256,6 +265,11 @@ class E2NAS(Method):
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
+    @property
+    def _explores(self) -> bool:
+        """Whether gamma is ever above 0."""
+        return self._gamma(0.0) > 0
+
     def _gamma(self, fraction: float) -> float:
         """Gamma after `fraction` of the search: constant, or Sig_r(t) = 1 / (1 + exp(r (2 t / T - 1)))."""
         try:
@@ -264,7 +278,7 @@ class E2NAS(Method):
             constant = math.nan
         match = re.fullmatch(r"sig\((\d+(?:\.\d+)?)\)", str(self.gamma).lower())
         if match:
-            return 1 / (1 + math.exp(float(match[1]) * (2 * fraction - 1)))
+            return 1 / (1 + math.exp(min(float(match[1]) * (2 * fraction - 1), 700.0)))
         if not 0 <= constant <= 1:
             raise UserError(f"gamma = {self.gamma!r}: wanted a number from 0 to 1, or sig(r) such as sig(10)")
         return constant

@@ -30,7 +30,7 @@ class Output(NamedTuple):
 
     prediction: Tensor
     features: Tensor
-    carry: Any = None
+    carry: tuple[Tensor, ...] | None = None
 
 
 @settings
@@ -68,7 +68,7 @@ class Network(nn.Module, ABC):
         x: Tensor,
         W: Weights | None = None,
         active: tuple[Pair, ...] | None = None,
-        carry: Any = None,
+        carry: tuple[Tensor, ...] | None = None,
         unselected: Unselected = "skip",
     ) -> Output:
         """Runs the `active` pairs, each weighted by its entry of `W`.

@@ -82,7 +82,7 @@ class NASBench201Network(Network):
         x: Tensor,
         W: Weights | None = None,
         active: tuple[Pair, ...] | None = None,
-        carry: Any = None,
+        carry: tuple[Tensor, ...] | None = None,
         unselected: Unselected = "skip",
     ) -> Output:
         """Logits [batch, classes] and pooled features [batch, 4C] of images [batch, channels, height, width]."""

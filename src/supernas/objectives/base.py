@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from supernas.architecture import Architecture
@@ -23,7 +24,8 @@ class WeightedPath(NamedTuple):
 def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normalise: bool) -> tuple[Metrics, Output]:
     """Adds the gradient of sum_i weight_i * L(path_i) to the weights, path after path, so one graph is held at a time.
 
-    Paths that occur twice are run once with the sum of their weights, a path of weight 0 is not run.
+    Paths that occur twice are run once with the sum of their weights, a path of weight 0 is not run (the
+    current one is, without a graph).
 
     Args:
         paths: the current path first.
@@ -43,9 +45,11 @@ def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normali
     for architecture, weight in merged.items():
         if weight == 0.0 and current is not None:
             continue
-        loss, output = forward(architecture)
+        with torch.set_grad_enabled(weight != 0.0):  # the current path's output is wanted even then
+            loss, output = forward(architecture)
         current = current or output
-        (weight * loss if weight != 1.0 else loss).backward()
+        if weight != 0.0:
+            (weight * loss if weight != 1.0 else loss).backward()
         losses[architecture] = loss.detach()
     assert current is not None, "no path to train"
     whole = sum((merged[architecture] * loss for architecture, loss in losses.items()), start=0 * losses[paths[0][0]])

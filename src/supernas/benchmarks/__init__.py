@@ -1,0 +1,32 @@
+"""Ground truth: tables of published accuracies, what reads them in, and searches on a table alone.
+
+No search method may see this package: benchmarks are asked by listeners, for the record.
+"""
+
+from supernas.benchmarks.baselines import random_search, regularised_evolution, run_baseline
+from supernas.benchmarks.columns import Column, Value
+from supernas.benchmarks.decorators import Budget, BudgetSpentError, Counting, Noise
+from supernas.benchmarks.fetch import fetch
+from supernas.benchmarks.importers import import_table
+from supernas.benchmarks.made_up import made_up_table
+from supernas.benchmarks.table import Source, Table, load
+from supernas.benchmarks.truth import truths
+
+__all__ = [
+    "Budget",
+    "BudgetSpentError",
+    "Column",
+    "Counting",
+    "Noise",
+    "Source",
+    "Table",
+    "Value",
+    "fetch",
+    "import_table",
+    "load",
+    "made_up_table",
+    "random_search",
+    "regularised_evolution",
+    "run_baseline",
+    "truths",
+]

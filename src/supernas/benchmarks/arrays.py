@@ -1,0 +1,44 @@
+"""Arrays in a safetensors file, mapped into memory: opening costs nothing, and only what is looked at is read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from supernas.errors import UserError
+
+__all__ = ["map_arrays"]
+
+_TYPES = {"F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
+
+
+def map_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The text and the arrays (float64 and int64, read-only, mapped) of a safetensors file.
+
+    safetensors checks the file but its arrays are copies, so they are mapped here from where its header says.
+
+    Raises:
+        UserError: if the file is missing, cut short, or no such file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:  # checks lengths, shapes and places
+            metadata: dict[str, str] = file.metadata() or {}
+        with path.open("rb") as raw:
+            length = int.from_bytes(raw.read(8), "little")
+            header = json.loads(raw.read(length))
+        mapped = np.memmap(path, mode="r", offset=0).view(np.ndarray)
+        arrays = {
+            name: mapped[slice(*(8 + length + place for place in entry["data_offsets"]))]
+            .view(_TYPES[entry["dtype"]])
+            .reshape(entry["shape"])
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or 'no such file'}; name an imported table") from None
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise UserError(
+            f"{path} is no table, or is damaged ({type(error).__name__}); make one with `supernas benchmark import`"
+        ) from None
+    return metadata, arrays

@@ -1,0 +1,128 @@
+"""Searches on a table alone, without training: what every method has to beat.
+
+They search on the validation accuracy after a short training (`cifar10 valid 12` by default) and are judged by the test
+accuracy after the full one (`cifar10 test 200`) of the best architecture so far, which they never see.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from supernas.architecture import Architecture
+from supernas.benchmarks.decorators import Benchmark, BudgetSpentError
+from supernas.benchmarks.table import Table
+from supernas.errors import unknown
+from supernas.spaces.base import Space
+
+__all__ = ["BASELINES", "JUDGED_ON", "SEARCHED_ON", "Step", "random_search", "regularised_evolution", "run_baseline"]
+
+Strategy = Generator[Architecture, float, None]
+SEARCHED_ON: Mapping[str, Any] = {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 12}
+JUDGED_ON: Mapping[str, Any] = {"dataset": "cifar10", "trained_on": "train+valid", "split": "test", "epochs": 200}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One evaluation of a search.
+
+    Attributes:
+        index: official index of the architecture that was evaluated.
+        score: the accuracy that the search saw, in percent.
+        best: official index of the architecture with the highest score so far.
+        truth: its accuracy in the column by which the search is judged, in percent.
+    """
+
+    index: int
+    score: float
+    best: int
+    truth: float
+
+
+def random_search(space: Space, generator: np.random.Generator) -> Strategy:
+    """Architectures drawn uniformly, each at most once.
+
+    J. Bergstra and Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
+    """
+    for number in generator.permutation(len(space)):
+        yield space[int(number)]
+
+
+def regularised_evolution(
+    space: Space, generator: np.random.Generator, population: int = 10, sample: int = 10
+) -> Strategy:
+    """Regularised (aging) evolution, REA: the best of a sample has a child, and the oldest of the population dies.
+
+    E. Real, A. Aggarwal, Y. Huang and Q. V. Le, "Regularized Evolution for Image Classifier Architecture Search",
+    AAAI 2019, algorithm 1: the sample is drawn with replacement; a mutation changes one choice. A population and a
+    sample of 10 suit a space of thousands of cells; the paper's are 100 and 25.
+    """
+    alive: deque[tuple[float, Architecture]] = deque()
+    for _ in range(population):
+        architecture = space.sample(generator)
+        alive.append(((yield architecture), architecture))
+    while True:
+        drawn = [alive[int(place)] for place in generator.integers(population, size=sample)]
+        _, parent = max(drawn, key=lambda member: member[0])
+        neighbours = space.neighbours(parent)
+        child = neighbours[int(generator.integers(len(neighbours)))]
+        alive.append(((yield child), child))
+        alive.popleft()
+
+
+BASELINES: dict[str, Callable[[Space, np.random.Generator], Strategy]] = {
+    "random-search": random_search,
+    "regularised-evolution": regularised_evolution,
+}
+
+
+def run_baseline(
+    name: str,
+    table: Table,
+    *,
+    evaluations: int,
+    seed: int = 0,
+    search_on: Mapping[str, Any] = SEARCHED_ON,
+    judge_on: Mapping[str, Any] = JUDGED_ON,
+    asked: Benchmark | None = None,
+) -> list[Step]:
+    """Runs a search on a table.
+
+    Args:
+        name: `random-search` or `regularised-evolution`.
+        table: holds both columns.
+        evaluations: how often the search may ask.
+        seed: of the search.
+        search_on: the column that the search sees (arguments of `Table.query`).
+        judge_on: the column by which the best architecture so far is judged.
+        asked: the table as the search sees it, if not the same: with noise, a budget, counted.
+
+    Returns:
+        The trajectory: a step for each evaluation, fewer where a budget was spent or the space ended before.
+
+    Raises:
+        UserError: if there is no such search or column, or the table has no value for a cell that was drawn.
+    """
+    if name not in BASELINES:
+        raise unknown("baseline", name, BASELINES)
+    benchmark: Benchmark = table if asked is None else asked
+    strategy = BASELINES[name](table.space, np.random.default_rng(seed))
+    steps: list[Step] = []
+    best, highest = -1, -np.inf
+    architecture = next(strategy)
+    while len(steps) < evaluations:
+        try:
+            score = benchmark.query(architecture, **search_on).mean
+        except BudgetSpentError:
+            break
+        if score > highest:
+            best, highest = table.index(architecture), score
+            truth = table.query(best, **judge_on).mean
+        steps.append(Step(table.index(architecture), score, best, truth))
+        try:
+            architecture = strategy.send(score)
+        except StopIteration:
+            break
+    return steps

@@ -1,0 +1,101 @@
+"""What a benchmark can be asked: a column is a data set, what was trained on, a split and a number of epochs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from supernas.errors import UserError, unknown
+
+__all__ = ["Column", "Seed", "Value", "choose", "dataset_name"]
+
+Seed = int | Literal["mean"]
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """One published accuracy of every architecture.
+
+    Attributes:
+        dataset: `cifar10`, `cifar100` or `imagenet16-120` in NAS-Bench-201.
+        trained_on: `train`, or `train+valid` (CIFAR-10 only: all 50,000 training images instead of half of them).
+        split: where the accuracy was measured: `train`, `valid`, `test`, or `valid+test`.
+        epochs: length of the training, whose learning rate falls to 0 at its end; 12 and 200 are different trainings.
+    """
+
+    dataset: str
+    trained_on: str
+    split: str
+    epochs: int
+
+    def __str__(self) -> str:
+        return f"dataset={self.dataset} trained_on={self.trained_on} split={self.split} epochs={self.epochs}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """An answer, in percent.
+
+    Attributes:
+        mean: over the seeds that the source holds.
+        deviation: their sample standard deviation; NaN for less than two seeds, or where only their mean is known.
+        n: how many seeds; None where only their mean is known.
+    """
+
+    mean: float
+    deviation: float
+    n: int | None
+
+    def __str__(self) -> str:
+        known = "seeds not told apart by the source" if self.n is None else f"n = {self.n}"
+        spread = "" if self.deviation != self.deviation else f" ± {self.deviation:.2f}"
+        return f"{self.mean:.2f}{spread} % ({known})"
+
+
+def dataset_name(text: str) -> str:
+    """The name used here for a data set: `ImageNet16-120` and `imagenet16_120` are `imagenet16-120`."""
+    return text.lower().replace("_", "-")
+
+
+def choose(
+    columns: Iterable[Column],
+    *,
+    dataset: str | None = None,
+    trained_on: str | None = None,
+    split: str | None = None,
+    epochs: int | None = None,
+) -> Column:
+    """The one column that fits what is given; nothing is assumed for what is not.
+
+    Raises:
+        UserError: if nothing fits, or more than one: the message lists what would tell them apart.
+    """
+    known = list(columns)
+    wanted = {
+        "dataset": None if dataset is None else dataset_name(dataset),
+        "trained_on": trained_on,
+        "split": split,
+        "epochs": epochs,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    for name, value in given.items():
+        values = {getattr(column, name) for column in known}
+        if value not in values:
+            raise unknown(name, str(value), map(str, values))
+    fitting = [column for column in known if all(getattr(column, name) == value for name, value in given.items())]
+    if len(fitting) == 1:
+        return fitting[0]
+    said = " ".join(f"{name}={value}" for name, value in given.items()) or "nothing"
+    if not fitting:
+        near = [column for column in known if column.dataset == given.get("dataset", column.dataset)]
+        raise UserError(f"the table has no column with {said}; it has: {_listed(near)}")
+    raise UserError(f"{said} fits {len(fitting)} columns; add {_differences(fitting)}")
+
+
+def _differences(columns: list[Column]) -> str:
+    """What tells columns apart: `trained_on=train|train+valid and epochs=12|200`."""
+    told = {field.name: sorted({getattr(column, field.name) for column in columns}) for field in fields(Column)}
+    return " and ".join(f"{name}={'|'.join(map(str, values))}" for name, values in told.items() if len(values) > 1)
+
+
+def _listed(columns: list[Column]) -> str:
+    return "; ".join(map(str, columns[:12])) + ("; ..." if len(columns) > 12 else "")

@@ -1,0 +1,376 @@
+"""A table of ground truth: the accuracies of all architectures of a space, each with its full address.
+
+Architectures stand in the space's official order; columns are addressed by data set, what was trained on, split,
+epochs and seed. A question that fits several columns is refused, with what would tell them apart: published
+"test accuracies" of one cell differ by 18 % for a default that nobody saw.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from math import nan, sqrt
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from supernas import spaces
+from supernas.architecture import Architecture
+from supernas.benchmarks.arrays import map_arrays
+from supernas.benchmarks.columns import Column, Seed, Value, choose, dataset_name
+from supernas.benchmarks.curves import Curves, curves_path
+from supernas.errors import UserError, unknown
+
+__all__ = ["Best", "Cost", "Source", "Table", "load"]
+
+FORMAT = 1
+COSTS = ("parameters", "flops", "latency")
+AnyArchitecture = Architecture | str | int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table comes from.
+
+    Attributes:
+        name: the file or folder that was imported.
+        version: the publication it holds (versions differ by up to 7 % for a cell), as far as its format tells.
+        sha256: checksum of the file, or of the folder's files in the order of their names.
+        made_up: whether the accuracies were invented, for tests and examples.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    made_up: bool = False
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best architecture of a column; the first of equals."""
+
+    index: int
+    architecture: Architecture
+    value: Value
+
+
+class Cost(NamedTuple):
+    """Published cost: learnable parameters, multiply-adds of one image, and seconds of a batch (NaN: not measured)."""
+
+    parameters: int
+    flops: int
+    latency: float
+
+
+class Table:
+    """Accuracies of the architectures of a space. Usually made by `load`.
+
+    Args:
+        space: name of the search space.
+        columns: the address of each row of `accuracy`.
+        accuracy: float64 [columns, architectures], percent; NaN where the source has none.
+        costs: per data set, float64 [3, architectures]: parameters, multiply-adds, latency in seconds; NaN: unknown.
+        source: where the numbers come from.
+        curves: the file with learning curves and the identity that it must have, or None.
+    """
+
+    def __init__(
+        self,
+        space: str,
+        columns: Sequence[tuple[Column, Seed]],
+        accuracy: np.ndarray,
+        costs: Mapping[str, np.ndarray],
+        source: Source,
+        curves: tuple[Path, str] | None = None,
+    ) -> None:
+        self.space = spaces.get(space)
+        self.source = source
+        self._accuracy, self._costs, self._curves_file = accuracy, dict(costs), curves
+        self._rows: dict[Column, dict[Seed, int]] = {}
+        for row, (column, seed) in enumerate(columns):
+            self._rows.setdefault(column, {})[seed] = row
+        self._chosen: dict[tuple[object, ...], Column] = {}
+        self._queried: dict[tuple[object, ...], tuple[tuple[int, ...], bool]] = {}
+        self._means: dict[Column, np.ndarray] = {}
+        self._index = lru_cache(maxsize=4 * len(self.space))(self._look_up)
+
+    def __len__(self) -> int:
+        """How many architectures the space has."""
+        return len(self.space)
+
+    def __repr__(self) -> str:
+        made_up = "made-up " if self.source.made_up else ""
+        return f"<{made_up}table of {self.space.name}: {len(self.columns)} columns, from {self.source.name}>"
+
+    # -- what there is ----------------------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, seeds aside."""
+        return tuple(self._rows)
+
+    def seeds(self, column: Column) -> tuple[int, ...]:
+        """The seeds of a column; none where the source holds their mean only."""
+        return tuple(seed for seed in self._rows[column] if seed != "mean")
+
+    @cached_property
+    def missing(self) -> int:
+        """How many architectures have no accuracy at all."""
+        return int(np.isnan(self._accuracy).all(axis=0).sum()) if len(self._accuracy) else len(self)
+
+    def index(self, architecture: AnyArchitecture) -> int:
+        """The official index of an architecture, its text or its index.
+
+        Raises:
+            UserError: if the space has no such architecture.
+        """
+        return self._index(architecture)
+
+    def _look_up(self, architecture: AnyArchitecture) -> int:
+        if isinstance(architecture, (int, np.integer)):
+            if not 0 <= architecture < len(self):
+                raise UserError(f"index {architecture} is not in {self.space.name}; wanted 0 to {len(self) - 1}")
+            return int(architecture)
+        found = self.space.parse(architecture) if isinstance(architecture, str) else architecture
+        try:
+            return self.space.index(found)
+        except (ValueError, IndexError):
+            raise UserError(f"{found} is no architecture of {self.space.name}") from None
+
+    # -- questions --------------------------------------------------------------------------------------------------
+
+    def choose(
+        self,
+        *,
+        dataset: str | None = None,
+        split: str | None = None,
+        epochs: int | None = None,
+        trained_on: str | None = None,
+    ) -> Column:
+        """The one column that fits; what is not given must not matter.
+
+        Raises:
+            UserError: if none or several fit.
+        """
+        asked = (dataset, split, epochs, trained_on)
+        if asked not in self._chosen:
+            self._chosen[asked] = choose(self._rows, dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+        return self._chosen[asked]
+
+    def query(
+        self,
+        architecture: AnyArchitecture,
+        *,
+        dataset: str | None = None,
+        split: str | None = None,
+        epochs: int | None = None,
+        trained_on: str | None = None,
+        seed: Seed = "mean",
+    ) -> Value:
+        """The true accuracy of an architecture.
+
+        Args:
+            architecture: itself, its text, or its official index.
+            dataset: `cifar10`, ...; this and the next three may be left out only where one column fits the others.
+            split: `train`, `valid`, `test`, `valid+test`.
+            epochs: length of the training.
+            trained_on: `train` or `train+valid`.
+            seed: of the training, or `mean`: over the seeds that the source has for this architecture.
+
+        Raises:
+            UserError: if the question is ambiguous, or the source has no answer.
+        """
+        asked = (dataset, split, epochs, trained_on, seed)
+        if asked not in self._queried:
+            column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+            self._queried[asked] = self._rows_of(column, seed), "mean" not in self._rows[column]
+        rows, seeds_known = self._queried[asked]
+        index = self._index(architecture)
+        item = self._accuracy.item
+        values = [value for row in rows if (value := item(row, index)) == value]  # NaN differs from itself
+        if not values:
+            column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+            raise UserError(f"{self.source.name} has no accuracy of architecture {index} for {column} seed={seed}")
+        count = len(values)
+        mean = sum(values) / count
+        # `statistics.stdev` takes as long as five queries
+        deviation = sqrt(sum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else nan
+        return Value(mean, deviation, count if seeds_known else None)
+
+    def _rows_of(self, column: Column, seed: Seed) -> tuple[int, ...]:
+        rows = self._rows[column]
+        if seed == "mean":
+            return tuple(rows.values())
+        if seed not in rows:
+            raise UserError(f"{column} has no seed={seed}; wanted {'|'.join(map(str, dict.fromkeys([*rows, 'mean'])))}")
+        return (rows[seed],)
+
+    def column(
+        self,
+        *,
+        dataset: str | None = None,
+        split: str | None = None,
+        epochs: int | None = None,
+        trained_on: str | None = None,
+        seed: Seed = "mean",
+    ) -> np.ndarray:
+        """All accuracies of a column, float64 [architectures], read-only; NaN where the source has none.
+
+        Raises:
+            UserError: if the question is ambiguous.
+        """
+        column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+        rows = self._rows_of(column, seed)
+        if len(rows) == 1:
+            return self._accuracy[rows[0]]
+        if column not in self._means:
+            self._means[column] = _mean(self._accuracy[list(rows)])
+        return self._means[column]
+
+    def best(
+        self,
+        *,
+        dataset: str | None = None,
+        split: str | None = None,
+        epochs: int | None = None,
+        trained_on: str | None = None,
+        seed: Seed = "mean",
+    ) -> Best:
+        """The architecture with the highest accuracy of a column.
+
+        Raises:
+            UserError: if the question is ambiguous.
+        """
+        column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+        asked = {**asdict(column), "seed": seed}
+        accuracies = self.column(**asked)
+        if np.isnan(accuracies).all():
+            raise UserError(f"{self.source.name} has no accuracy for {column} seed={seed}")
+        index = int(np.nanargmax(accuracies))
+        return Best(index, self.space[index], self.query(index, **asked))
+
+    def rank(
+        self,
+        architecture: AnyArchitecture,
+        *,
+        dataset: str | None = None,
+        split: str | None = None,
+        epochs: int | None = None,
+        trained_on: str | None = None,
+        seed: Seed = "mean",
+    ) -> int:
+        """1 for the best architecture of a column; equals share the better rank. What is missing is not counted.
+
+        Raises:
+            UserError: if the question is ambiguous, or the source has no answer.
+        """
+        asked = {"dataset": dataset, "split": split, "epochs": epochs, "trained_on": trained_on}
+        value = self.query(architecture, **asked, seed=seed).mean  # type: ignore[arg-type]
+        return 1 + int((self.column(**asked, seed=seed) > value).sum())  # type: ignore[arg-type]
+
+    # -- curves and costs -------------------------------------------------------------------------------------------
+
+    def curve(
+        self,
+        architecture: AnyArchitecture,
+        *,
+        dataset: str | None = None,
+        split: str | None = None,
+        epochs: int | None = None,
+        trained_on: str | None = None,
+        seed: Seed = "mean",
+    ) -> np.ndarray:
+        """The accuracy after each epoch of a training, float64 [epochs]; opens the file of curves when first asked.
+
+        Raises:
+            UserError: if the question is ambiguous, or the source has no such curve.
+        """
+        column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+        index = self._index(architecture)
+        curves = [self._curves.get(index, column, one) for one in self._curves.seeds(column) if seed in (one, "mean")]
+        found = [curve for curve in curves if curve is not None]
+        if not found:
+            raise UserError(f"{self.source.name} has no curve of architecture {index} for {column} seed={seed}")
+        return found[0] if len(found) == 1 else _mean(np.stack(found))
+
+    @cached_property
+    def _curves(self) -> Curves:
+        if self._curves_file is None:
+            raise UserError(f"the table of {self.source.name} was imported without learning curves, or has none")
+        return Curves(*self._curves_file)
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether learning curves were imported with the table."""
+        return self._curves_file is not None
+
+    @property
+    def cost_datasets(self) -> tuple[str, ...]:
+        """The data sets for which the source holds parameters, multiply-adds or latency."""
+        return tuple(self._costs)
+
+    def cost(self, architecture: AnyArchitecture, *, dataset: str) -> Cost:
+        """The published cost of an architecture on a data set (images and classes make the difference).
+
+        Raises:
+            UserError: if the source does not hold it.
+        """
+        index = self._index(architecture)
+        parameters, flops, latency = (self.costs(kind, dataset=dataset).item(index) for kind in COSTS)
+        if parameters != parameters:
+            raise UserError(f"{self.source.name} has no costs of architecture {index} on {dataset}")
+        return Cost(int(parameters), int(flops), latency)
+
+    def costs(self, kind: str, *, dataset: str) -> np.ndarray:
+        """`parameters`, `flops` (multiply-adds) or `latency` (seconds) of all, float64 [architectures]; NaN: unknown.
+
+        Raises:
+            UserError: if the source does not hold them.
+        """
+        if kind not in COSTS:
+            raise unknown("cost", kind, COSTS)
+        name = dataset_name(dataset)
+        if not self._costs:
+            raise UserError(f"{self.source.name} holds accuracies only, no {kind}; import an official file for costs")
+        if name not in self._costs:
+            raise unknown("dataset", dataset, self._costs)
+        return self._costs[name][COSTS.index(kind)]
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is not NaN; NaN where nothing is left. Read-only."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    mean = np.divide(
+        np.where(there, values, 0.0).sum(axis=0), count, out=np.full(values.shape[1:], nan), where=count > 0
+    )
+    mean.flags.writeable = False
+    return mean
+
+
+def load(path: str | Path) -> Table:
+    """Opens a table that `supernas benchmark import` wrote; nothing is read before it is asked for.
+
+    Raises:
+        UserError: if the file is missing, damaged, or no table.
+    """
+    path = Path(path)
+    metadata, arrays = map_arrays(path)
+    try:
+        about = json.loads(metadata["supernas-benchmark"])
+        if about["format"] != FORMAT:
+            raise UserError(f"{path} has table format {about['format']}, wanted {FORMAT}; import the source again")
+        columns = [(Column(*names), seed) for *names, seed in about["columns"]]
+        accuracy = arrays["accuracy"]
+        costs = dict(zip(about["costs"], arrays["costs"], strict=True)) if about["costs"] else {}
+        curves = (curves_path(path), about["curves"]) if about["curves"] else None
+        table = Table(about["space"], columns, accuracy, costs, Source(**about["source"]), curves)
+        shapes = [accuracy.shape, *(one.shape for one in costs.values())]
+        if shapes != [(len(columns), len(table)), *[(len(COSTS), len(table))] * len(costs)]:
+            raise ValueError("shapes")
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{path} is no table of a benchmark; make one with `supernas benchmark import`") from None
+    return table

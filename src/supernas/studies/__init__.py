@@ -1,0 +1,1 @@
+"""What many architectures or many runs say together."""

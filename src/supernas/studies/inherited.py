@@ -1,0 +1,317 @@
+"""Accuracies with inherited weights: many architectures, asked of one finished search's supernet.
+
+What makes it quick: no gradient, channels-last, the same batches for all, one evaluation for all architectures that
+differ only in edges that cannot matter, and several processes of one thread each. What was found is appended to a file
+in the run folder, so that a run that was killed goes on where it was.
+"""
+
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from torch import Tensor
+
+from supernas import data
+from supernas.architecture import Architecture, Pair
+from supernas.configuration import SearchConfig, read_file, resolve_search
+from supernas.errors import UserError
+from supernas.networks.base import Network
+from supernas.operations import BatchNorm
+from supernas.records import write_atomically
+from supernas.runs import load_images
+from supernas.settings import setting, settings
+from supernas.task import CLASSIFICATION
+
+__all__ = ["Asking", "Policy", "Supernet", "inherited_accuracies", "read_run"]
+
+Policy = Literal["batch", "recalibrate", "tracked"]
+OnProgress = Callable[[int, int], None]
+"""Called with (evaluated, to be evaluated)."""
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_CHUNK = 8  # evaluations that a process is handed at once
+
+
+@settings
+class Asking:
+    """How a supernet is asked for the accuracy of an architecture.
+
+    The policy says which statistics normalise. `batch`: those of the batch that is evaluated. `recalibrate`: running
+    statistics that are estimated anew for each architecture, as the mean over some training batches without
+    augmentation. `tracked`: the running averages of the search, over all paths that it trained.
+    """
+
+    images: int = setting(1000, "validation images", ge=1)
+    batch_norm: Policy = setting("batch", "statistics that normalise: of the batch, re-estimated, or of the search")
+    batch_size: int = setting(500, "the most images in an evaluated batch; batches are of equal size", ge=2)
+    recalibration_images: int = setting(500, "training images of the re-estimated statistics", ge=2)
+    recalibration_batch_size: int = setting(125, "images in one of their batches", ge=2)
+
+    def described(self) -> dict[str, Any]:
+        """The settings that have a part in the accuracies."""
+        unused = () if self.batch_norm == "recalibrate" else ("recalibration_images", "recalibration_batch_size")
+        return {name: value for name, value in vars(self).items() if name not in unused}
+
+
+class Supernet:
+    """The supernet of a finished search, and the images that it is asked about.
+
+    Args:
+        folder: the run folder of the search.
+        asking: how it is asked.
+        device: where it computes.
+
+    Raises:
+        UserError: if the folder holds no finished search, its weights do not fit its configuration, they hold no
+            running averages where the policy needs them, or there are fewer images than asked for.
+    """
+
+    def __init__(self, folder: Path, asking: Asking, device: torch.device | str = "cpu") -> None:
+        config, weights = read_run(folder)
+        self.space, self.asking = config.space, asking
+        self.digest = hashlib.sha256(weights).hexdigest()[:16]
+        images = data.search_data(load_images(config.data), config.search.seed, config.search.split)
+        network = _network(config, images, folder, weights, asking.batch_norm)
+        self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.requires_grad_(False).eval()
+        self.data = images.name
+        self.batches = _batches(images, images.valid, asking.images, asking.batch_size, "validation", device)
+        self.training: list[Tensor] = []
+        if asking.batch_norm == "recalibrate":
+            size = asking.recalibration_batch_size
+            taken = _batches(images, images.train, asking.recalibration_images, size, "training", device)
+            self.training = [batch.inputs for batch in taken]
+        self.norms = [module for module in self.network.modules() if isinstance(module, BatchNorm)]
+        # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
+        # subtracts an average of the search: elsewhere even an edge that the input never reaches counts.
+        shifts = asking.batch_norm == "tracked" or config.supernet.affine
+        self._matters = _all_pairs if shifts else self.space.live
+
+    def key(self, architecture: Architecture) -> tuple[Pair, ...]:
+        """What of an architecture decides its accuracy here: architectures of one key are evaluated once."""
+        return self._matters(architecture)
+
+    def accuracy(self, key: tuple[Pair, ...]) -> float:
+        """The accuracy in percent of the architectures of a key."""
+        with torch.inference_mode():
+            if self.training:
+                self._recalibrate(key)
+            total = 0.0
+            for batch in self.batches:
+                prediction = self.network(batch.inputs, active=key).prediction
+                total += float(CLASSIFICATION.metric(prediction, batch.targets)) * len(batch.targets)
+        return total / self.asking.images
+
+    def _recalibrate(self, key: tuple[Pair, ...]) -> None:
+        """Sets the running statistics to means over the training batches."""
+        for norm in self.norms:
+            norm.reset_running_stats()
+        self.network.train()
+        for inputs in self.training:
+            self.network(inputs, active=key)
+        self.network.eval()
+
+    def described(self) -> dict[str, Any]:
+        """All that the accuracies depend on, as plain values."""
+        return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.asking.described()}
+
+
+def inherited_accuracies(
+    folder: Path,
+    architectures: Sequence[Architecture],
+    asking: Asking | None = None,
+    *,
+    workers: int = 1,
+    device: torch.device | str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> np.ndarray:
+    """Accuracies with the weights of a finished search, in percent: float64 [architectures].
+
+    Accuracies are kept in `accuracies-<policy>-<hash>.jsonl` in the run folder, whose first line says how they were
+    found; what it holds is not evaluated again.
+
+    Args:
+        folder: the run folder of the search.
+        architectures: which.
+        asking: how the supernet is asked.
+        workers: processes of one thread each; 1 evaluates in this process. With more, a script needs the usual
+            `if __name__ == "__main__":`.
+        device: where to compute; with another than the CPU there are no further processes.
+        on_progress: called with (evaluated, to be evaluated), counting what was kept from before.
+
+    Raises:
+        UserError: as `Supernet` does.
+    """
+    supernet = Supernet(folder, asking or Asking(), device)
+    kept = _Kept(folder, supernet)
+    keys = [supernet.key(architecture) for architecture in architectures]
+    distinct = list(dict.fromkeys(keys))
+    missing = [key for key in distinct if key not in kept.accuracies]
+    report = on_progress or (lambda done, of: None)
+    report(len(distinct) - len(missing), len(distinct))
+    alone = workers == 1 or torch.device(device).type != "cpu"
+    found = map(supernet.accuracy, missing) if alone else _in_processes(supernet, missing, workers)
+    with kept.open() as add:
+        for number, (key, accuracy) in enumerate(zip(missing, found, strict=True), start=1):
+            add(key, accuracy)
+            report(len(distinct) - len(missing) + number, len(distinct))
+    return np.array([kept.accuracies[key] for key in keys])
+
+
+def read_run(folder: Path) -> tuple[SearchConfig, bytes]:
+    """(configuration, bytes of the supernet's weights) of a finished search.
+
+    Raises:
+        UserError: if the folder holds none.
+    """
+    files = [folder / name for name in ("config.json", "supernet.safetensors")]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise UserError(
+            f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
+        )
+    return resolve_search(read_file(files[0])), files[1].read_bytes()
+
+
+# -- the network and its images ----------------------------------------------------------------------------------------
+
+
+def _network(config: SearchConfig, images: data.SearchData, folder: Path, weights: bytes, policy: Policy) -> Network:
+    """The supernet, with normalisations as the policy wants them."""
+    try:
+        saved = load_tensors(weights)
+    except SafetensorError as error:
+        raise UserError(f"{folder / 'supernet.safetensors'} is damaged ({error}); run the search again") from None
+    batch_norm: Any = "batch" if policy == "batch" else "tracked"
+    size = replace(config.supernet, batch_norm=batch_norm)
+    network: Network = config.space.supernet(num_classes=images.num_classes, in_channels=images.channels, **vars(size))
+    tracked = any(name.endswith(_STATISTICS) for name in saved)
+    if policy == "tracked" and not tracked:
+        raise UserError(
+            f"the search in {folder} kept no running averages (supernet.batch_norm=batch), so there is nothing for "
+            "--batch-norm tracked to use; take batch or recalibrate, or search with --set supernet.batch_norm=tracked"
+        )
+    if policy != "tracked":  # they are not used, or estimated anew
+        saved = {name: tensor for name, tensor in saved.items() if not name.endswith(_STATISTICS)}
+    mine = network.state_dict()
+    if policy == "recalibrate":
+        saved = {**{name: tensor for name, tensor in mine.items() if name.endswith(_STATISTICS)}, **saved}
+    if {name: tensor.shape for name, tensor in saved.items()} != {name: tensor.shape for name, tensor in mine.items()}:
+        raise UserError(
+            f"the supernet in {folder} is not the one that its config.json describes: its method narrowed it on the "
+            "way, so it cannot rank all architectures; take a search whose network stays the same"
+        )
+    network.load_state_dict(saved)
+    if policy == "recalibrate":
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.momentum = None  # the mean over all batches since the last reset
+    return network
+
+
+def _batches(
+    described: data.SearchData, images: data.ImageSet, count: int, size: int, which: str, device: torch.device | str
+) -> list[data.Batch]:
+    """The first images as they are, in batches of equal size."""
+    if count > len(images):
+        raise UserError(f"{count} {which} images wanted, and the run has {len(images)}; ask for fewer")
+    first = images.select(torch.arange(count))
+    equal = math.ceil(count / math.ceil(count / size))
+    return list(data.batches(first, equal, mean=described.mean, std=described.std, device=device))
+
+
+def _all_pairs(architecture: Architecture) -> tuple[Pair, ...]:
+    return architecture.pairs
+
+
+# -- what was found before ---------------------------------------------------------------------------------------------
+
+
+class _Kept:
+    """The accuracies found so far, in memory and in a file of JSON lines."""
+
+    def __init__(self, folder: Path, supernet: Supernet) -> None:
+        description = supernet.described()
+        mark = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:8]
+        self.path = folder / f"accuracies-{supernet.asking.batch_norm}-{mark}.jsonl"
+        self.accuracies: dict[tuple[Pair, ...], float] = {}
+        self._lines = [json.dumps(description)]
+        if self.path.is_file():
+            self._read()
+
+    def _read(self) -> None:
+        """Takes the whole lines; a process that was killed may have left part of one."""
+        for line in self.path.read_text(encoding="utf-8").splitlines()[1:]:
+            try:
+                pairs, accuracy = json.loads(line)
+                self.accuracies[tuple((int(choice), int(option)) for choice, option in pairs)] = float(accuracy)
+            except (ValueError, TypeError):
+                continue
+            self._lines.append(line)
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[tuple[Pair, ...], float], None]]:
+        """A function that adds an accuracy, for as long as the file is open."""
+        try:
+            whole = "".join(f"{line}\n" for line in self._lines)
+            write_atomically(self.path, lambda file: file.write(whole.encode()))
+            with self.path.open("a", encoding="utf-8", buffering=1) as file:  # each line at once
+
+                def add(key: tuple[Pair, ...], accuracy: float) -> None:
+                    self.accuracies[key] = accuracy
+                    file.write(json.dumps([key, accuracy]) + "\n")
+
+                yield add
+        except OSError as error:
+            raise UserError(f"cannot write {self.path}: {error.strerror or error}") from None
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+_mine: Supernet  # the supernet of this process, where it is one of several
+
+
+def _in_processes(supernet: Supernet, keys: Sequence[tuple[Pair, ...]], workers: int) -> Iterable[float]:
+    """The accuracies of keys, in order, from processes of one thread each."""
+    context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
+    begin = (pickle.dumps(supernet),)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=begin) as pool:
+        try:
+            yield from pool.map(_one, keys, chunksize=_CHUNK)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(pickled: bytes) -> None:
+    global _mine
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears ^C, and ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    _mine = pickle.loads(pickled)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot tell its processes to end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _one(key: tuple[Pair, ...]) -> float:
+    return _mine.accuracy(key)

@@ -1,0 +1,68 @@
+"""RandomNAS: it trains uniform paths, its answer is the best of the drawn, and asking on the way changes nothing."""
+
+import copy
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from supernas import spaces
+from supernas.contracts import Problem
+from supernas.methods.random_nas import RandomNAS
+from supernas.objectives.plain import Plain
+from supernas.optimisers import SGDSettings
+from supernas.progress import Progress
+from supernas.task import CLASSIFICATION
+from supernas.trees import to_tree
+
+SPACE = spaces.get("nas-bench-201")
+
+
+@pytest.fixture
+def problem(toy_network):
+    return Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 3)
+
+
+def test_paths_are_uniform(problem, toy_batch, monkeypatch):
+    method, paths = RandomNAS(), []
+    state = method.init(problem)
+    monkeypatch.setattr(type(state.trainer), "step", lambda self, batch, path, progress: paths.append(path) or {})
+    for step in range(2000):
+        method.step(state, None, None, Progress(step, 2000, 0, 1))
+    counts = Counter(pair for path in paths for pair in path.pairs)
+    assert set(counts) == set(SPACE.pairs)
+    assert max(abs(count - 400) for count in counts.values()) < 5 * np.sqrt(2000 * 0.2 * 0.8)
+
+
+def test_a_step_moves_the_weights_of_its_path_only(problem, toy_batch):
+    method, seen = RandomNAS(), set()
+    state = method.init(problem)
+    for step in range(10):
+        path = SPACE.sample(copy.deepcopy(state.generator))
+        before = {name: weight.detach().clone() for name, weight in problem.network.named_parameters()}
+        method.step(state, toy_batch(), toy_batch(1), Progress(step, 100, 0, 1))
+        moved = {name for name, weight in problem.network.named_parameters() if not weight.equal(before[name])}
+        pairs = {tuple(map(int, name.split(".edges.")[1].split(".")[:2])) for name in moved if ".edges." in name}
+        assert pairs <= set(path.pairs)
+        seen |= pairs
+    assert len(seen) > 5
+
+
+@pytest.mark.parametrize(("direction", "best"), [("max", max), ("min", min)])
+def test_the_answer_is_the_best_of_the_drawn(problem, direction, best):
+    task = CLASSIFICATION.__class__("toy", CLASSIFICATION.loss, CLASSIFICATION.metric, "metric", direction)
+    method = RandomNAS(candidates=30, candidate_images=7, glance=5)
+    state = method.init(Problem(**{**vars(problem), "task": task}))
+    generator = copy.deepcopy(state.generator)
+    drawn = [SPACE.sample(generator) for _ in range(30)]
+    asked = []
+
+    def validate(architecture, images=None):
+        asked.append((architecture, images))
+        return float(SPACE.index(architecture))
+
+    saved = to_tree(state)
+    assert method.derive(state, validate) == best(drawn[:5], key=SPACE.index)
+    assert to_tree(state)["generator"] == saved["generator"]
+    assert method.final(state, validate) == best(drawn, key=SPACE.index)
+    assert asked[5:] == [(architecture, 7) for architecture in drawn]
