@@ -14,6 +14,7 @@ from supernas import data, methods, objectives, presets, spaces
 from supernas.api import make_search, make_training
 from supernas.configuration import TrainConfig, merge, read_file
 from supernas.cli_benchmark import benchmark_app, query
+from supernas.cli_correlate import correlate
 from supernas.cost import cost
 from supernas.display import Display
 from supernas.errors import UserError, unknown
@@ -35,6 +36,7 @@ autoencoder_app = typer.Typer(help="The graph autoencoder of a space.", no_args_
 app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
+app.command()(correlate)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
 
