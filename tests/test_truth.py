@@ -1,10 +1,9 @@
 """Ground truth is recorded, and out of reach of everything that searches."""
 
-from test_floors import MODULES, imported
-
 from runs_toy import left_behind, make
 from supernas import spaces
 from supernas.benchmarks import made_up_table, truths
+from test_floors import MODULES, imported
 
 
 def test_truth_is_recorded_and_changes_nothing(tmp_path):

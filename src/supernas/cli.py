@@ -12,9 +12,9 @@ from rich.table import Table
 
 from supernas import data, methods, objectives, presets, spaces
 from supernas.api import make_search, make_training
-from supernas.configuration import TrainConfig, merge, read_file
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
+from supernas.configuration import TrainConfig, merge, read_file
 from supernas.cost import cost
 from supernas.display import Display
 from supernas.errors import UserError, unknown
