@@ -1,5 +1,6 @@
 """The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`."""
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,9 @@ SpaceOption = Annotated[str | None, typer.Option("--space", help="the search spa
 
 def main() -> None:
     """Runs the command line. Whatever a user can get wrong is one line and exit code 2."""
+    log = logging.getLogger("supernas")  # what takes long says so
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.StreamHandler())
     try:
         code = app(standalone_mode=False)
     except UserError as error:

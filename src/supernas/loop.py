@@ -32,7 +32,7 @@ from supernas.runs import (
     seed_everything,
     stop_on_interrupt,
 )
-from supernas.task import CLASSIFICATION
+from supernas.task import CLASSIFICATION, Task
 from supernas.trees import State
 
 __all__ = ["EpochReport", "Loop", "Moving"]
@@ -74,9 +74,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         steps_per_epoch: steps of one epoch; set by `_start`.
         folder: the run's folder.
         notes: what the user should know about a resumption.
+        task: the loss that trains and the metric that judges.
     """
 
     weights_file: str
+    task: Task = CLASSIFICATION
     state: Moving
     steps_per_epoch: int
 
@@ -305,7 +307,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         network.eval()
         with torch.inference_mode():
             for batch in data.batches(images, size, mean=described.mean, std=described.std, device=self.device):
-                total += float(CLASSIFICATION.metric(predict(batch.inputs), batch.targets)) * len(batch.targets)
+                total += float(self.task.metric(predict(batch.inputs), batch.targets)) * len(batch.targets)
         network.train()
         return total / len(images)
 

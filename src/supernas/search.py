@@ -18,7 +18,7 @@ from supernas.pictures import cell_svg
 from supernas.progress import Progress
 from supernas.runs import load_images
 from supernas.settings import field_names
-from supernas.task import CLASSIFICATION
+from supernas.task import CLASSIFICATION, Task
 from supernas.trees import State
 
 __all__ = ["Epoch", "Result", "Search", "run_name"]
@@ -75,6 +75,7 @@ class Search(Loop[Epoch, Result]):
             epoch's line of `metrics.jsonl`.
         truth: what a benchmark says of an architecture. It is asked of every epoch's architecture and of the final one,
             for the record alone: no method sees it.
+        task: what is to be learnt, if not the classification of images.
         on_step: called after every step with the progress and the metrics of that step.
 
     Raises:
@@ -94,8 +95,10 @@ class Search(Loop[Epoch, Result]):
         on_epoch: tuple[Callable[[Epoch], dict[str, Any] | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         truth: Callable[[Architecture], dict[str, float]] | None = None,
+        task: Task = CLASSIFICATION,
     ) -> None:
         self.config = config
+        self.task = task
         self.truth = truth
         self.images = _images(config)
         folder = folder or Path("runs") / run_name(config, self.images.name)
@@ -127,7 +130,7 @@ class Search(Loop[Epoch, Result]):
     def _problem(self, network: Network) -> Problem:
         config = self.config
         return Problem(
-            network, config.space, CLASSIFICATION, config.objective, config.weights, self.steps, config.search.seed
+            network, config.space, self.task, config.objective, config.weights, self.steps, config.search.seed
         )
 
     def _before_epoch(self) -> None:
@@ -213,7 +216,7 @@ class Search(Loop[Epoch, Result]):
             "parameters": spent.parameters,
             "flops": spent.multiply_adds,
             "flops_convention": "multiply-adds of convolutions and linear layers",
-            "metric": CLASSIFICATION.metric_name,
+            "metric": self.task.metric_name,
             "valid_accuracy": self.validate(architecture, len(self.images.valid)),
             **self._truth(architecture),
         }

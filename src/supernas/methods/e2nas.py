@@ -40,7 +40,7 @@ import torch
 from torch import Tensor
 
 from supernas.architecture import Architecture
-from supernas.autoencoder import GraphAutoencoder, load_pretrained
+from supernas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.contracts import Method, Metrics, PathTrainer, Problem, Validate
 from supernas.data import Batch
 from supernas.errors import UserError
@@ -111,6 +111,9 @@ class E2NAS(Method):
     )
     candidates: int = setting(50, "how many distinct visited architectures best-visited compares, the latest", ge=1)
     novelty: NoveltySettings = setting(NoveltySettings(), "how the density of Eq. 6 is estimated", equation="Eq. 4-6")
+    autoencoder: AutoencoderSettings = setting(
+        AutoencoderSettings(), "the autoencoder; one that does not ship is trained at the first search, and cached"
+    )
 
     def __post_init__(self) -> None:
         if self._explores and self.archive_size < self.novelty.minimum_archive:
@@ -127,7 +130,7 @@ class E2NAS(Method):
         """Alpha ~ N(0, start^2 I), an empty archive, a fresh optimiser."""
         space = problem.space
         generator = torch.Generator().manual_seed(problem.seed)
-        model = load_pretrained(space) if self.relaxation == "latent" else None
+        model = load_pretrained(space, self.autoencoder) if self.relaxation == "latent" else None
         size = model.settings.latent if model else math.prod(next(iter(space.shapes.values())))
         alpha = (torch.randn(len(space.kinds), size, generator=generator) * self.start).requires_grad_()
         adam = torch.optim.Adam(
