@@ -84,7 +84,7 @@ def choose(
     fitting = [column for column in known if all(getattr(column, name) == value for name, value in given.items())]
     if len(fitting) == 1:
         return fitting[0]
-    said = " ".join(f"{name}={value}" for name, value in given.items()) or "nothing"
+    said = " ".join(f"{name}={value}" for name, value in given.items()) or "a question without an address"
     if not fitting:
         near = [column for column in known if column.dataset == given.get("dataset", column.dataset)]
         raise UserError(f"the table has no column with {said}; it has: {_listed(near)}")
