@@ -10,7 +10,6 @@ import json
 import math
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,7 +82,7 @@ class Supernet:
 
     def __init__(self, folder: Path, asking: Asking, device: torch.device | str = "cpu") -> None:
         config, weights = read_run(folder)
-        self.space, self.asking = config.space, asking
+        self.folder, self.space, self.asking = folder, config.space, asking
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
         images = data.search_data(load_images(config.data), config.search.seed, config.search.split)
         network = _network(config, images, folder, weights, asking.batch_norm)
@@ -289,7 +288,7 @@ _mine: Supernet  # the supernet of this process, where it is one of several
 def _in_processes(supernet: Supernet, keys: Sequence[tuple[Pair, ...]], workers: int) -> Iterable[float]:
     """The accuracies of keys, in order, from processes of one thread each."""
     context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
-    begin = (pickle.dumps(supernet),)
+    begin = (supernet.folder.resolve(), supernet.asking)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=begin) as pool:
         try:
             yield from pool.map(_one, keys, chunksize=_CHUNK)
@@ -297,12 +296,12 @@ def _in_processes(supernet: Supernet, keys: Sequence[tuple[Pair, ...]], workers:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin(pickled: bytes) -> None:
+def _begin(folder: Path, asking: Asking) -> None:
     global _mine
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears ^C, and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _mine = pickle.loads(pickled)
+    _mine = Supernet(folder, asking)
 
 
 def _end_with_parent() -> None:
