@@ -62,8 +62,23 @@ class Network(nn.Module, ABC):
     space: Space
     pairs: tuple[Pair, ...]
 
-    @abstractmethod
     def forward(
+        self,
+        x: Tensor,
+        W: Weights | None = None,
+        active: tuple[Pair, ...] | None = None,
+        carry: tuple[Tensor, ...] | None = None,
+        unselected: Unselected = "skip",
+    ) -> Output:
+        """The stem and what follows it; the arguments after `x`, the batch of inputs, are those of `after_stem`."""
+        return self.after_stem(self.embed(x), W, active, carry, unselected)
+
+    @abstractmethod
+    def embed(self, x: Tensor) -> Tensor:
+        """The stem: what comes before any choice, the same for every path over one batch of inputs."""
+
+    @abstractmethod
+    def after_stem(
         self,
         x: Tensor,
         W: Weights | None = None,
@@ -74,7 +89,7 @@ class Network(nn.Module, ABC):
         """Runs the `active` pairs, each weighted by its entry of `W`.
 
         Args:
-            x: the batch of inputs.
+            x: the stem's output.
             W: kind -> Float[choices, options]; carries weight and gradient. None weighs every active pair by 1.
             active: which options run, known on the host; never found out from the values of `W`. None is all.
             carry: the hidden state of the previous forward, for recurrent networks.

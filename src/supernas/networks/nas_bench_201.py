@@ -77,7 +77,11 @@ class NASBench201Network(Network):
         """The plain module of one cell, in form `evaluation` by default."""
         return Standalone(cls(space, pairs=architecture.pairs, **{"form": "evaluation", **settings}))
 
-    def forward(
+    def embed(self, x: Tensor) -> Tensor:
+        """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""
+        return self.stem(x)
+
+    def after_stem(
         self,
         x: Tensor,
         W: Weights | None = None,
@@ -85,10 +89,9 @@ class NASBench201Network(Network):
         carry: tuple[Tensor, ...] | None = None,
         unselected: Unselected = "skip",
     ) -> Output:
-        """Logits [batch, classes] and pooled features [batch, 4C] of images [batch, channels, height, width]."""
+        """Logits [batch, classes] and pooled features [batch, 4C] of the stem's output [batch, C, height, width]."""
         which = plan(self.pairs, active)
         rows = None if W is None else tuple(row.unbind() for row in W["cell"].unbind())
-        x = self.stem(x)
         for block in self.body:
             x = block(x, which, rows, unselected) if isinstance(block, Cell) else cast(Reduction, block)(x)
         features = F.relu(self.head(x)).mean(dim=(2, 3))

@@ -4,7 +4,7 @@ Pure Python and numpy, no torch: a space can be listed, sampled and parsed witho
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -112,35 +112,52 @@ class Space(ABC):
         rows = {kind: np.asarray(matrix).argmax(axis=1) for kind, matrix in weights.items()}
         return Architecture.of(int(option) for kind in self.kinds for option in rows[kind])
 
+    # -- as a sequence ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def gene_sizes(self) -> tuple[int, ...]:
+        """How many values each gene has. Genes are an architecture written as a sequence of independent decisions:
+        whatever their values, they make a legal architecture.
+        """
+        return tuple(len(choice.options) for choice in self.choices)
+
+    def genes(self, architecture: Architecture) -> tuple[int, ...]:
+        """The architecture as a sequence of genes; here the option at each choice."""
+        return architecture.options
+
+    def from_genes(self, genes: Sequence[int]) -> Architecture:
+        """The architecture of a sequence of genes: the inverse of `genes`."""
+        return Architecture.of(genes)
+
     # -- moving about -----------------------------------------------------------------------------------------------
 
     def sample(self, generator: np.random.Generator) -> Architecture:
         """An architecture drawn uniformly."""
-        return Architecture.of(int(generator.integers(len(choice.options))) for choice in self.choices)
+        return self.from_genes([int(generator.integers(size)) for size in self.gene_sizes])
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
-        """All architectures at distance 1."""
-        options = list(architecture.options)
+        """All architectures of which one gene differs."""
+        genes = list(self.genes(architecture))
         return [
-            Architecture.of([*options[:number], other, *options[number + 1 :]])
-            for number, choice in enumerate(self.choices)
-            for other in range(len(choice.options))
-            if other != options[number]
+            self.from_genes([*genes[:place], other, *genes[place + 1 :]])
+            for place, size in enumerate(self.gene_sizes)
+            for other in range(size)
+            if other != genes[place]
         ]
 
     def distance(self, one: Architecture, other: Architecture) -> int:
-        """The number of choices at which two architectures differ."""
-        return sum(a != b for a, b in zip(one.options, other.options, strict=True))
+        """The number of genes in which two architectures differ."""
+        return sum(a != b for a, b in zip(self.genes(one), self.genes(other), strict=True))
 
     def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
         """An architecture that shares no operation with `previous` and has every operation of `current` that it lacks.
 
         E2NAS's conditions (section 3.2), with architectures as sets of pairs: previous and complement are disjoint,
-        and together they contain current. At a choice where current and previous agree, any other option is drawn.
+        and together they contain current. Where a gene of current and previous agrees, any other value is drawn.
         """
-        return Architecture.of(
-            _other(len(choice.options), now, generator) if now == before else now
-            for choice, now, before in zip(self.choices, current.options, previous.options, strict=True)
+        values = zip(self.gene_sizes, self.genes(current), self.genes(previous), strict=True)
+        return self.from_genes(
+            [_other(size, now, generator) if now == before else now for size, now, before in values]
         )
 
     def canonical(self, architecture: Architecture) -> str:
