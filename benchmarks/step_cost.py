@@ -18,7 +18,7 @@ import torch
 
 from supernas import spaces
 from supernas.architecture import Architecture
-from supernas.contracts import PathTrainer, Problem
+from supernas.contracts import Problem
 from supernas.data import Batch
 from supernas.methods.e2nas import E2NAS
 from supernas.objectives.complementation import Complementation
@@ -26,6 +26,7 @@ from supernas.objectives.plain import Plain
 from supernas.optimisers import SGDSettings
 from supernas.progress import Progress
 from supernas.task import CLASSIFICATION
+from supernas.trainers import PathTrainer
 
 GOOD = 11472  # the residual cell: the cells near which a search ends cost about as much
 

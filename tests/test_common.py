@@ -1,6 +1,7 @@
 """What every method, objective and space must do: a part joins by existing. And the mechanism of stages."""
 
 import importlib
+import itertools
 import json
 import math
 import pkgutil
@@ -12,10 +13,10 @@ import pytest
 import torch
 
 import supernas
-from supernas import methods, objectives, registry, spaces
+from supernas import methods, objectives, registry, spaces, stopping
 from supernas.architecture import Architecture
 from supernas.configuration import DataSettings, SearchConfig, SearchSettings, resolve_search
-from supernas.contracts import Method, Metrics, PathTrainer, Problem, Stage
+from supernas.contracts import Method, Metrics, Problem, Stage
 from supernas.data import Augmentation
 from supernas.errors import UserError
 from supernas.networks.base import SupernetSettings
@@ -23,6 +24,8 @@ from supernas.objectives.plain import Plain
 from supernas.optimisers import SGDSettings
 from supernas.search import Search
 from supernas.settings import describe, settings
+from supernas.stopping.never import Never
+from supernas.trainers import PathTrainer
 from supernas.trees import State
 
 # Two epochs of three steps: 96 digits, halves of 48, batches of 16.
@@ -34,11 +37,17 @@ TOY = {
 
 
 def combinations():
-    """Every method with its own objective, every objective with a method that takes it; all in every space."""
-    pairs = {(name, methods.get(name).objective) for name in methods.names()}
-    takes_any = [name for name in methods.names() if methods.get(name).trains_paths]
-    pairs |= {(takes_any[0], objective) for objective in objectives.names()}
-    return [(space, *pair) for space in spaces.names() for pair in sorted(pairs)]
+    """Every method with every objective that goes with it, in every space."""
+    pairs = itertools.product(spaces.names(), methods.names(), objectives.names())
+    return [names for names in pairs if legal(names)]
+
+
+def legal(names):
+    try:
+        config_of(*names)
+    except UserError:
+        return False
+    return True
 
 
 def config_of(space, method, objective, **search):
@@ -145,7 +154,7 @@ def test_every_method_names_its_paper(name):
     assert re.search(r"\b(19|20)\d\d\b", text), "the year"
 
 
-@pytest.mark.parametrize("package", [methods, objectives, spaces], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", [methods, objectives, stopping, spaces], ids=lambda package: package.__name__)
 def test_the_folder_is_the_registry(package):
     files = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__", "base"}
     assert package.names() == sorted(stem.replace("_", "-") for stem in files if not stem.startswith("_"))
@@ -214,6 +223,8 @@ def staged(**search):
         TwoStages(),
         "plain",
         Plain(),
+        "never",
+        Never(),
         SupernetSettings(channels=2, cells=1),
         SGDSettings(),
         DataSettings(source="digits", train_size=96),

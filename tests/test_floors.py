@@ -17,7 +17,7 @@ FLOORS = (
     {"operations", "spaces"},
     {"networks", "autoencoder", "benchmarks", "pictures"},
     {"densities", "novelty", "cost", "proxies"},
-    {"optimisers", "contracts", "relaxations", "objectives"},
+    {"optimisers", "contracts", "trainers", "relaxations", "hypergradients", "curvature", "objectives", "stopping"},
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "loop", "search", "train"},
     {"report", "studies", "export"},

@@ -22,7 +22,7 @@ class Bench:
 
     def __init__(self, network, batch, objective):
         self.network, self.batch, self.objective = network, batch, objective
-        self.state = objective.init(SPACE, seed=0)
+        self.state = objective.init(network, SPACE, seed=0)
         self.paths = []
 
     def loss(self, path):
@@ -158,7 +158,7 @@ def test_epsilon_1_does_not_leave_the_current_path_out_of_the_report(bench):
 def test_complements_are_seeded(bench):
     def complements(seed):
         one = bench(Complementation())
-        one.state = one.objective.init(SPACE, seed)
+        one.state = one.objective.init(one.network, SPACE, seed)
         return [one.step(A)[0][-1] for _ in range(5)]
 
     assert complements(1) == complements(1) != complements(2)

@@ -16,7 +16,7 @@ from runs_toy import EPOCHS, KINDS, STEPS, left_behind, make
 from supernas import loop
 from supernas.architecture import Architecture
 from supernas.checkpoint import load_checkpoint, save_checkpoint
-from supernas.contracts import Method, Metrics, PathTrainer, Problem, Stage
+from supernas.contracts import Method, Metrics, Problem, Stage
 from supernas.data import Batch
 from supernas.errors import UserError
 from supernas.methods.e2nas import E2NAS
@@ -28,6 +28,7 @@ from supernas.runs import generator_states, restore_generators, stop_on_interrup
 from supernas.search import Search
 from supernas.settings import settings
 from supernas.train import train_random
+from supernas.trainers import PathTrainer
 from supernas.trees import State
 
 LAST = STEPS * EPOCHS - 1

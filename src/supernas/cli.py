@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from supernas import data, methods, objectives, presets, spaces
+from supernas import data, methods, objectives, presets, spaces, stopping
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
@@ -251,6 +251,7 @@ def show(
 LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
+    "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
     "spaces": lambda: {name: _headline(type(spaces.get(name))) for name in spaces.names()},
     "datasets": data.names,
     "presets": lambda: presets.MEANINGS,
@@ -258,7 +259,9 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
 
 
 @app.command(name="list")
-def list_(what: Annotated[str, typer.Argument(help="methods, objectives, spaces, datasets or presets")]) -> None:
+def list_(
+    what: Annotated[str, typer.Argument(help="methods, objectives, stopping, spaces, datasets or presets")],
+) -> None:
     """What there is to choose from."""
     if what not in LISTS:
         raise unknown("list", what, LISTS)
@@ -267,7 +270,7 @@ def list_(what: Annotated[str, typer.Argument(help="methods, objectives, spaces,
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
 ) -> None:
     """Every setting: type, default, range, meaning, equation."""
@@ -290,12 +293,15 @@ def _settings_class(kind: str, name: str) -> type:
         "search": SearchSettings,
         "train": TrainSettings,
     }
-    if kind == "method":
-        return methods.get(name)
-    if kind == "objective":
-        return objectives.get(name)
+    parts: dict[str, Callable[[str], type]] = {
+        "method": methods.get,
+        "objective": objectives.get,
+        "stopping": stopping.get,
+    }
+    if kind in parts:
+        return parts[kind](name)
     if kind != "section":
-        raise unknown("kind", kind, ["method", "objective", "section"])
+        raise unknown("kind", kind, [*parts, "section"])
     if name not in sections:
         raise unknown("section", name, sections)
     return sections[name]

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import pydantic
 
-from supernas import methods, objectives, presets, spaces
-from supernas.contracts import Method, Objective
+from supernas import methods, objectives, presets, spaces, stopping
+from supernas.contracts import Differentiable, Method, Objective, Stopping
 from supernas.data import Augmentation
 from supernas.errors import UserError, unknown
 from supernas.networks.base import NetworkSize, SupernetSettings
@@ -94,6 +94,8 @@ class SearchConfig:
     method: Method
     objective_name: str
     objective: Objective
+    stopping_name: str
+    stopping: Stopping
     supernet: SupernetSettings
     weights: SGDSettings
     data: DataSettings
@@ -105,6 +107,7 @@ class SearchConfig:
             "space": self.space.name,
             "method": {"name": self.method_name, **plain(self.method)},
             "objective": {"name": self.objective_name, **plain(self.objective)},
+            "stopping": {"name": self.stopping_name, **plain(self.stopping)},
             "supernet": plain(self.supernet),
             "weights": plain(self.weights),
             "data": plain(self.data),
@@ -139,15 +142,21 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     """The search that a partial document means.
 
     Raises:
-        UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
+        UserError: for an unknown name, an unknown setting, a wrong type, a value out of range, or parts that do not go
+            together.
     """
     given = _preset(document, "search", presets.SEARCH)
-    known = ["space", "method", "objective", "supernet", "weights", "data", "search"]
+    known = ["space", "method", "objective", "stopping", "supernet", "weights", "data", "search"]
     _check_sections(given, known)
-    method_name, method_values = _named(given.get("method", "e2nas"), "method")
+    method_name, method_values = _named(given.get("method", {}), "method", "e2nas")
     method_class = methods.get(method_name)
+    if given["search"]["preset"] == "paper":
+        given = merge(given, method_class.published, document)
     objective_name, objective_values = _named(given.get("objective", {}), "objective", method_class.objective)
     objective_class = objectives.get(objective_name)
+    stopping_name, stopping_values = _named(given.get("stopping", {}), "stopping", "never")
+    stopping_class = stopping.get(stopping_name)
+    _check_together(method_name, method_class, objective_name, objective_class, stopping_name, stopping_class)
     known_names = [*field_names(method_class), *field_names(objective_class)]
     for name in [name for name in method_values if name not in field_names(method_class)]:
         if name not in known_names:
@@ -163,6 +172,8 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         build(method_class, method_values, "method"),
         objective_name,
         build(objective_class, objective_values, "objective"),
+        stopping_name,
+        build(stopping_class, stopping_values, "stopping"),
         build(SupernetSettings, given.get("supernet", {}), "supernet"),
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(DataSettings, given.get("data", {}), "data"),
@@ -276,12 +287,34 @@ def _preset(document: Mapping[str, Any], section: str, known: Mapping[str, Docum
     return merge(known[name], {section: {"preset": name}}, document)
 
 
-def _named(value: Any, section: str, default: str = "") -> tuple[str, dict[str, Any]]:
+def _named(value: Any, section: str, default: str) -> tuple[str, dict[str, Any]]:
     """(name, settings) of a section that names a part: `"e2nas"` or `{"name": "e2nas", "gamma": 0.5}`."""
     if not isinstance(value, str | Mapping):
         raise UserError(f"{section} = {value!r}: wanted a name, or settings with a name")
     values = {"name": value} if isinstance(value, str) else dict(value)
-    return str(values.pop("name", default or ("e2nas" if section == "method" else ""))), values
+    return str(values.pop("name", default)), values
+
+
+def _check_together(
+    method_name: str,
+    method: type[Method],
+    objective_name: str,
+    objective: type[Objective],
+    stopping_name: str,
+    stopping: type[Stopping],
+) -> None:
+    """Refuses an objective of paths with a method of mixtures, and a rule about alpha with a method without one."""
+    if objective.needs_paths and not method.trains_paths:
+        fits = ", ".join(name for name in methods.names() if methods.get(name).trains_paths)
+        raise UserError(
+            f"objective {objective_name} does not go with {method_name}, whose weight step trains all options at once: "
+            f"{objective.needs_paths}; take objective plain, or one of the methods {fits}"
+        )
+    if stopping.needs_alpha and not issubclass(method, Differentiable):
+        raise UserError(
+            f"stopping rule {stopping_name} does not go with {method_name}, which has no relaxed architecture "
+            f"parameters: {stopping.needs_alpha}"
+        )
 
 
 def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -291,5 +324,5 @@ def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
         if section in ("space", "architecture"):
             if not isinstance(value, str | int) or isinstance(value, bool):
                 raise UserError(f"{section} = {value!r}: wanted its name")
-        elif section not in ("method", "objective") and not isinstance(value, Mapping):
+        elif section not in ("method", "objective", "stopping") and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")

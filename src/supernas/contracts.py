@@ -1,4 +1,4 @@
-"""The contracts between a method, the objective that trains its supernet, and the loop that runs them.
+"""The contracts between a method, the objective that trains its supernet, the rule that may stop it, and the loop.
 
 A method is a frozen settings class with few verbs; what changes lives in its state. The loop knows no method by name,
 a method knows no objective by name, and neither knows the network of a space.
@@ -13,14 +13,27 @@ from torch import Tensor
 
 from supernas.architecture import Architecture, Pair
 from supernas.data import Batch
-from supernas.networks.base import Network, Output
-from supernas.optimisers import SGDSettings, WeightsOptimiser
+from supernas.networks.base import Network, Output, Weights
+from supernas.optimisers import SGDSettings
 from supernas.progress import Progress
 from supernas.spaces.base import Space
 from supernas.task import Task
 from supernas.trees import State
 
-__all__ = ["Forward", "Method", "Metrics", "Objective", "PathTrainer", "Problem", "Stage", "Validate"]
+__all__ = [
+    "Differentiable",
+    "Finding",
+    "Forward",
+    "Look",
+    "Method",
+    "Metrics",
+    "Objective",
+    "Problem",
+    "Stage",
+    "Stopping",
+    "Validate",
+    "stage_starts",
+]
 
 Metrics = dict[str, Tensor]
 """Named scalars on the device; the loop averages them over an epoch."""
@@ -32,8 +45,11 @@ Forward = Callable[[Architecture], tuple[Tensor, Output]]
 class Validate(Protocol):
     """Asks the supernet: the task's metric of one architecture, with inherited weights, on validation images."""
 
-    def __call__(self, architecture: Architecture, images: int | None = None) -> float:
-        """The metric on the first `images` validation images (the run's setting by default)."""
+    def __call__(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
+        """The metric on `images` validation images (the run's setting by default).
+
+        `part` numbers the parts of that size that the validation images fall into; it goes round.
+        """
         ...
 
 
@@ -41,10 +57,18 @@ class Objective(ABC):
     """The loss that trains the supernet's weights, over the current path and perhaps others.
 
     A subclass is a settings class; its state holds what it remembers of earlier steps.
+
+    Attributes:
+        needs_paths: if it means something only where each step trains one path, the reason.
+        shares_stem: whether all paths of a step run on one pass of the stem, whose gradient comes after `backward`;
+            False where the whole graph of a path is needed.
     """
 
+    needs_paths: ClassVar[str] = ""
+    shares_stem: ClassVar[bool] = True
+
     @abstractmethod
-    def init(self, space: Space, seed: int) -> State:
+    def init(self, network: Network, space: Space, seed: int) -> State:
         """The state before the first step."""
 
     @abstractmethod
@@ -95,13 +119,17 @@ class Stage:
 class Method(ABC):
     """A way to search: a settings class with these verbs. Each is called with the state that `init` made.
 
+    A state is a dataclass with at least `problem` and `trainer` (see `trainers.py`).
+
     Attributes:
         objective: the name of the objective that it uses unless told otherwise.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
+        published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
 
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
+    published: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def init(self, problem: Problem) -> State:
@@ -123,6 +151,11 @@ class Method(ABC):
         """The architecture that the finished search returns; usually the derived one."""
         return self.derive(state, validate)
 
+    def sampled(self, state: Any) -> Architecture | None:
+        """The path that the weights were last trained along; None where mixtures train them."""
+        last: Architecture | None = state.trainer.last
+        return last
+
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the search; one unless the network changes."""
         return (Stage(),)
@@ -136,34 +169,68 @@ class Method(ABC):
         return new
 
 
-@dataclass
-class PathTrainer(State):
-    """The weight step of every method that trains single paths."""
+class Differentiable(Method):
+    """A method whose architecture parameters are tensors, relaxed to a weights matrix that carries their gradient."""
 
-    problem: Problem = field(metadata={"static": True})
-    optimiser: WeightsOptimiser
-    objective: State
-    carry: tuple[Tensor, ...] | None = None  # the hidden state of a recurrent network, after the last batch
+    @abstractmethod
+    def alpha(self, state: Any) -> dict[str, Tensor]:
+        """The architecture parameters: leaf tensors by name."""
 
-    @classmethod
-    def make(cls, problem: Problem) -> "PathTrainer":
-        """A trainer of the problem's network with the problem's objective."""
-        optimiser = WeightsOptimiser(problem.network, problem.weights)
-        return cls(problem, optimiser, problem.objective.init(problem.space, problem.seed))
+    @abstractmethod
+    def relax(self, state: Any, alpha: Mapping[str, Tensor]) -> Weights:
+        """The mean weights matrix of given parameters, of which the derived architecture has the largest entries."""
 
-    def step(self, batch: Batch, architecture: Architecture, progress: Progress) -> Metrics:
-        """One step of the weights along the objective's gradient."""
-        task, network = self.problem.task, self.problem.network
 
-        def forward(path: Architecture) -> tuple[Tensor, Output]:
-            output = network(batch.inputs, active=path.pairs, carry=self.carry)
-            return task.loss(output.prediction, batch.targets), output
+@dataclass(frozen=True)
+class Finding:
+    """What a stopping rule found after an epoch.
 
-        self.optimiser.zero_grad()
-        metrics, output = self.problem.objective.backward(self.objective, architecture, forward)
-        self.optimiser.step(progress)
-        self.carry = output.carry and tuple(part.detach() for part in output.carry)
-        return {**metrics, "train_metric": task.metric(output.prediction.detach(), batch.targets)}
+    Attributes:
+        metrics: what it looked at, for the record.
+        answer: the epoch whose derived architecture the search returns if it is to stop now; None to go on.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    answer: int | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a stopping rule may look at after an epoch.
+
+    Attributes:
+        epoch: its number.
+        architecture: the architecture derived at its end.
+        method: the method.
+        state: its state.
+        problem: the problem.
+        valid: gives the first so many validation images, as they are.
+    """
+
+    epoch: int
+    architecture: Architecture
+    method: Method
+    state: Any
+    problem: Problem
+    valid: Callable[[int], Batch]
+
+
+class Stopping(ABC):
+    """A rule that may end a search before its last epoch: a settings class; its state holds what it saw before.
+
+    Attributes:
+        needs_alpha: if it can judge differentiable methods only, the reason.
+    """
+
+    needs_alpha: ClassVar[str] = ""
+
+    @abstractmethod
+    def init(self) -> State:
+        """The state before the first epoch."""
+
+    @abstractmethod
+    def check(self, state: Any, look: Look) -> Finding:
+        """Judges a finished epoch."""
 
 
 def stage_starts(stages: tuple[Stage, ...], epochs: int) -> Iterator[int]:

@@ -58,6 +58,7 @@ class Moving(State):
     train: data.Stream
     step: int = 0
     seconds: float = 0.0
+    ended: bool = False  # before the last step, by a rule
     sums: dict[str, Tensor] = field(default_factory=dict)  # of this epoch's metrics
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -103,7 +104,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.state = self._start()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
-        self._concluded = self.state.step >= self.steps
+        self._concluded = self.finished
         self.folder.begin(environment(self.device), finished=self._concluded)
         self._mark = time.perf_counter()
 
@@ -111,6 +112,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def steps(self) -> int:
         """Steps of the whole run."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done, or a rule has ended the run."""
+        return self.state.ended or self.state.step >= self.steps
 
     # -- what a run must say ------------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
 
     def __iter__(self) -> Iterator[EpochT]:
         """Runs, yielding after every epoch. A run that was finished before yields nothing."""
-        while self.state.step < self.steps:
+        while not self.finished:
             yield self._epoch()
 
     def run(self) -> ResultT:
@@ -170,7 +176,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
 
     def finish(self) -> ResultT:
         """Writes the weights and then `result.json`. A run that was finished before returns what it wrote then."""
-        if self.state.step < self.steps:
+        if not self.finished:
             raise RuntimeError("the run has not come to its end")
         record = self.folder.result() if self._concluded else None
         if record is None:
@@ -225,7 +231,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             line.update(listener(epoch) or {})
         append_line(self.folder.metrics, {**line, **epoch.metrics, "seconds": epoch.seconds})
         self._save(progress)
-        if self.state.step < self.steps:
+        if not self.finished:
             self._stop_if_asked()
         return epoch
 
@@ -297,6 +303,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             seed=seed,
             device=self.device,
         )
+
+    def _images(self, images: data.ImageSet, count: int) -> data.Batch:
+        """The first images as they are, as one batch."""
+        described = self._described
+        first = images.select(torch.arange(min(count, len(images))))
+        return next(data.batches(first, len(first), mean=described.mean, std=described.std, device=self.device))
 
     def _measure(self, predict: Callable[[Tensor], Tensor], images: data.ImageSet) -> float:
         """The task's metric of a prediction over images as they are, with the network in evaluation mode."""

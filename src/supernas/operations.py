@@ -23,6 +23,17 @@ class Node:
 
     def __init__(self, value: Tensor) -> None:
         self.value = value
+        self._split: tuple[Node, Tensor] | None = None
+
+    def split(self, channels: int) -> tuple["Node", Tensor]:
+        """The first channels as a node of their own, and the value of the others: what partial connections need."""
+        if self._split is None:
+            rows = self.value.is_contiguous(memory_format=torch.channels_last)
+            layout = torch.channels_last if rows else torch.contiguous_format
+            with torch.set_grad_enabled(self.value.requires_grad):
+                first = self.value[:, :channels].contiguous(memory_format=layout)
+                self._split = Node(first), self.value[:, channels:]
+        return self._split
 
     @cached_property
     def relu(self) -> Tensor:

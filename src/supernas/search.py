@@ -10,7 +10,7 @@ import torch
 from supernas import data
 from supernas.architecture import Architecture
 from supernas.configuration import SearchConfig, fingerprint
-from supernas.contracts import Metrics, Problem, stage_starts
+from supernas.contracts import Look, Metrics, Problem, stage_starts
 from supernas.cost import Cost, cost
 from supernas.loop import EpochReport, Loop, Moving
 from supernas.networks.base import Network, NetworkSize
@@ -60,6 +60,8 @@ class _Moving(Moving):
     network: Network
     method: State
     valid: data.Stream
+    stopping: State
+    answer: int | None = None  # the epoch whose architecture a stopping rule has chosen
     history: list[str] = field(default_factory=list)  # text of every epoch's derived architecture
     kept: list[Any] = field(default_factory=list)  # the (choice, option) pairs of each later stage that was entered
 
@@ -114,7 +116,7 @@ class Search(Loop[Epoch, Result]):
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         network = self._network(0, None)
         method = self.config.method.init(self._problem(network))
-        return _Moving(network=network, method=method, train=train, valid=valid)
+        return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
     def _rebuild(self, tree: dict[str, Any]) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options
@@ -159,7 +161,8 @@ class Search(Loop[Epoch, Result]):
         method, state = self.config.method, self.state
         self._add(method.epoch(state.method, self.validate, progress))
         architecture = method.derive(state.method, self.validate)
-        metrics = {**self._means(), "valid_metric": self.validate(architecture)}
+        found = self._ask_rule(progress.epoch, architecture)
+        metrics = {**self._means(), "valid_metric": self.validate(architecture), **found}
         text = self.config.space.format(architecture)
         state.history.append(text)
         return Epoch(
@@ -170,6 +173,18 @@ class Search(Loop[Epoch, Result]):
             metrics=metrics,
             seconds=self._tick(),
         )
+
+    def _ask_rule(self, epoch: int, architecture: Architecture) -> dict[str, float]:
+        """What the stopping rule looked at; ends the run if it says so."""
+        config, state = self.config, self.state
+        problem = self._problem(self.network)
+        look = Look(epoch, architecture, config.method, state.method, problem, self._first_images)
+        finding = config.stopping.check(state.stopping, look)
+        state.answer, state.ended = finding.answer, finding.answer is not None
+        return finding.metrics
+
+    def _first_images(self, count: int) -> data.Batch:
+        return self._images(self.images.valid, count)
 
     def _line(self, epoch: Epoch) -> dict[str, Any]:
         operations: dict[str, int] = {}
@@ -189,17 +204,19 @@ class Search(Loop[Epoch, Result]):
         """The supernet of the present stage."""
         return self.state.network
 
-    def validate(self, architecture: Architecture, images: int | None = None) -> float:
-        """The metric of an architecture with the supernet's weights on the first validation images."""
-        count = min(images or self.config.search.validation_images, len(self.images.valid))
-        first = self.images.valid.select(torch.arange(count))
-        return self._measure(lambda x: self.network(x, active=architecture.pairs).prediction, first)
+    def validate(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
+        """The metric of an architecture with the supernet's weights on a part of the validation images."""
+        there = len(self.images.valid)
+        count = min(images or self.config.search.validation_images, there)
+        start = part % (there // count) * count
+        chosen = self.images.valid.select(torch.arange(start, start + count))
+        return self._measure(lambda x: self.network(x, active=architecture.pairs).prediction, chosen)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def _record(self) -> dict[str, Any]:
         config, state = self.config, self.state
-        architecture = config.method.final(state.method, self.validate)
+        architecture = self._answer()
         self.folder.write("cell.svg", cell_svg(config.space, architecture).encode())
         spent = self.cost(architecture)
         return {
@@ -209,8 +226,9 @@ class Search(Loop[Epoch, Result]):
             "data": self.images.name,
             "seed": config.search.seed,
             "preset": config.search.preset,
-            "epochs": self.epochs,
+            "epochs": len(state.history),
             "steps": state.step,
+            **({} if state.answer is None else {"stopped": config.stopping_name, "answer_of_epoch": state.answer}),
             "architecture": config.space.format(architecture),
             "history": state.history,
             "parameters": spent.parameters,
@@ -220,6 +238,12 @@ class Search(Loop[Epoch, Result]):
             "valid_accuracy": self.validate(architecture, len(self.images.valid)),
             **self._truth(architecture),
         }
+
+    def _answer(self) -> Architecture:
+        """What the method returns, or the stopping rule."""
+        if self.state.answer is not None:
+            return self.config.space.parse(self.state.history[self.state.answer])
+        return self.config.method.final(self.state.method, self.validate)
 
     def _result(self, record: dict[str, Any]) -> Result:
         space, text = self.config.space, record["architecture"]

@@ -71,10 +71,15 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def _inner(cls: type, name: str, value: Any, where: str) -> Any:
-    """Settings within settings are built first, so that a mistake is named by its whole path."""
-    annotation = cls.__pydantic_fields__[name].annotation  # type: ignore[attr-defined]
-    kinds = [kind for kind in (annotation, *get_args(annotation)) if is_pydantic_dataclass(kind)]
-    return build(kinds[0], value, f"{where}.{name}") if kinds and isinstance(value, Mapping) else value
+    """Settings within settings are built first, so that a mistake is named by its whole path. What is not given is as
+    in the outer class's default, which may differ from the inner class's own.
+    """
+    field = cls.__pydantic_fields__[name]  # type: ignore[attr-defined]
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if is_pydantic_dataclass(kind)]
+    if not kinds or not isinstance(value, Mapping):
+        return value
+    before = vars(field.default) if isinstance(field.default, kinds[0]) else {}
+    return build(kinds[0], {**before, **value}, f"{where}.{name}")
 
 
 def _wanted(error: Any) -> str:
@@ -113,11 +118,20 @@ def describe(cls: type) -> list[Description]:
     made = []
     for name, field in fields.items():
         if isinstance(field.annotation, type) and is_pydantic_dataclass(field.annotation):
-            inner = describe(field.annotation)
-            made += [dataclasses.replace(one, name=f"{name}.{one.name}") for one in inner]
+            made += [
+                dataclasses.replace(one, name=f"{name}.{one.name}", default=_default(field.default, one))
+                for one in describe(field.annotation)
+            ]
         else:
             made.append(_described(name, field))
     return made
+
+
+def _default(outer: Any, inner: Description) -> Any:
+    """The default of a setting within settings: what the outer class's default holds there."""
+    for part in inner.name.split("."):
+        outer = getattr(outer, part)
+    return outer
 
 
 def _described(name: str, field: FieldInfo) -> Description:

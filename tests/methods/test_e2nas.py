@@ -16,7 +16,7 @@ from supernas.methods.e2nas import E2NAS
 from supernas.novelty import Novelty, NoveltySettings
 from supernas.objectives.complementation import Complementation
 from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
+from supernas.optimisers import AdamSettings, SGDSettings
 from supernas.progress import Progress
 from supernas.settings import build
 from supernas.task import CLASSIFICATION
@@ -137,7 +137,7 @@ def test_alpha_waits_until_there_is_a_density(start, toy_batch):
 
 
 def test_weight_decay_pulls_alpha_towards_zero(start, toy_batch):
-    method = E2NAS(gamma=0.0, weight_decay=1e6, movement=1.0, region="free")
+    method = E2NAS(gamma=0.0, adam=AdamSettings(weight_decay=1e6, movement=1.0), region="free")
     state, step = start(method)
     before = state.alpha.detach().clone()
     step(toy_batch(0), toy_batch(1))
@@ -158,7 +158,7 @@ def test_repeated_steps_leave_a_crowded_region_of_the_trained_decoder(start, toy
 
 @pytest.mark.parametrize("region", ["ball", "free"])
 def test_alpha_is_kept_in_the_ball(start, toy_batch, region):
-    state, step = start(E2NAS(gamma=0.0, region=region, radius=0.5, movement=100.0))
+    state, step = start(E2NAS(gamma=0.0, region=region, radius=0.5, adam=AdamSettings(movement=100.0)))
     for _ in range(4):
         step(toy_batch(0), toy_batch(1))
         inside = float(state.alpha.detach().norm()) <= 0.5 * math.sqrt(16) + 1e-9
@@ -234,7 +234,7 @@ def test_novelty_needs_a_latent_space():
 
 @pytest.mark.parametrize(("archive", "stride", "held"), [("visits", 1, 5), ("visits", 2, 3), ("distinct", 1, 1)])
 def test_archive_of_visits_or_of_distinct_architectures(start, toy_batch, archive, stride, held):
-    state, step = start(E2NAS(gamma=0.0, archive=archive, archive_stride=stride, movement=1e-6))
+    state, step = start(E2NAS(gamma=0.0, archive=archive, archive_stride=stride, adam=AdamSettings(movement=1e-6)))
     before = state.alpha.detach().clone()
     for _ in range(5):
         step(toy_batch(0), toy_batch(1))
@@ -253,7 +253,10 @@ def test_archive_holds_the_latest(start, toy_batch):
 
 
 def test_choice_of_the_last_or_the_best_visited(start, toy_batch):
-    methods = {choose: E2NAS(gamma=0.0, choose=choose, movement=300.0) for choose in ("last", "best-visited")}
+    methods = {
+        choose: E2NAS(gamma=0.0, choose=choose, adam=AdamSettings(movement=300.0))
+        for choose in ("last", "best-visited")
+    }
     state, step = start(methods["last"])
     while len(state.visited) < 4:
         step(toy_batch(0), toy_batch(1))

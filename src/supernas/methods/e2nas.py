@@ -23,8 +23,8 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
   novelty's gradient to the running norm of the loss's.
-- Adam's learning rate is given as `movement`, the farthest that a coordinate can go (lr times steps), so that a short
-  search moves as far as the published one: 3e-4 over 97,750 steps.
+- Adam's learning rate is given as `adam.movement`, the farthest that a coordinate can go (lr times steps), so that a
+  short search moves as far as the published one: 3e-4 over 97,750 steps.
 
 Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of
 the options; all three at once is GDAS-A.
@@ -41,13 +41,15 @@ from torch import Tensor
 
 from supernas.architecture import Architecture
 from supernas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
-from supernas.contracts import Method, Metrics, PathTrainer, Problem, Validate
+from supernas.contracts import Method, Metrics, Problem, Validate
 from supernas.data import Batch
 from supernas.errors import UserError
 from supernas.novelty import Novelty, NoveltySettings
+from supernas.optimisers import AdamSettings
 from supernas.progress import Progress
 from supernas.relaxations import Relaxed, straight_through
 from supernas.settings import setting, settings
+from supernas.trainers import PathTrainer
 from supernas.trees import State
 
 __all__ = ["E2NAS", "E2NASState"]
@@ -82,10 +84,7 @@ class E2NAS(Method):
     gamma: float | str = setting(
         "sig(10)", "weight of novelty: a number from 0 to 1, or sig(r), which falls from 1 to 0", equation="Eq. 3"
     )
-    movement: float = setting(29.3, "the farthest that Adam can move a coordinate: learning rate times steps", gt=0)
-    beta1: float = setting(0.5, "Adam's first decay", ge=0, lt=1)
-    beta2: float = setting(0.999, "Adam's second decay", ge=0, lt=1)
-    weight_decay: float = setting(1e-3, "L2 factor on alpha", ge=0)
+    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     relaxation: Literal["latent", "softmax"] = setting(
         "latent", "what alpha is: a latent code, or the logits of the options"
     )
@@ -133,18 +132,12 @@ class E2NAS(Method):
         model = load_pretrained(space, self.autoencoder) if self.relaxation == "latent" else None
         size = model.settings.latent if model else math.prod(next(iter(space.shapes.values())))
         alpha = (torch.randn(len(space.kinds), size, generator=generator) * self.start).requires_grad_()
-        adam = torch.optim.Adam(
-            [alpha],
-            lr=self.movement / problem.steps,
-            betas=(self.beta1, self.beta2),
-            weight_decay=self.weight_decay,
-        )
         return E2NASState(
             problem,
             model,
             PathTrainer.make(problem),
             alpha,
-            adam,
+            self.adam.over([alpha], problem.steps),
             [self._density(model, kind, problem) for kind in space.kinds] if model and self._explores else [],
             deque(maxlen=self.archive_size),
             deque(maxlen=self.archive_size),
@@ -210,10 +203,8 @@ class E2NAS(Method):
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
         """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
-        problem = state.problem
         unselected: Literal["run", "skip"] = "run" if self.alpha_gradient == "all" else "skip"
-        output = problem.network(batch.inputs, relaxed.W, active=relaxed.architecture.pairs, unselected=unselected)
-        loss = problem.task.loss(output.prediction, batch.targets)
+        loss = state.trainer.validation_loss(batch, relaxed.W, relaxed.architecture.pairs, unselected)
         (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradient
 

@@ -21,10 +21,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from supernas.architecture import Architecture
-from supernas.contracts import Method, Metrics, PathTrainer, Problem, Validate
+from supernas.contracts import Method, Metrics, Problem, Validate
 from supernas.data import Batch
+from supernas.methods.base import best_of
 from supernas.progress import Progress
 from supernas.settings import setting, settings
+from supernas.trainers import PathTrainer
 from supernas.trees import State
 
 __all__ = ["RandomNAS"]
@@ -64,7 +66,5 @@ class RandomNAS(Method):
         return self._best(state, validate, state.generator, self.candidates)
 
     def _best(self, state: _Drawn, validate: Validate, generator: np.random.Generator, count: int) -> Architecture:
-        problem = state.problem
-        drawn = [problem.space.sample(generator) for _ in range(count)]
-        best = max if problem.task.direction == "max" else min
-        return best(drawn, key=lambda architecture: validate(architecture, self.candidate_images))
+        drawn = [state.problem.space.sample(generator) for _ in range(count)]
+        return best_of(state.problem, drawn, validate, self.candidate_images)

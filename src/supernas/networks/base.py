@@ -48,6 +48,7 @@ class SupernetSettings(NetworkSize):
     batch_norm: Literal["batch", "tracked"] = setting(
         "batch", "statistics used when the supernet is evaluated: those of the batch, or running averages"
     )
+    partial: int = setting(1, "K: one of every K channels goes through the options, the others pass by", ge=1)
     affine: bool = setting(False, "whether the supernet's normalisations learn a scale and a shift")
 
 

@@ -11,7 +11,7 @@ from supernas.architecture import Pair
 from supernas.networks.base import Unselected
 from supernas.operations import Node
 
-__all__ = ["Plan", "Rows", "plan", "sum_into_node"]
+__all__ = ["Entering", "Plan", "Rows", "partial_sum_into_node", "plan", "sum_into_node"]
 
 Plan = dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
 """Choice -> (options that are active, options that are not), of those that the network holds."""
@@ -32,6 +32,10 @@ def plan(held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> Plan:
     return {choice: (tuple(on), tuple(off)) for choice, (on, off) in choices.items()}
 
 
+Entering = Iterable[tuple[Node, nn.ModuleDict, int]]
+"""(source node, options by number, choice within the kind) of each choice that enters a node."""
+
+
 class _Entering(NamedTuple):
     """A choice whose options lead from one node into the node at hand."""
 
@@ -42,15 +46,13 @@ class _Entering(NamedTuple):
     row: tuple[Tensor, ...] | None
 
 
-def sum_into_node(
-    entering: Iterable[tuple[Node, nn.ModuleDict, int]], which: Plan, rows: Rows | None, unselected: Unselected
-) -> Tensor | None:
+def sum_into_node(entering: Entering, which: Plan, rows: Rows | None, unselected: Unselected) -> Tensor | None:
     """The value of a node: the weighted sum over its entering choices' active options, or None where all are zero.
 
     With `unselected="scalar"` it is a scalar, to be expanded, where no active option has an output.
 
     Args:
-        entering: (source node, options by number, choice within the kind) of each entering choice.
+        entering: the choices that enter.
         which: the plan of this kind of cell.
         rows: the entries of `W`, or None for ones.
         unselected: how gradient reaches inactive entries (see `Network.forward`).
@@ -67,6 +69,47 @@ def sum_into_node(
         scalars = [edge.row[option] for edge in edges for option in edge.inactive if edge.row is not None]
         return _add(([] if total is None else [total]) + scalars)
     return _with_unselected(total, edges)
+
+
+def partial_sum_into_node(
+    entering: Entering, which: Plan, rows: Rows | None, unselected: Unselected, parts: int
+) -> Tensor:
+    """The value of a node when one of every `parts` channels goes through the options and the others pass by.
+
+    What passes by an edge is multiplied by the sum of the edge's row of `W`, so that a weight of the whole edge acts on
+    it (Y. Xu et al., "PC-DARTS", ICLR 2020). The channels are then shuffled: c = group * parts + part.
+    """
+    entering = list(entering)
+    channels = max(1, entering[0][0].value.shape[1] // parts)
+    split = [(*source.split(channels), options, choice) for source, options, choice in entering]
+    total = sum_into_node([(first, options, choice) for first, _, options, choice in split], which, rows, unselected)
+    passing = [
+        rest * _row_sum(*which[choice], None if rows is None else rows[choice], unselected)
+        for _, rest, _, choice in split
+        if choice in which
+    ]
+    rest = _add(passing)
+    assert rest is not None, "a node that nothing enters"
+    like = split[0][0].value
+    total = torch.zeros_like(like) if total is None else total.expand_as(like)
+    return _shuffled(torch.cat([total, rest], dim=1), parts)
+
+
+def _row_sum(
+    active: tuple[int, ...], inactive: tuple[int, ...], row: tuple[Tensor, ...] | None, unselected: Unselected
+) -> Tensor | int:
+    if row is None:
+        return len(active)
+    counted = active if unselected == "skip" else (*active, *inactive)
+    return torch.stack([row[option] for option in counted]).sum() if counted else 0
+
+
+def _shuffled(x: Tensor, parts: int) -> Tensor:
+    """Channels [parts, group] as [group, parts]; as they are where they do not divide."""
+    batch, channels, *space = x.shape
+    if channels % parts:
+        return x
+    return x.view(batch, parts, channels // parts, *space).transpose(1, 2).reshape(x.shape)
 
 
 def _active_terms(edges: Sequence[_Entering]) -> list[Tensor]:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from supernas import operations
 from supernas.architecture import Architecture, Pair
 from supernas.networks.base import Form, Network, Output, Standalone, SupernetSettings, Unselected, Weights
-from supernas.networks.mixture import Plan, Rows, plan, sum_into_node
+from supernas.networks.mixture import Plan, Rows, partial_sum_into_node, plan, sum_into_node
 from supernas.operations import BatchNorm, Node
 from supernas.settings import build as build_settings
 from supernas.spaces.base import Space
@@ -68,7 +68,7 @@ class NASBench201Network(Network):
         for stage, channels in enumerate(widths):
             if stage:
                 self.body.append(Reduction(widths[stage - 1], channels, norm))
-            self.body.extend(Cell(space, self.pairs, channels, cell_norm) for _ in range(size.cells))
+            self.body.extend(Cell(space, self.pairs, channels, cell_norm, size.partial) for _ in range(size.cells))
         self.head = norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], num_classes)
 
@@ -101,12 +101,14 @@ class NASBench201Network(Network):
 class Cell(nn.Module):
     """Four nodes; node i is the sum of the edges that enter it."""
 
-    def __init__(self, space: Space, pairs: tuple[Pair, ...], channels: int, norm: Any) -> None:
+    def __init__(self, space: Space, pairs: tuple[Pair, ...], channels: int, norm: Any, parts: int) -> None:
         super().__init__()
+        self.parts = parts
         self.edges = nn.ModuleList(nn.ModuleDict() for _ in EDGES)
+        inside = max(1, channels // parts)
         for choice, option in pairs:
             name = space.choices[choice].options[option]
-            cast(nn.ModuleDict, self.edges[choice])[str(option)] = operations.make(name, channels, norm)
+            cast(nn.ModuleDict, self.edges[choice])[str(option)] = operations.make(name, inside, norm)
 
     def forward(self, x: Tensor, which: Plan, rows: Rows | None, unselected: Unselected) -> Tensor:
         nodes = [Node(x)]
@@ -116,6 +118,9 @@ class Cell(nn.Module):
                 for choice, (to, source) in enumerate(EDGES)
                 if to == node
             ]
+            if self.parts > 1:
+                nodes.append(Node(partial_sum_into_node(entering, which, rows, unselected, self.parts)))
+                continue
             value = sum_into_node(entering, which, rows, unselected)
             # where nothing but bare scalars enters, the sum has no shape of its own
             nodes.append(Node(torch.zeros_like(x) if value is None else value.expand_as(x)))

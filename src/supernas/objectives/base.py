@@ -14,7 +14,7 @@ __all__ = ["WeightedPath", "backward_over_paths"]
 
 
 class WeightedPath(NamedTuple):
-    """A path, its weight in the loss, and the name under which its loss is reported."""
+    """A path, its weight in the loss, and the name under which its loss is reported; paths of one name as a mean."""
 
     architecture: Architecture
     weight: float
@@ -33,7 +33,7 @@ def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normali
         normalise: divide by the sum of the weights, so that the learning rate means the same whatever their number.
 
     Returns:
-        Metrics (`loss`, and each path's own loss by name), and the first path's output.
+        Metrics (`loss`, and the paths' own losses by name), and the first path's output.
     """
     paths = list(paths)
     total = sum(path.weight for path in paths) if normalise else 1.0
@@ -53,5 +53,9 @@ def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normali
         losses[architecture] = loss.detach()
     assert current is not None, "no path to train"
     whole = sum((merged[architecture] * loss for architecture, loss in losses.items()), start=0 * losses[paths[0][0]])
-    named = {f"loss_{path.name}": losses[path.architecture] for path in paths if path.architecture in losses}
-    return {"loss": whole, **named}, current
+    named: dict[str, list[Tensor]] = {}
+    for path in paths:
+        if path.architecture in losses:
+            named.setdefault(f"loss_{path.name}", []).append(losses[path.architecture])
+    means = {name: torch.stack(ones).mean() for name, ones in named.items()}
+    return {"loss": whole, **means}, current

@@ -16,13 +16,13 @@ current one whenever the architecture has not moved, so that Eq. 7 has two paths
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from supernas.architecture import Architecture
 from supernas.contracts import Forward, Metrics, Objective
-from supernas.networks.base import Output
+from supernas.networks.base import Network, Output
 from supernas.objectives.base import WeightedPath, backward_over_paths
 from supernas.settings import setting, settings
 from supernas.spaces.base import Space
@@ -45,6 +45,8 @@ class Remembered(State):
 class Complementation(Objective):
     """Trains the current path together with the previous and a complementary one (Eq. 7)."""
 
+    needs_paths: ClassVar[str] = "a complement shares no operation with the previous path"
+
     epsilon: float = setting(0.5, "trade-off between the current path and the two others", equation="Eq. 7", ge=0, le=1)
     previous: Literal["step", "distinct"] = setting(
         "step", "the previous path: of the step before, or the last that differs from the current one"
@@ -54,7 +56,7 @@ class Complementation(Objective):
     )
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
 
-    def init(self, space: Space, seed: int) -> Remembered:
+    def init(self, network: Network, space: Space, seed: int) -> Remembered:
         """Nothing visited yet."""
         return Remembered(space, np.random.default_rng([seed, 7]))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from supernas.architecture import Architecture
 from supernas.contracts import Forward, Metrics, Objective
-from supernas.networks.base import Output
+from supernas.networks.base import Network, Output
 from supernas.settings import settings
 from supernas.spaces.base import Space
 from supernas.trees import State
@@ -22,7 +22,7 @@ class Nothing(State):
 class Plain(Objective):
     """L(w) of the current path."""
 
-    def init(self, space: Space, seed: int) -> Nothing:
+    def init(self, network: Network, space: Space, seed: int) -> Nothing:
         """Nothing to remember."""
         return Nothing()
 

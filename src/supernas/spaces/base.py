@@ -3,6 +3,7 @@
 Pure Python and numpy, no torch: a space can be listed, sampled and parsed without loading a network.
 """
 
+import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Space(ABC):
     """
 
     name: ClassVar[str]
+    alpha_first: ClassVar[bool] = True
+    """Whether methods that alternate move the architecture before the weights, as published for the space."""
     choices: tuple[Choice, ...]
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
@@ -129,6 +132,24 @@ class Space(ABC):
         """The architecture of a sequence of genes: the inverse of `genes`."""
         return Architecture.of(genes)
 
+    def gene_weights(self, weights: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """What weights matrices (kind -> array [choices, options]) say of the values of each gene."""
+        return [row for kind in self.kinds for row in weights[kind]]
+
+    def likeliest(self, probabilities: Mapping[str, np.ndarray], count: int) -> list[Architecture]:
+        """The `count` likeliest architectures, the likeliest first, where genes are independent.
+
+        Args:
+            probabilities: kind -> array [choices, options]; options of probability 0 are never taken.
+            count: how many; all that there are, if there are fewer.
+        """
+        found: dict[Architecture, None] = {}
+        for genes in _likeliest([np.asarray(row, dtype=float) for row in self.gene_weights(probabilities)]):
+            found[self.from_genes(genes)] = None
+            if len(found) == count:
+                break
+        return list(found)
+
     # -- moving about -----------------------------------------------------------------------------------------------
 
     def sample(self, generator: np.random.Generator) -> Architecture:
@@ -156,9 +177,7 @@ class Space(ABC):
         and together they contain current. Where a gene of current and previous agrees, any other value is drawn.
         """
         values = zip(self.gene_sizes, self.genes(current), self.genes(previous), strict=True)
-        return self.from_genes(
-            [_other(size, now, generator) if now == before else now for size, now, before in values]
-        )
+        return self.from_genes([_other(size, now, generator) if now == before else now for size, now, before in values])
 
     def canonical(self, architecture: Architecture) -> str:
         """A text that is the same for architectures that compute the same function of fresh weights."""
@@ -211,6 +230,32 @@ class Space(ABC):
     def _network_class(self) -> Any:
         module, _, name = self.network.partition(":")
         return getattr(import_module(module), name)
+
+
+def _likeliest(weights: list[np.ndarray]) -> Iterator[tuple[int, ...]]:
+    """All sequences of genes of positive weight, by falling product of their weights.
+
+    A sequence is kept as ranks (0 is a gene's best value). The next sequence is always among those that differ from
+    one already given by a single rank, one place further down; a heap holds these.
+    """
+    ranked = [sorted(np.flatnonzero(row > 0), key=lambda value, row=row: -row[value]) for row in weights]  # type: ignore[misc]
+    if not all(ranked):
+        return
+    logarithms = [np.log(row[order]) for row, order in zip(weights, ranked, strict=True)]
+
+    def cost(ranks: tuple[int, ...]) -> float:
+        return -float(sum(row[rank] for row, rank in zip(logarithms, ranks, strict=True)))
+
+    first = (0,) * len(ranked)
+    waiting, seen = [(cost(first), first)], {first}
+    while waiting:
+        _, ranks = heapq.heappop(waiting)
+        yield tuple(int(order[rank]) for order, rank in zip(ranked, ranks, strict=True))
+        for place, rank in enumerate(ranks):
+            following = (*ranks[:place], rank + 1, *ranks[place + 1 :])
+            if rank + 1 < len(ranked[place]) and following not in seen:
+                seen.add(following)
+                heapq.heappush(waiting, (cost(following), following))
 
 
 def _other(count: int, not_this: int, generator: np.random.Generator) -> int:

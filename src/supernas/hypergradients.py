@@ -1,0 +1,102 @@
+r"""The gradient of a validation loss in alpha through one step of the weights (second-order DARTS).
+
+H. Liu, K. Simonyan and Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, Eq. 5-8:
+
+    grad_alpha L_val(w', alpha),   w' = w - xi (momentum * buffer + grad_w L_train(w, alpha) + decay * w)
+      = grad_alpha L_val(w', alpha) - xi grad^2_{alpha, w} L_train(w, alpha) grad_{w'} L_val(w', alpha)
+
+`exact` differentiates through the step. `finite-difference` is the published approximation of the second term,
+
+    (grad_alpha L_train(w+) - grad_alpha L_train(w-)) / (2 epsilon),   w+- = w +- epsilon grad_{w'} L_val,
+    epsilon = 0.01 / |grad_{w'} L_val|,
+
+two more passes forward and backward instead of a backward pass through a backward pass.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["Form", "Unrolled", "unrolled_gradient"]
+
+Form = Literal["finite-difference", "exact"]
+Tensors = Mapping[str, Tensor]
+LossAt = Callable[[Tensors], Tensor]
+"""A loss at given weights, differentiable in them and in alpha."""
+
+_RADIUS = 0.01  # published: epsilon times the norm of the direction
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """The step of the weights that is looked through.
+
+    Attributes:
+        weights: leaf tensors by name.
+        rate: the learning rate xi.
+        momentum: factor of the buffers.
+        decay: L2 factor.
+        buffers: momentum buffers of those weights that have one.
+    """
+
+    weights: Tensors
+    rate: float
+    momentum: float
+    decay: float
+    buffers: Tensors
+
+    def after(self, gradients: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The weights w' after the step, for the gradients of the training loss in the order of the weights."""
+        moved = {}
+        for (name, w), g in zip(self.weights.items(), gradients, strict=True):
+            direction = g + self.decay * w.detach()
+            if name in self.buffers:
+                direction = direction + self.momentum * self.buffers[name]
+            moved[name] = w.detach() - self.rate * direction
+        return moved
+
+
+def unrolled_gradient(
+    train_loss: LossAt, valid_loss: LossAt, alpha: Sequence[Tensor], step: Unrolled, form: Form
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The validation loss after the step, and its gradient in alpha.
+
+    Args:
+        train_loss: L_train at given weights.
+        valid_loss: L_val at given weights.
+        alpha: the architecture parameters, which both losses depend on.
+        step: the step of the weights.
+        form: how the second term is computed.
+    """
+    if form == "exact":
+        gradients = _gradients(train_loss(step.weights), list(step.weights.values()), create_graph=True)
+        loss = valid_loss(step.after(gradients))
+        return loss.detach(), _gradients(loss, alpha)
+    gradients = _gradients(train_loss(step.weights), list(step.weights.values()))
+    moved = {name: w.detach().requires_grad_() for name, w in step.after(gradients).items()}
+    loss = valid_loss(moved)
+    both = _gradients(loss, [*alpha, *moved.values()])
+    direct, direction = both[: len(alpha)], both[len(alpha) :]
+    second = _mixed_product(train_loss, alpha, step.weights, direction)
+    return loss.detach(), tuple(d - step.rate * s for d, s in zip(direct, second, strict=True))
+
+
+def _mixed_product(
+    loss: LossAt, alpha: Sequence[Tensor], weights: Tensors, direction: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """grad^2_{alpha, w} loss times a direction in the weights, by a central difference."""
+    epsilon = _RADIUS / torch.stack([d.norm() for d in direction]).norm().clamp_min(1e-12)
+    sides = []
+    for sign in (1, -1):
+        displaced = {
+            name: w.detach() + sign * epsilon * d for (name, w), d in zip(weights.items(), direction, strict=True)
+        }
+        sides.append(_gradients(loss(displaced), alpha))
+    return tuple((plus - minus) / (2 * epsilon) for plus, minus in zip(*sides, strict=True))
+
+
+def _gradients(loss: Tensor, at: Sequence[Tensor], create_graph: bool = False) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(loss, at, create_graph=create_graph, allow_unused=True, materialize_grads=True)

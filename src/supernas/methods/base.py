@@ -1,0 +1,148 @@
+"""What methods share whose architecture parameters are logits (or the like) at each choice, moved by Adam.
+
+Such a method is a sentence: how its weights are trained, how alpha becomes a weights matrix, which loss moves alpha.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from supernas.architecture import Architecture
+from supernas.contracts import Differentiable, Metrics, Problem, Validate
+from supernas.data import Batch
+from supernas.networks.base import Weights
+from supernas.optimisers import AdamSettings
+from supernas.progress import Progress
+from supernas.relaxations import held_options, softmax
+from supernas.settings import setting, settings
+from supernas.trainers import MixtureTrainer, PathTrainer
+from supernas.trees import State
+
+__all__ = ["AlphaMethod", "AlphaState", "best_of"]
+
+
+@dataclass(kw_only=True)
+class AlphaState(State):
+    """What changes during the search.
+
+    Attributes:
+        problem: the problem.
+        held: which options the network holds, kind -> bool[choices, options].
+        trainer: the step of the weights, a PathTrainer or a MixtureTrainer.
+        alpha: the architecture parameters, kind -> Float[choices, options] (a method may add others).
+        adam: their optimiser.
+        generator: of all that is drawn.
+    """
+
+    problem: Problem = field(metadata={"static": True})
+    held: dict[str, Tensor] = field(metadata={"static": True})
+    trainer: Any
+    alpha: dict[str, Tensor]
+    adam: torch.optim.Adam
+    generator: torch.Generator
+
+
+@settings
+class AlphaMethod(Differentiable):
+    """Alternates between a step of the weights on the training batch and one of alpha on the validation batch."""
+
+    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
+    start: float = setting(1e-3, "deviation of the normal distribution that alpha starts from", gt=0)
+    waits: float = setting(0.0, "part of the search, or of each of its stages, before alpha moves", ge=0, lt=1)
+
+    # -- what a method says of itself ---------------------------------------------------------------------------------
+
+    def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
+        """One step of the weights; by default on the mixture at alpha."""
+        return state.trainer.step(batch, self.relax(state, state.alpha), progress)
+
+    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
+        """The loss that alpha descends; by default that of the mixture at alpha."""
+        return state.trainer.validation_loss(batch, self.relax(state, state.alpha))
+
+    def parameters(self, problem: Problem, generator: torch.Generator) -> dict[str, Tensor]:
+        """The architecture parameters at the start: logits ~ N(0, start^2) for every kind of cell."""
+        shapes = problem.space.shapes.items()
+        return {kind: torch.randn(shape, generator=generator) * self.start for kind, shape in shapes}
+
+    # -- verbs --------------------------------------------------------------------------------------------------------
+
+    def init(self, problem: Problem) -> AlphaState:
+        """Alpha near 0 and a fresh optimiser."""
+        generator = torch.Generator().manual_seed(problem.seed)
+        device = next(problem.network.parameters()).device
+        drawn = self.parameters(problem, generator)
+        alpha = {name: one.to(device).requires_grad_() for name, one in drawn.items()}
+        return AlphaState(
+            problem=problem,
+            held=held_options(problem.space, problem.network.pairs, device),
+            trainer=PathTrainer.make(problem) if self.trains_paths else MixtureTrainer.make(problem),
+            alpha=alpha,
+            adam=self.adam.over(alpha.values(), problem.steps * (1 - self.waits)),
+            generator=generator,
+        )
+
+    def step(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+        """Weights and alpha, in the order published for the space."""
+        if self.alpha_first(state):
+            moved = self._move(state, train, valid, progress)
+            return {**self.train(state, train, progress), **moved}
+        trained = self.train(state, train, progress)
+        return {**trained, **self._move(state, train, valid, progress)}
+
+    def alpha_first(self, state: AlphaState) -> bool:
+        """Whether alpha moves before the weights."""
+        return state.problem.space.alpha_first
+
+    def derive(self, state: AlphaState, validate: Validate) -> Architecture:
+        """The architecture of the largest entries of the relaxation's mean."""
+        with torch.no_grad():
+            W = self.relax(state, state.alpha)
+        return state.problem.space.derive({kind: matrix.cpu().numpy() for kind, matrix in W.items()})
+
+    def alpha(self, state: AlphaState) -> dict[str, Tensor]:
+        """The architecture parameters."""
+        return state.alpha
+
+    def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
+        """The softmax at each choice."""
+        return softmax(alpha, state.held)
+
+    # -- moving alpha -------------------------------------------------------------------------------------------------
+
+    def gradient(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The validation loss and its gradient in each architecture parameter."""
+        loss = self.validation_loss(state, valid, progress)
+        alpha = list(state.alpha.values())
+        return loss.detach(), torch.autograd.grad(loss, alpha, allow_unused=True, materialize_grads=True)
+
+    def _move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+        if self._in_stage(progress) < self.waits:
+            return {}
+        loss, gradients = self.gradient(state, train, valid, progress)
+        for one, gradient in zip(state.alpha.values(), gradients, strict=True):
+            one.grad = gradient
+        state.adam.step()
+        return {"valid_loss": loss}
+
+    def _in_stage(self, progress: Progress) -> float:
+        """The part of the present stage that is done."""
+        begin = 0.0
+        for stage in self.stages():
+            if progress.fraction < begin + stage.share:
+                return (progress.fraction - begin) / stage.share
+            begin += stage.share
+        return 1.0
+
+
+def best_of(problem: Problem, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:
+    """The architecture with the best inherited metric, the first of equals; all are judged on the same images, so that
+    they differ by architecture only (in the published code of NAS-Bench-201 each has a batch of its own).
+    """
+    best = max if problem.task.direction == "max" else min
+    return best(architectures, key=lambda architecture: validate(architecture, images))

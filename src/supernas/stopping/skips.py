@@ -1,0 +1,45 @@
+"""DARTS+: stop once the derived cell has two skip connections.
+
+H. Liang et al., "DARTS+: Improved Differentiable Architecture Search with Early Stopping", 2019 (section 3.2, criterion
+1): "the search procedure stops when there are two or more than two skip-connects in one normal cell". The answer is the
+architecture of that epoch. Here any kind of cell may be named; by default the first of the space is looked at, which is
+the normal cell where there are two.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from supernas.contracts import Finding, Look, Stopping
+from supernas.errors import unknown
+from supernas.settings import setting, settings
+from supernas.trees import State
+
+__all__ = ["Skips"]
+
+
+@dataclass
+class _Nothing(State):
+    """The state of a rule that remembers nothing."""
+
+
+@settings
+class Skips(Stopping):
+    """Stops once the derived cell has two skip connections (DARTS+)."""
+
+    most: int = setting(2, "skip connections at which the search stops", ge=1)
+    operation: str = setting("skip_connect", "the operation that is counted")
+    kind: str = setting("", "kind of cell in which they are counted; the space's first by default")
+
+    def init(self) -> State:
+        """Nothing to remember."""
+        return _Nothing()
+
+    def check(self, state: Any, look: Look) -> Finding:
+        """Counts the operation in the derived cell."""
+        space = look.problem.space
+        kind = self.kind or next(iter(space.kinds))
+        if kind not in space.kinds:
+            raise unknown("kind of cell", kind, space.kinds)
+        named = [space.choices[c].options[o] for c, o in look.architecture.pairs if space.choices[c].kind == kind]
+        count = named.count(self.operation)
+        return Finding({"skips": float(count)}, look.epoch if count >= self.most else None)

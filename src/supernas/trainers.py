@@ -1,0 +1,117 @@
+"""The weight step of every method: along single paths, with any objective, or along a mixture.
+
+Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream.
+"""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from supernas.architecture import Architecture, Pair
+from supernas.contracts import Metrics, Problem
+from supernas.data import Batch
+from supernas.networks.base import Output, Unselected, Weights
+from supernas.optimisers import WeightsOptimiser
+from supernas.progress import Progress
+from supernas.trees import State
+
+__all__ = ["MixtureTrainer", "PathTrainer", "Trainer"]
+
+Carry = tuple[Tensor, ...] | None
+
+
+@dataclass(kw_only=True)
+class Trainer(State):
+    """What both weight steps share.
+
+    Attributes:
+        problem: the problem.
+        optimiser: of the network's weights.
+        last: the path that was trained last; None for mixtures.
+        carry: the hidden state of a recurrent network after the last training batch.
+        valid_carry: the same after the last validation batch.
+    """
+
+    problem: Problem = field(metadata={"static": True})
+    optimiser: WeightsOptimiser
+    last: Architecture | None = None
+    carry: Carry = None
+    valid_carry: Carry = None
+
+    def validation_loss(
+        self,
+        batch: Batch,
+        W: Weights | None = None,
+        active: tuple[Pair, ...] | None = None,
+        unselected: Unselected = "skip",
+    ) -> Tensor:
+        """The loss on the next validation batch, with a graph; the arguments are those of `Network.after_stem`."""
+        output = self.problem.network(batch.inputs, W, active, self.valid_carry, unselected)
+        self.valid_carry = _detached(output.carry)
+        return self.problem.task.loss(output.prediction, batch.targets)
+
+    def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
+        """Steps along the gradient that is there; the training metric of the output."""
+        self.optimiser.step(progress)
+        self.carry = _detached(output.carry)
+        return self.problem.task.metric(output.prediction.detach(), batch.targets)
+
+
+@dataclass(kw_only=True)
+class PathTrainer(Trainer):
+    """The weight step of every method that trains single paths, with the problem's objective."""
+
+    objective: State
+
+    @classmethod
+    def make(cls, problem: Problem) -> "PathTrainer":
+        """A trainer of the problem's network."""
+        return cls(
+            problem=problem,
+            optimiser=WeightsOptimiser(problem.network, problem.weights),
+            objective=problem.objective.init(problem.network, problem.space, problem.seed),
+        )
+
+    def step(self, batch: Batch, architecture: Architecture, progress: Progress) -> Metrics:
+        """One step of the weights along the objective's gradient.
+
+        All paths that the objective runs share the stem: it runs once, and its backward pass once with the sum of the
+        paths' gradients.
+        """
+        task, network, objective = self.problem.task, self.problem.network, self.problem.objective
+        self.optimiser.zero_grad()
+        stem = network.embed(batch.inputs)
+        shared = stem.detach().requires_grad_() if objective.shares_stem else stem
+
+        def forward(path: Architecture) -> tuple[Tensor, Output]:
+            output = network.after_stem(shared, active=path.pairs, carry=self.carry)
+            return task.loss(output.prediction, batch.targets), output
+
+        metrics, output = objective.backward(self.objective, architecture, forward)
+        if objective.shares_stem and shared.grad is not None:  # None where no path leads from the input to the output
+            stem.backward(shared.grad)
+        self.last = architecture
+        return {**metrics, "train_metric": self._finish(output, batch, progress)}
+
+
+@dataclass(kw_only=True)
+class MixtureTrainer(Trainer):
+    """The weight step of every method that runs several options at a choice."""
+
+    @classmethod
+    def make(cls, problem: Problem) -> "MixtureTrainer":
+        """A trainer of the problem's network."""
+        return cls(problem=problem, optimiser=WeightsOptimiser(problem.network, problem.weights))
+
+    def step(self, batch: Batch, W: Weights, progress: Progress) -> Metrics:
+        """One step of the weights on the mixture of all options that the network holds; `W` is taken as it is."""
+        self.optimiser.zero_grad()
+        fixed = {kind: matrix.detach() for kind, matrix in W.items()}
+        output = self.problem.network(batch.inputs, fixed, carry=self.carry)
+        loss = self.problem.task.loss(output.prediction, batch.targets)
+        loss.backward()
+        return {"loss": loss.detach(), "train_metric": self._finish(output, batch, progress)}
+
+
+def _detached(carry: Carry) -> Carry:
+    return carry and tuple(part.detach() for part in carry)
