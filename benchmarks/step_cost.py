@@ -1,10 +1,10 @@
-"""What a step costs: a plain single-path step, an E2NAS step, and where its time goes, as ratios in one run.
+"""What a step costs: every method, every objective, and where an E2NAS step's time goes, as ratios in one run.
 
-    python benchmarks/step_cost.py --threads 1 --steps 200
+    python benchmarks/step_cost.py --threads 1 --steps 100 [--only darts gdas "random-nas + nsas"]
 
 Preset `cpu` (C=16, N=1, 16x16 images, batch 64) on random images. The kinds of step take turns, so that a drift of the
-machine's speed falls on all alike; medians and means are
-printed (novelty refits now and then, so its mean counts).
+machine's speed falls on all alike. One unit is a step of a uniform single path (`random-nas + plain`), by means: some
+steps have more to do now and then (refits, anchors), and paths differ in cost.
 """
 
 import argparse
@@ -12,23 +12,41 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
-from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.contracts import Problem
+from supernas import methods, objectives, spaces
+from supernas.contracts import Method, Objective, Problem
 from supernas.data import Batch
+from supernas.methods.darts import DARTS
+from supernas.methods.drnas import DrNAS
 from supernas.methods.e2nas import E2NAS
-from supernas.objectives.complementation import Complementation
+from supernas.networks.base import SupernetSettings
+from supernas.objectives.nsas import NSAS
 from supernas.objectives.plain import Plain
+from supernas.objectives.wpl import WPL
 from supernas.optimisers import SGDSettings
 from supernas.progress import Progress
 from supernas.task import CLASSIFICATION
-from supernas.trainers import PathTrainer
 
-GOOD = 11472  # the residual cell: the cells near which a search ends cost about as much
+UNIT = "random-nas + plain"
+STEPS = 6240
+SIZE = SupernetSettings(channels=16, cells=1)
+VARIANTS: dict[str, Method] = {
+    "darts order=2, finite difference": DARTS(order=2),
+    "darts order=2, exact": DARTS(order=2, hypergradient="exact"),
+    "drnas progressive, first stage": DrNAS(progressive=True),
+}
+LOSSES: dict[str, Objective] = {
+    "nsas M=2": NSAS(members=2, beta=0.5),
+    "nsas M=8": NSAS(),
+    "nsas M=8, replay of 1": NSAS(constraint="replay"),
+    "wpl": WPL(),
+    "wpl, fisher=sample": WPL(fisher="sample"),
+}
 
 
 def batch() -> Batch:
@@ -36,89 +54,89 @@ def batch() -> Batch:
     return Batch(images, torch.randint(10, (64,)))
 
 
-def problem(objective: Plain | Complementation) -> Problem:
-    space = spaces.get("nas-bench-201")
-    network = space.supernet(channels=16, cells=1).to(memory_format=torch.channels_last)
-    return Problem(network, space, CLASSIFICATION, objective, SGDSettings(), 6240, 0)
+@dataclass
+class Bench:
+    """A method with an objective, and its state."""
 
+    method: Method
+    objective: Objective
 
-class Steps:
-    """The kinds of step, on paths drawn once for all."""
-
-    def __init__(self, count: int) -> None:
-        self.space = spaces.get("nas-bench-201")
-        generator = np.random.default_rng(0)
-        self.paths = [self.space.sample(generator) for _ in range(count)]
-        self.trainer = PathTrainer.make(problem(Plain()))
-        self.three = PathTrainer.make(problem(Complementation(previous="distinct")))
-        self.method = E2NAS()
-        self.state = self.method.init(problem(Complementation()))
-        self.alone = self.method.init(problem(Complementation()))  # its densities are asked by `novelty` only
+    def __post_init__(self) -> None:
+        space = spaces.get("nas-bench-201")
+        settings = replace(SIZE, **self.method.stages()[0].supernet)
+        network = space.supernet(**vars(settings)).to(memory_format=torch.channels_last)
+        problem = Problem(network, space, CLASSIFICATION, self.objective, SGDSettings(), STEPS, 0)
+        self.state: Any = self.method.init(problem)
         self.train, self.valid = batch(), batch()
 
-    def plain(self, number: int) -> None:
-        """A uniform path."""
-        self.trainer.step(self.train, self.paths[number], Progress(number, 6240, 0, 40))
+    def step(self, number: int) -> None:
+        """A step from the middle of a search, where nothing waits any more."""
+        where = Progress(STEPS // 2 + number, STEPS, 20, 40)
+        self.method.step(self.state, self.train, self.valid, where)
 
-    def plain_good(self, number: int) -> None:
-        """The residual cell."""
-        self.trainer.step(self.train, self.space[GOOD], Progress(number, 6240, 0, 40))
 
-    def complementation(self, number: int) -> None:
-        """Uniform paths: current, previous, complement, all with gradient."""
-        self.three.step(self.train, self.paths[number], Progress(number, 6240, 0, 40))
+class E2NASParts:
+    """The parts of an E2NAS step, on paths drawn once for all."""
+
+    def __init__(self, count: int) -> None:
+        self.bench = Bench(E2NAS(), objectives.get("complementation")())
+        generator = np.random.default_rng(0)
+        self.paths = [self.bench.state.problem.space.sample(generator) for _ in range(count)]
 
     def validation(self, number: int) -> None:
-        """The architecture gradient of a uniform path, to all options."""
-        relaxed = self.method._decode(self.state)
-        problem = self.state.problem
-        path: Architecture = self.paths[number]
-        output = problem.network(self.valid.inputs, relaxed.W, active=path.pairs, unselected="run")
-        torch.autograd.grad(problem.task.loss(output.prediction, self.valid.targets), self.state.alpha)
+        method, state, path = self.bench.method, self.bench.state, self.paths[number]
+        relaxed = method._decode(state)
+        loss = state.trainer.validation_loss(self.bench.valid, relaxed.W, path.pairs, "run")
+        torch.autograd.grad(loss, state.alpha)
 
     def novelty(self, number: int) -> None:
-        """The density's refits and gradient, on an archive that a moving code fills."""
-        state = self.alone
+        method, state = self.bench.method, self.bench.state
         with torch.no_grad():
             state.alpha.add_(0.005 * torch.randn_like(state.alpha))
-        self.method._remember(state, self.paths[number])
-        self.method._exploration(state, torch.zeros_like(state.alpha))
+        method._remember(state, self.paths[number])
+        method._exploration(state, torch.zeros_like(state.alpha))
 
-    def e2nas(self, number: int) -> None:
-        """A whole step of the method, on the paths that it visits."""
-        self.method.step(self.state, self.train, self.valid, Progress(number, 6240, 0, 40))
+
+def kinds(steps: int) -> dict[str, Callable[[int], None]]:
+    """Every kind of step by name, the unit first."""
+    made: dict[str, Callable[[int], None]] = {}
+    random_nas = methods.get("random-nas")
+    losses = {name: objectives.get(name)() for name in objectives.names() if name not in ("plain", "nsas", "wpl")}
+    for name, objective in ({"plain": Plain()} | losses | LOSSES).items():
+        made[f"random-nas + {name}"] = Bench(random_nas(), objective).step
+    for name in methods.names():
+        if name != "random-nas":
+            cls = methods.get(name)
+            made[name] = Bench(cls(), objectives.get(cls.objective)()).step
+    made |= {name: Bench(method, Plain()).step for name, method in VARIANTS.items()}
+    parts = E2NASParts(steps + 120)
+    return made | {"e2nas: gradient of a path to all options": parts.validation, "e2nas: novelty": parts.novelty}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--only", nargs="*", help="names of kinds of step, besides the unit")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    steps = Steps(options.steps)
-    for number in range(250):  # fills the archives
-        steps.e2nas(number)
-        steps.novelty(number % options.steps)
-    kinds: list[Callable[[int], None]] = [
-        steps.plain,
-        steps.plain_good,
-        steps.complementation,
-        steps.validation,
-        steps.novelty,
-        steps.e2nas,
-    ]
-    times: dict[str, list[float]] = {kind.__name__: [] for kind in kinds}
+    all_kinds = kinds(options.steps)
+    chosen = {name: step for name, step in all_kinds.items() if not options.only or name in (UNIT, *options.only)}
+    for name, step in chosen.items():
+        for number in range(100 if "novelty" in name or "nsas" in name else 5):  # archives fill up
+            step(number)
+    times: dict[str, list[float]] = {name: [] for name in chosen}
     for number in range(options.steps):
-        for kind in kinds:
+        for name, step in chosen.items():
             start = time.perf_counter()
-            kind(number)
-            times[kind.__name__].append(1e3 * (time.perf_counter() - start))
-    unit = statistics.fmean(times["plain"])
-    print(f"{'step':<18}{'median ms':>10}{'mean ms':>10}{'units':>8}   what (units: of the plain step, by means)")
-    for kind in kinds:
-        middle, mean = statistics.median(times[kind.__name__]), statistics.fmean(times[kind.__name__])
-        print(f"{kind.__name__:<18}{middle:>10.2f}{mean:>10.2f}{mean / unit:>8.2f}   {kind.__doc__}")
+            step(number)
+            times[name].append(1e3 * (time.perf_counter() - start))
+    unit = statistics.fmean(times[UNIT])
+    print(f"{'step':<42}{'median ms':>10}{'mean ms':>10}{'units':>8}")
+    for name, taken in times.items():
+        mean = statistics.fmean(taken)
+        print(f"{name:<42}{statistics.median(taken):>10.2f}{mean:>10.2f}{mean / unit:>8.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the process: {peak:.0f} MiB; threads: {options.threads}")
 

@@ -1,15 +1,27 @@
 """Objectives: which paths they run, with which weights, and that every one of them reaches the gradient."""
 
 import copy
+import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from runs_toy import SEARCH, left_behind
 from supernas import spaces
 from supernas.architecture import Architecture
+from supernas.configuration import resolve_search
+from supernas.contracts import Problem
 from supernas.objectives.complementation import Complementation
+from supernas.objectives.nsas import NSAS, novelty
 from supernas.objectives.plain import Plain
+from supernas.objectives.wpl import WPL, squared_gradients
+from supernas.optimisers import SGDSettings
+from supernas.progress import Progress
+from supernas.search import Search
+from supernas.task import CLASSIFICATION
+from supernas.trainers import PathTrainer
 
 SPACE = spaces.get("nas-bench-201")
 A, B, C = (Architecture.of(options) for options in ([3, 1, 2, 1, 3, 4], [2, 1, 2, 3, 3, 1], [1, 3, 2, 4, 2, 3]))
@@ -162,3 +174,201 @@ def test_complements_are_seeded(bench):
         return [one.step(A)[0][-1] for _ in range(5)]
 
     assert complements(1) == complements(1) != complements(2)
+
+
+# --- NSAS -----------------------------------------------------------------------------------------------------------
+
+
+def draws(count, seed=0):
+    generator = np.random.default_rng(seed)
+    return [SPACE.sample(generator) for _ in range(count)]
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_nsas_is_the_weighted_sum_over_current_and_archive(bench, normalise):
+    one = bench(NSAS(beta=0.3, members=4, normalise=normalise, draws=5))
+    for number, architecture in enumerate(draws(9)):
+        paths, metrics, gradient = one.step(architecture)
+        if number < 4:
+            assert paths == [architecture]  # fills
+            continue
+        members = one.state.members
+        assert len(members) == 4
+        total = 1 + 0.3 * 4 if normalise else 1.0
+        weights = {architecture: 1 / total}
+        for member in members:
+            weights[member] = weights.get(member, 0.0) + 0.3 / total
+        assert set(paths) == set(weights)
+        loss, expected = one.weighted(weights)
+        assert_gradient(gradient, expected)
+        assert float(metrics["loss"]) == pytest.approx(loss)
+        plain = one.weighted({architecture: 1.0})[1]
+        assert any(name not in plain or not torch.allclose(plain[name], g) for name, g in expected.items())
+
+
+def brute_force_novelty(architecture, members, k):
+    """Eq. 7 over all subsets: the k nearest are the k with the smallest mean distance."""
+    distances = [sum(a != b for a, b in zip(architecture.options, m.options, strict=True)) for m in members]
+    return min(np.mean(chosen) for chosen in itertools.combinations(distances, min(k, len(members))))
+
+
+def test_novelty_is_the_mean_distance_to_the_nearest():
+    for seed in range(20):
+        architecture, *members = draws(7, seed)
+        for k in (1, 3, 6, 10):
+            assert novelty(architecture, members, SPACE, k) == pytest.approx(
+                brute_force_novelty(architecture, members, k)
+            )
+
+
+def test_greedy_selection_is_algorithm_1(bench):
+    """Against the algorithm written out, on the same random numbers."""
+    one = bench(NSAS(members=5, recent=8, draws=6))
+    members, recent, replaced = [], [], 0
+    for current in draws(60):
+        generator = copy.deepcopy(one.state.generator)
+        one.step(current)
+        if len(members) < 5:
+            members = [*members, current]
+        else:
+            nearest = min(SPACE.distance(m, current) for m in members)
+            place = [SPACE.distance(m, current) for m in members].index(nearest)  # the oldest of equals
+            m, rest = members[place], members[:place] + members[place + 1 :]
+            for number in generator.integers(len(recent), size=6):
+                r = recent[number]
+                if brute_force_novelty(r, [*rest, m], 4) > brute_force_novelty(m, rest, 4):
+                    m = r
+            replaced += m != members[place]
+            members = [*rest, m] if m != members[place] else members
+        recent = [*recent, current][-8:]
+        assert one.state.members == members
+        assert list(one.state.recent) == recent
+    assert replaced >= 3
+
+
+def test_the_archive_grows_diverse(bench):
+    def spread(members):
+        return np.mean([SPACE.distance(a, b) for a, b in itertools.combinations(members, 2)])
+
+    one = bench(NSAS())
+    visits = draws(8)
+    for architecture in visits:
+        one.step(architecture)
+    assert one.state.members == visits  # filled by the current ones
+    for architecture in draws(60, seed=1):
+        one.objective._replace(one.state, architecture)
+        one.state.recent.append(architecture)
+    assert spread(one.state.members) > spread(visits) + 0.3
+    filled = NSAS(fill="random").init(one.network, SPACE, 0).members
+    assert len(filled) == 8
+    assert spread(filled) > spread(draws(8, seed=2))
+
+
+def test_replay_trains_drawn_members_with_the_weight_of_all(bench):
+    one = bench(NSAS(beta=0.25, members=4, constraint="replay", replays=2, normalise=False))
+    for architecture in draws(4):
+        one.step(architecture)
+    (current,) = draws(1, seed=5)
+    paths, _, gradient = one.step(current)
+    assert 2 <= len(paths) <= 3
+    weight = 0.25 * 4 / (len(paths) - 1)
+    _, expected = one.weighted({current: 1.0} | dict.fromkeys(paths[1:], weight))
+    assert_gradient(gradient, expected)
+
+
+OFF = [
+    ("nsas", {"beta": 0.0}),
+    ("complementation", {"epsilon": 0.0}),
+    ("wpl", {"epsilon": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), OFF)
+def test_a_run_with_the_objective_switched_off_equals_the_plain_run_bit_for_bit(tmp_path, name, settings):
+    runs = {}
+    for objective in ({"name": "plain"}, {"name": name, **settings}):
+        document = {**SEARCH, "method": {"name": "random-nas", "candidates": 3}, "objective": objective}
+        folder = tmp_path / objective["name"]
+        Search(resolve_search(document), folder).run()
+        runs[objective["name"]] = left_behind(folder)
+    assert runs[name]["weights"] == runs["plain"]["weights"]
+    assert runs[name]["result"]["architecture"] == runs["plain"]["result"]["architecture"]
+    assert [line["loss"] for line in runs[name]["lines"]] == [line["loss"] for line in runs["plain"]["lines"]]
+
+
+# --- WPL ------------------------------------------------------------------------------------------------------------
+
+
+def test_fisher_information_against_a_loop_over_samples(toy_network, toy_batch):
+    network, batch = toy_network(), toy_batch(size=6)
+    output = network(batch.inputs, active=A.pairs)
+    loss = F.cross_entropy(output.prediction, batch.targets)
+    for samples in (6, 2):
+        found = squared_gradients(loss, output.prediction, network, samples)
+        expected = {}
+        for n in range(samples):
+            own = F.cross_entropy(network(batch.inputs, active=A.pairs).prediction[n : n + 1], batch.targets[n : n + 1])
+            gradients = torch.autograd.grad(own, list(network.parameters()), allow_unused=True)
+            for (name, _), g in zip(network.named_parameters(), gradients, strict=True):
+                if g is not None:
+                    expected[name] = expected.get(name, 0.0) + g.square() / samples
+        assert set(found) == set(expected)
+        for name, square in expected.items():
+            torch.testing.assert_close(found[name], square, rtol=1e-9, atol=1e-15)
+
+
+@pytest.fixture
+def trained(toy_network, toy_batch):
+    """Trains A, B, A, B, ... with an objective; the network's weights, gradients and the objective's state."""
+
+    def run(objective, steps):
+        torch.manual_seed(0)
+        network = toy_network()
+        problem = Problem(network, SPACE, CLASSIFICATION, objective, SGDSettings(clip=0.0, momentum=0.0), 100, 0)
+        trainer, metrics = PathTrainer.make(problem), []
+        for step in range(steps):
+            metrics.append(trainer.step(toy_batch(step), (A, B)[step % 2], Progress(step, 100, 0, 1)))
+        return network, trainer.objective, metrics
+
+    return run
+
+
+def test_with_an_anchor_at_every_step_the_hold_never_acts(trained):
+    """What the released code does with one batch an architecture: w = w* whenever the gradient is taken."""
+    network, state, metrics = trained(WPL(hold=1, epsilon=1e6, largest=1e9), 6)
+    plain, _, _ = trained(Plain(), 6)
+    assert state.weights
+    assert all(float(one["hold"]) == 0 for one in metrics)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), plain.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("fisher", ["batch", "sample"])
+def test_the_hold_is_the_gradient_of_its_penalty_on_shared_weights(trained, toy_batch, fisher):
+    settings = {"hold": 3, "epsilon": 50.0, "decay": 0.0, "fisher": fisher, "samples": 6}
+    network, state, metrics = trained(WPL(**settings), 5)  # anchored before step 3, held in steps 3 and 4
+    assert float(metrics[3]["hold"]) == 0 < float(metrics[4]["hold"])
+    shared = set(state.weights)
+    assert "stem.0.weight" in shared  # the stem belongs to every path
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    network.zero_grad()
+    WPL(**settings).backward(state, B, lambda path: forward(network, path, toy_batch(5)))
+    found = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    plain = copy.deepcopy(network)
+    plain.zero_grad()
+    forward(plain, B, toy_batch(5))[0].backward()
+    held = 0
+    for name, p in plain.named_parameters():
+        if p.grad is None:
+            continue
+        expected = p.grad
+        if name in shared:
+            strength = (50.0 * state.fisher[name]).clamp_max(10.0)
+            expected = expected + strength * (before[name] - state.weights[name])
+            held += 1
+        torch.testing.assert_close(found[name], expected, rtol=1e-9, atol=1e-12)
+    assert held > 5
+
+
+def forward(network, path, batch):
+    output = network(batch.inputs, active=path.pairs)
+    return F.cross_entropy(output.prediction, batch.targets), output

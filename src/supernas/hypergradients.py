@@ -8,9 +8,12 @@ H. Liu, K. Simonyan and Y. Yang, "DARTS: Differentiable Architecture Search", IC
 `exact` differentiates through the step. `finite-difference` is the published approximation of the second term,
 
     (grad_alpha L_train(w+) - grad_alpha L_train(w-)) / (2 epsilon),   w+- = w +- epsilon grad_{w'} L_val,
-    epsilon = 0.01 / |grad_{w'} L_val|,
+    epsilon = radius / |grad_{w'} L_val|,
 
-two more passes forward and backward instead of a backward pass through a backward pass.
+two more passes forward and backward instead of a backward pass through a backward pass. The published radius is 0.01.
+Where the network has ReLUs, as all here have, some of them switch between w+ and w-, and what they jump by is divided
+by epsilon: on tiny networks the error is then as large as the gradient, and only a radius so small that nothing
+switches (in double precision) gives the product itself (docs/methods/darts.md has figures).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +29,6 @@ Form = Literal["finite-difference", "exact"]
 Tensors = Mapping[str, Tensor]
 LossAt = Callable[[Tensors], Tensor]
 """A loss at given weights, differentiable in them and in alpha."""
-
-_RADIUS = 0.01  # published: epsilon times the norm of the direction
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Unrolled:
 
 
 def unrolled_gradient(
-    train_loss: LossAt, valid_loss: LossAt, alpha: Sequence[Tensor], step: Unrolled, form: Form
+    train_loss: LossAt, valid_loss: LossAt, alpha: Sequence[Tensor], step: Unrolled, form: Form, radius: float = 0.01
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The validation loss after the step, and its gradient in alpha.
 
@@ -70,6 +71,7 @@ def unrolled_gradient(
         alpha: the architecture parameters, which both losses depend on.
         step: the step of the weights.
         form: how the second term is computed.
+        radius: of the finite difference: the distance from w to w+ and w-.
     """
     if form == "exact":
         gradients = _gradients(train_loss(step.weights), list(step.weights.values()), create_graph=True)
@@ -80,15 +82,15 @@ def unrolled_gradient(
     loss = valid_loss(moved)
     both = _gradients(loss, [*alpha, *moved.values()])
     direct, direction = both[: len(alpha)], both[len(alpha) :]
-    second = _mixed_product(train_loss, alpha, step.weights, direction)
+    second = _mixed_product(train_loss, alpha, step.weights, direction, radius)
     return loss.detach(), tuple(d - step.rate * s for d, s in zip(direct, second, strict=True))
 
 
 def _mixed_product(
-    loss: LossAt, alpha: Sequence[Tensor], weights: Tensors, direction: Sequence[Tensor]
+    loss: LossAt, alpha: Sequence[Tensor], weights: Tensors, direction: Sequence[Tensor], radius: float
 ) -> tuple[Tensor, ...]:
     """grad^2_{alpha, w} loss times a direction in the weights, by a central difference."""
-    epsilon = _RADIUS / torch.stack([d.norm() for d in direction]).norm().clamp_min(1e-12)
+    epsilon = radius / torch.stack([d.norm() for d in direction]).norm().clamp_min(1e-12)
     sides = []
     for sign in (1, -1):
         displaced = {

@@ -44,6 +44,8 @@ class DARTS(AlphaMethod):
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
     hypergradient: Form = setting("finite-difference", "how order 2 computes its second term", equation="Eq. 7-8")
 
+    radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
+
     def alpha_first(self, state: AlphaState) -> bool:
         """Order 2 looks ahead at the step that follows."""
         return self.order == 2 or super().alpha_first(state)
@@ -67,6 +69,7 @@ class DARTS(AlphaMethod):
             list(state.alpha.values()),
             _next_step(trainer, progress),
             self.hypergradient,
+            self.radius,
         )
 
 

@@ -1,0 +1,369 @@
+"""Methods with logits at each choice: every step against its equation written out, and their known relations."""
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Dirichlet, kl_divergence
+from torch.nn import functional as F
+
+from supernas import methods, spaces
+from supernas.architecture import Architecture
+from supernas.contracts import Differentiable, Problem
+from supernas.methods.base import AlphaMethod
+from supernas.methods.darts import DARTS
+from supernas.methods.drnas import DrNAS
+from supernas.methods.e2nas import E2NAS
+from supernas.methods.gdas import GDAS
+from supernas.methods.pc_darts import PCDARTS
+from supernas.methods.setn import SETN
+from supernas.methods.snas import SNAS
+from supernas.objectives.plain import Plain
+from supernas.optimisers import AdamSettings, SGDSettings
+from supernas.progress import Progress
+from supernas.relaxations import dirichlet, gumbel
+from supernas.task import CLASSIFICATION
+
+SPACE = spaces.get("nas-bench-201")
+HALF = Progress(50, 100, 0, 1)
+ALL = [methods.get(name) for name in methods.names() if issubclass(methods.get(name), AlphaMethod)]
+
+
+@pytest.fixture
+def start(toy_network):
+    """The state of a search of 100 steps that has just begun, in double precision."""
+
+    def make(method, seed=0, **settings):
+        torch.manual_seed(seed)
+        network = toy_network(**{**method.stages()[0].supernet, **settings})
+        problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, seed)
+        with torch.random.fork_rng():
+            torch.set_default_dtype(torch.float64)
+            try:
+                return method.init(problem)
+            finally:
+                torch.set_default_dtype(torch.float32)
+
+    return make
+
+
+def loss_at(state, batch, W, **options):
+    output = state.problem.network(batch.inputs, {"cell": W}, **options)
+    return F.cross_entropy(output.prediction, batch.targets)
+
+
+def snapshot(state):
+    alpha = {name: one.detach().clone() for name, one in state.alpha.items()}
+    weights = {name: w.detach().clone() for name, w in state.problem.network.named_parameters()}
+    return alpha, weights
+
+
+# --- what all have in common ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_step_moves_weights_on_one_batch_and_alpha_on_the_other(start, toy_batch, cls):
+    method, data = cls(), [toy_batch(number) for number in range(3)]
+
+    def after(train, valid):
+        state = start(method)
+        method.step(state, data[train], data[valid], HALF)
+        return *snapshot(state), state
+
+    alpha, weights, state = after(0, 1)
+    other_valid, other_train = after(0, 2), after(2, 1)
+    begin_alpha, begin_weights = snapshot(start(method))
+    for name, one in alpha.items():
+        assert not torch.equal(one, begin_alpha[name])
+        assert not torch.equal(one, other_valid[0][name])
+    moved = [name for name, w in weights.items() if not torch.equal(w, begin_weights[name])]
+    assert moved
+    assert all(torch.equal(weights[name], other_valid[1][name]) for name in weights)  # the valid batch trains nothing
+    assert any(not torch.equal(weights[name], other_train[1][name]) for name in moved)
+    assert (state.trainer.last is not None) == cls.trains_paths
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_alpha_waits_for_its_time(start, toy_batch, cls):
+    method = cls(waits=0.6)
+    state = start(method)
+    before, _ = snapshot(state)
+    method.step(state, toy_batch(0), toy_batch(1), Progress(59, 100, 0, 1))
+    assert all(torch.equal(one, before[name]) for name, one in state.alpha.items())
+    method.step(state, toy_batch(0), toy_batch(1), Progress(60, 100, 0, 1))
+    assert all(not torch.equal(one, before[name]) for name, one in state.alpha.items())
+    assert state.adam.param_groups[0]["lr"] == pytest.approx(method.adam.movement / 40)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_the_derived_architecture_has_the_largest_entries_of_the_mean(start, cls):
+    method = cls()
+    assert isinstance(method, Differentiable)
+    state = start(method)
+    with torch.no_grad():
+        state.alpha["cell"].copy_(torch.randn(6, 5))
+    best = state.alpha["cell"].argmax(-1).tolist()
+    assert method.derive(state, None) == Architecture.of(best)
+    W = method.relax(state, method.alpha(state))["cell"]
+    assert (W.argmax(-1).tolist(), W.requires_grad) == (best, True)
+
+
+# --- the updates ----------------------------------------------------------------------------------------------------
+
+
+def sampled(state, which):
+    """What a method draws next, from a copy of its generator."""
+    generator = copy.deepcopy(state.generator)
+    if which == "snas":
+        return gumbel(state.alpha, state.held, 5.5, generator)["cell"]  # half-way from 10 to 1
+    return dirichlet({"cell": F.elu(state.alpha["cell"]) + 1}, state.held, generator)["cell"]
+
+
+@pytest.mark.parametrize("name", ["darts", "snas", "drnas", "pc-darts", "setn"])
+def test_the_gradient_of_alpha_is_that_of_the_validation_loss_through_the_relaxation(start, toy_batch, name):
+    method = methods.get(name)()
+    state = start(method)
+    alpha = state.alpha["cell"]
+    W = sampled(state, name) if name in ("snas", "drnas") else alpha.softmax(-1)
+    if name == "pc-darts":
+        beta = state.alpha["cell edges"]
+        groups = [[0], [1, 2], [3, 4, 5]]
+        W = W * torch.cat([beta[group].softmax(0) for group in groups])[:, None]
+    expected = torch.autograd.grad(loss_at(state, toy_batch(1), W), list(state.alpha.values()))
+    _, found = method.gradient(state, toy_batch(0), toy_batch(1), HALF)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+        assert float(one.abs().max()) > 1e-6
+
+
+@pytest.mark.parametrize("form", ["exact", "finite-difference"])
+def test_second_order_looks_through_the_step_that_follows(start, toy_batch, form):
+    method = DARTS(order=2, hypergradient=form, radius=1e-6)
+    state = start(method)
+    method.step(state, toy_batch(2), toy_batch(3), HALF)  # momentum buffers
+    network, optimiser = state.problem.network, state.trainer.optimiser
+    first = torch.autograd.grad(loss_at(state, toy_batch(1), state.alpha["cell"].softmax(-1)), state.alpha["cell"])[0]
+    (found,) = method.gradient(state, toy_batch(0), toy_batch(1), HALF)[1]
+
+    def after_the_step(alpha):
+        """The validation loss after a real step of SGD, without Nesterov and clipping."""
+        twin = copy.deepcopy(network)
+        sgd = torch.optim.SGD(
+            twin.parameters(), lr=optimiser.learning_rate(HALF), momentum=0.9, weight_decay=5e-4, foreach=False
+        )
+        for mine, theirs in zip(twin.parameters(), network.parameters(), strict=True):
+            buffer = optimiser.momentum(theirs)
+            if buffer is not None:
+                sgd.state[mine]["momentum_buffer"] = buffer.clone()
+        W = {"cell": alpha.softmax(-1)}
+        sgd.zero_grad()
+        F.cross_entropy(twin(toy_batch(0).inputs, W).prediction, toy_batch(0).targets).backward()
+        sgd.step()
+        return float(F.cross_entropy(twin(toy_batch(1).inputs, W).prediction, toy_batch(1).targets).detach())
+
+    alpha = state.alpha["cell"].detach()
+    for place in [(0, 3), (2, 1), (5, 4)]:
+        nudge = torch.zeros_like(alpha)
+        nudge[place] = 1e-5
+        slope = (after_the_step(alpha + nudge) - after_the_step(alpha - nudge)) / 2e-5
+        assert slope == pytest.approx(float(found[place]), rel=1e-3, abs=1e-8)
+    assert (found - first).norm() > 1e-3 * first.norm()
+
+
+def test_the_order_of_the_two_steps(start, toy_batch, monkeypatch):
+    for method, first in [(DARTS(), "weights"), (DARTS(order=2), "alpha")]:
+        calls, state = [], start(method)
+        monkeypatch.setattr(DARTS, "train", lambda self, *rest, calls=calls: calls.append("weights") or {})
+        monkeypatch.setattr(DARTS, "_move", lambda self, *rest, calls=calls: calls.append("alpha") or {})
+        method.step(state, toy_batch(0), toy_batch(1), HALF)
+        monkeypatch.undo()
+        assert calls[0] == first
+
+
+def test_mixtures_train_the_weights_on_what_they_say(start, toy_batch):
+    for method, which in [(SNAS(), "snas"), (SNAS(weights_on="mean"), ""), (DrNAS(), "drnas")]:
+        state = start(method)
+        W = sampled(state, which).detach() if which else state.alpha["cell"].softmax(-1).detach()
+        loss = loss_at(state, toy_batch(0), W)
+        assert float(method.train(state, toy_batch(0), HALF)["loss"]) == pytest.approx(float(loss), rel=1e-12)
+
+
+# --- GDAS -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coding", ["run", "scalar", "skip"])
+def test_codings_of_the_straight_through_gradient(start, toy_batch, coding):
+    """Against a mixture of all options at the 0/1 W: `run` is its gradient, `skip` that of the sampled entries, and
+    `scalar` gives the others the sum over all elements of the node's gradient.
+    """
+    method = GDAS(unselected=coding)
+    state = start(method)
+    alpha = state.alpha["cell"]
+    P = gumbel(state.alpha, state.held, 10 - 9.9 * 0.5, copy.deepcopy(state.generator))["cell"]
+    hard = F.one_hot(P.argmax(-1), 5).to(P)
+    W = hard.clone().requires_grad_()
+    (G,) = torch.autograd.grad(loss_at(state, toy_batch(1), W), W)
+    (found,) = method.gradient(state, toy_batch(0), toy_batch(1), HALF)[1]
+    if coding == "scalar":
+        W = hard.clone().requires_grad_()
+        path = Architecture.of(hard.argmax(-1).tolist())
+        loss = loss_at(state, toy_batch(1), W, active=path.pairs, unselected="scalar")
+        (scalar,) = torch.autograd.grad(loss, W)
+        torch.testing.assert_close(scalar[hard > 0], G[hard > 0])
+        assert all(len(set(row[keep].tolist())) == 1 for row, keep in zip(scalar, hard == 0, strict=True))
+        G = scalar
+    if coding == "skip":
+        G = G * hard
+    (expected,) = torch.autograd.grad((P * G).sum(), alpha)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_e2nas_without_exploration_and_complementation_on_logits_is_gdas_a(start, toy_batch):
+    """Step for step: GDAS without noise at temperature 1, whose alpha starts where E2NAS's does."""
+    gdas = GDAS(noise=0, temperature=1.0, temperature_end=1.0, unselected="run", start=1.0)
+    e2nas = E2NAS(gamma=0.0, relaxation="softmax", choose="last")
+    one, other = start(gdas), start(e2nas)
+    assert torch.equal(one.alpha["cell"].flatten(), other.alpha[0])
+    for step in range(12):
+        progress = Progress(step, 100, 0, 1)
+        a = gdas.step(one, toy_batch(2 * step), toy_batch(2 * step + 1), progress)
+        b = e2nas.step(other, toy_batch(2 * step), toy_batch(2 * step + 1), progress)
+        assert one.trainer.last == other.trainer.last
+        assert float(a["loss"]) == float(b["loss"])
+        torch.testing.assert_close(one.alpha["cell"].flatten(), other.alpha[0], rtol=0, atol=1e-12)
+    for mine, theirs in zip(one.problem.network.parameters(), other.problem.network.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert gdas.derive(one, None) == e2nas.derive(other, None)
+    fewer = start(GDAS(start=1.0))  # with noise other paths are trained
+    paths = set()
+    for _ in range(12):
+        GDAS(start=1.0).train(fewer, toy_batch(0), Progress(0, 100, 0, 1))
+        paths.add(fewer.trainer.last)
+    assert len(paths) > 3
+
+
+def test_temperature_falls_linearly(start, monkeypatch):
+    import supernas.methods.gdas as module
+
+    seen = []
+    monkeypatch.setattr(
+        module, "gumbel", lambda a, held, tau, *rest: seen.append(tau) or {"cell": a["cell"].softmax(-1)}
+    )
+    state = start(GDAS())
+    for step in (0, 50, 100):
+        GDAS().sample(state, Progress(step, 100, 0, 1))
+    assert seen == pytest.approx([10.0, 5.05, 0.1])
+
+
+# --- SETN -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_likeliest_architectures_are_found_without_listing_the_space():
+    generator = np.random.default_rng(0)
+    P = generator.dirichlet(np.ones(5), size=6)
+    P[2, 1] = 0.0
+    products = {SPACE[i]: np.prod([P[e, o] for e, o in SPACE[i].pairs]) for i in range(len(SPACE))}
+    expected = sorted(products, key=products.get, reverse=True)[:200]
+    found = SPACE.likeliest({"cell": P}, 200)
+    assert len(set(found)) == 200
+    np.testing.assert_allclose([products[a] for a in found], [products[a] for a in expected])
+    few = np.zeros((6, 5))
+    few[:, 3] = 1.0
+    few[0, 1] = 1.0
+    assert len(SPACE.likeliest({"cell": few}, 10)) == 2
+
+
+def test_setn_trains_uniform_paths_and_answers_with_the_best_of_the_likeliest(start, toy_batch):
+    method = SETN(candidates=20, candidate_images=7)
+    state = start(method)
+    with torch.no_grad():
+        state.alpha["cell"].copy_(torch.randn(6, 5) * 3)
+    paths = set()
+    for _ in range(20):
+        method.train(state, toy_batch(0), HALF)
+        paths.add(state.trainer.last)
+    assert len(paths) > 15  # alpha would have repeated a few
+    asked = []
+
+    def validate(architecture, images=None, part=0):
+        asked.append((architecture, images))
+        return float(SPACE.index(architecture))
+
+    likeliest = SPACE.likeliest({"cell": state.alpha["cell"].detach().softmax(-1).numpy()}, 20)
+    assert method.final(state, validate) == max(likeliest, key=SPACE.index)
+    assert asked == [(architecture, 7) for architecture in likeliest]
+
+
+# --- PC-DARTS and DrNAS ---------------------------------------------------------------------------------------------
+
+
+def test_edge_weights_sum_to_1_at_each_node_and_scale_what_passes_by(start, toy_batch):
+    method = PCDARTS(start=1.0)
+    state = start(method, channels=8)
+    W = method.relax(state, state.alpha)["cell"]
+    sums = W.sum(-1)
+    for group in ([0], [1, 2], [3, 4, 5]):
+        assert float(sums[group].sum()) == pytest.approx(1.0)
+    assert not torch.allclose(sums[3:], sums[3:].mean())
+    without = PCDARTS(edge_normalisation=False)
+    torch.testing.assert_close(without.relax(state, state.alpha)["cell"].sum(-1), torch.ones(6, dtype=torch.float64))
+    _, found = method.gradient(state, toy_batch(0), toy_batch(1), HALF)
+    assert float(found[1].abs().max()) > 1e-6
+    with torch.no_grad():  # a strong edge wins although its best option is weaker
+        state.alpha["cell"].zero_()
+        state.alpha["cell"][4, 2] = 5.0
+        state.alpha["cell"][5, 3] = 1.0
+        state.alpha["cell edges"][5] = 4.0
+    W = method.relax(state, state.alpha)["cell"]
+    assert float(W[5, 3]) > float(W[4, 2])
+
+
+def test_the_divergence_is_that_of_the_distributions_and_reaches_alpha(start, toy_batch):
+    method = DrNAS(kl=1.0, start=0.5)
+    state = start(method)
+    beta = F.elu(state.alpha["cell"]) + 1
+    expected = kl_divergence(Dirichlet(beta), Dirichlet(torch.ones_like(beta))).sum()
+    torch.testing.assert_close(method.divergence(state), expected)
+    generator = state.generator.get_state()
+    found = method.gradient(state, toy_batch(0), toy_batch(1), HALF)[1][0]
+    state.generator.set_state(generator)
+    without = DrNAS(start=0.5).gradient(state, toy_batch(0), toy_batch(1), HALF)[1][0]
+    torch.testing.assert_close(found - without, torch.autograd.grad(expected, state.alpha["cell"])[0])
+
+
+def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, toy_batch):
+    method = DrNAS(progressive=True, keep_options=2)
+    old = start(method, channels=8)
+    for step in range(3):
+        method.step(old, toy_batch(step), toy_batch(step + 3), Progress(step, 100, 0, 1))
+    pairs = method.keep(old, 1)
+    kept = {choice: [o for c, o in pairs if c == choice] for choice in range(6)}
+    alpha = old.alpha["cell"]
+    for choice, options in kept.items():
+        assert sorted(options) == sorted(alpha[choice].topk(2).indices.tolist())
+    network = SPACE.supernet(channels=8, cells=1, num_classes=3, in_channels=1, pairs=pairs, partial=2).double()
+    problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+    new = method.carry_over(old, method.init(problem))
+    assert torch.equal(new.alpha["cell"], alpha.to(new.alpha["cell"]))
+    before, after = old.problem.network.state_dict(), network.state_dict()
+    widened = 0
+    for name, tensor in after.items():
+        corner = tuple(slice(0, size) for size in before[name].shape)
+        assert torch.equal(tensor[corner], before[name])
+        if tensor.shape != before[name].shape:
+            widened += 1
+            for channel in tensor:
+                narrow = channel[: before[name].shape[1]]
+                assert any(torch.equal(narrow, there) for there in before[name])
+    assert widened > 0
+    W = method.relax(new, new.alpha)["cell"]
+    assert {(c, o) for c, o in itertools.product(range(6), range(5)) if W[c, o] > 0} == set(pairs)
+    drawn = method.draw(new)["cell"]
+    assert {(c, o) for c, o in itertools.product(range(6), range(5)) if drawn[c, o] > 0} == set(pairs)
+
+
+def test_movement_is_the_learning_rate_times_the_steps(start):
+    state = start(GDAS(adam=AdamSettings(movement=3.0)))
+    assert state.adam.param_groups[0]["lr"] == pytest.approx(0.03)

@@ -1,0 +1,50 @@
+"""Products with the Hessian and its dominant eigenvalue against the full Hessian."""
+
+import pytest
+import torch
+
+from supernas.curvature import dominant_eigenvalue, hessian_product
+
+
+def loss(tensors):
+    x, y = tensors
+    return (x.exp().sum() * y.square().sum() - 3 * (x[0] * y).sum()).sin() - 300 * y.pow(4).sum()
+
+
+@pytest.fixture
+def point():
+    return [torch.randn(size, dtype=torch.float64).mul_(0.5).requires_grad_() for size in (3, 4)]
+
+
+def full(point):
+    blocks = torch.autograd.functional.hessian(lambda *tensors: loss(tensors), tuple(point))
+    return torch.cat([torch.cat(list(row), dim=1) for row in blocks])
+
+
+def test_products_are_those_of_the_full_hessian(point):
+    product, H = hessian_product(loss, point), full(point)
+    for _ in range(3):
+        v = torch.randn(7, dtype=torch.float64)
+        torch.testing.assert_close(product(v), H @ v)
+
+
+def test_dominant_eigenvalue_has_its_sign(point):
+    generator = torch.Generator().manual_seed(0)
+    eigenvalues = torch.linalg.eigvalsh(full(point))
+    expected = float(eigenvalues[eigenvalues.abs().argmax()])
+    assert expected < 0  # the largest in magnitude, not the largest
+    assert dominant_eigenvalue(loss, point, generator, 7) == pytest.approx(expected, rel=1e-9)
+    assert dominant_eigenvalue(loss, point, generator, 100) == pytest.approx(expected, rel=1e-9)
+
+
+def test_few_products_suffice_for_a_large_matrix():
+    scale = torch.cat([torch.linspace(0, 1, 199), torch.tensor([5.0])]).double()
+    point = [torch.ones(200, dtype=torch.float64, requires_grad=True)]
+    found = dominant_eigenvalue(lambda t: (scale * t[0].square()).sum() / 2, point, torch.Generator().manual_seed(0), 8)
+    assert found == pytest.approx(5.0, rel=1e-4)
+
+
+def test_a_flat_loss_has_eigenvalue_0():
+    point = [torch.ones(3, requires_grad=True)]
+    for flat in (lambda t: t[0].sum(), lambda t: 0 * t[0].square().sum()):
+        assert dominant_eigenvalue(flat, point, torch.Generator().manual_seed(0), 3) == 0
