@@ -124,7 +124,7 @@ def test_reward_rises_as_the_metric_gets_better():
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_where_all_are_paid_alike_only_entropy_moves_the_controller(problem, weight):
-    method, state = start(problem, entropy_weight=weight, controller_lr=1e-2, temperature=0.1)
+    method, state = start(problem, entropy_weight=weight, temperature=0.1)
     before = to_tree(state.controller)
     entropies = [float(method.controller_step(state, lambda *_: 50.0)["controller_entropy"]) for _ in range(10)]
     moved = any(not one.equal(before[name]) for name, one in state.controller.state_dict().items())
@@ -146,7 +146,7 @@ def test_a_planted_table_is_learnt(problem, direction):
         wrong = SPACE.distance(architecture, best)
         return 90.0 - 10 * wrong if direction == "max" else 60.0 + 30 * wrong
 
-    method, state = start(problem, task, controller_lr=1e-2, controller_steps=1.5)
+    method, state = start(problem, task, controller_steps=1.5)
     target = torch.tensor([best.options])
     before = float(state.controller.score(target)[0].detach().exp())
     means = [method.epoch(state, validate, Progress(99, 100, 0, 2)) for _ in range(2)]
@@ -155,6 +155,12 @@ def test_a_planted_table_is_learnt(problem, direction):
     assert means[1]["reward"] > means[0]["reward"]
     assert method.derive(state, validate) == best
     assert method.final(state, validate) == best
+
+
+@pytest.mark.parametrize(("steps", "lr"), [(48828, 1e-3), (6240, 7.825e-3), (100, 1e-2)])
+def test_a_short_search_moves_the_controller_as_far_but_not_too_fast(problem, steps, lr):
+    state = ENAS().init(Problem(**{**vars(problem), "steps": steps}))
+    assert state.adam.param_groups[0]["lr"] == pytest.approx(lr, rel=1e-3)
 
 
 def test_each_sample_sees_the_next_part_of_the_validation_images(problem):
