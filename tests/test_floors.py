@@ -17,7 +17,10 @@ FLOORS = (
     {"operations", "spaces"},
     {"networks", "autoencoder", "benchmarks", "pictures"},
     {"densities", "novelty", "cost", "proxies"},
-    {"optimisers", "contracts", "trainers", "relaxations", "hypergradients", "curvature", "objectives", "stopping"},
+    {
+        *("contracts", "optimisers", "trainers", "relaxations", "sequences", "hypergradients", "curvature"),
+        *("objectives", "stopping"),
+    },
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "loop", "search", "train"},
     {"report", "studies", "export"},
