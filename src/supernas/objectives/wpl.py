@@ -52,7 +52,7 @@ class WPL(Objective):
     needs_paths: ClassVar[str] = "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)"
     shares_stem: ClassVar[bool] = False
 
-    epsilon: float = setting(1e3, "strength of the hold", equation="Eq. 4", ge=0)
+    epsilon: float = setting(1e4, "strength of the hold", equation="Eq. 4", ge=0)
     hold: int = setting(10, "steps from one anchor to the next", ge=1)
     decay: float = setting(0.1, "weight of the old Fisher information in its running average", ge=0, lt=1)
     fisher: Literal["batch", "sample"] = setting("batch", "squared gradients of the mean loss, or of single images")
