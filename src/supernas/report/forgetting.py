@@ -36,7 +36,7 @@ def forgetting_svg(
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({"svg.hashsalt": "supernas", "font.family": "sans-serif"}):
-        figure = Figure(figsize=(7.2, 6.4 if taus else 4.4), layout="constrained")
+        figure = Figure(figsize=(8.8, 6.4 if taus else 4.4), layout="constrained")
         panels = figure.subplots(
             2 if taus else 1, 1, squeeze=False, sharex=True, height_ratios=[2, 1][: 1 + bool(taus)]
         )
@@ -56,12 +56,13 @@ def _accuracies(
         (line,) = axes.plot(_epochs(values), values, linewidth=1.2, label=f"A{number}")
         if retrained:
             curve = retrained[number - 1]
-            axes.plot(_epochs(curve), curve, "--", linewidth=1.2, color=line.get_color(), label=f"A{number}, retrained")
+            axes.plot(_epochs(curve), curve, "--", linewidth=1.2, color=line.get_color())
     axes.plot(_epochs(sampled), sampled, ":", linewidth=2.4, color="#222", label="sampled at that moment")
+    if retrained:
+        axes.plot([], [], "--", linewidth=1.2, color="#888", label=f"A1 to A{len(retrained)}, retrained")
     axes.set_ylabel(f"validation {metric}")
     axes.set_title("inherited weights, followed through the search", fontsize=10)
-    axes.legend(fontsize=8, ncols=1 + len(inherited.T) // 8)
-    axes.grid(alpha=0.25)
+    _finish(axes)
 
 
 def _rankings(axes: Any, taus: Mapping[str, np.ndarray]) -> None:
@@ -70,7 +71,12 @@ def _rankings(axes: Any, taus: Mapping[str, np.ndarray]) -> None:
     axes.axhline(0, color="#888", linewidth=0.8)
     axes.set_ylim(-1.05, 1.05)
     axes.set_ylabel("Kendall's tau")
-    axes.legend(fontsize=7)
+    _finish(axes)
+
+
+def _finish(axes: Any) -> None:
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.25)
 
 
