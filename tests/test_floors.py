@@ -14,7 +14,7 @@ ROOT = Path(supernas.__file__).parent
 
 FLOORS = (
     {"errors", "architecture", "graphs", "registry", "settings", "records", "trees", "task", "progress", "data"},
-    {"operations", "spaces"},
+    {"operations", "spaces", "strategies"},
     {"networks", "autoencoder", "benchmarks", "pictures"},
     {"densities", "novelty", "cost", "proxies"},
     {
@@ -22,9 +22,9 @@ FLOORS = (
         *("objectives", "stopping"),
     },
     {"methods"},
-    {"presets", "configuration", "checkpoint", "runs", "loop", "search", "train"},
+    {"presets", "configuration", "checkpoint", "runs", "loop", "search", "train", "finished"},
     {"report", "studies", "export"},
-    {"api", "display", "cli", "cli_benchmark", "cli_correlate", "__init__", "__main__"},
+    {"api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_derive", "__init__", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(path.relative_to(ROOT).with_suffix("").parts for path in ROOT.rglob("*.py"))

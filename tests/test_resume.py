@@ -352,5 +352,5 @@ def test_random_architectures_are_trained_alike(tmp_path):
         assert result.test_accuracy == result.record["test_accuracy"]
     again = train_random(config, 2, tmp_path, on_step=lambda *_: pytest.fail("a finished run took a step"))
     assert [result.record for result in again] == [result.record for result in results]
-    with pytest.raises(UserError, match="count is 0"):
+    with pytest.raises(UserError, match="0 architectures wanted"):
         train_random(config, 0, tmp_path)

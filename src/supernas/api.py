@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from supernas.benchmarks import final_tests, truths
 from supernas.benchmarks import load as load_table
-from supernas.benchmarks import truths
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.search import Epoch, Result, Search
 from supernas.train import Training, TrainResult
 
-__all__ = ["make_search", "make_training", "search", "train"]
+__all__ = ["derive", "make_search", "make_training", "search", "train"]
 
 Listener = Callable[[Any], "dict[str, Any] | None"]
 
@@ -44,6 +44,7 @@ def make_search(
     epochs: int | None = None,
     seed: int | None = None,
     device: str | None = None,
+    track: int | None = None,
     config: Mapping[str, Any] | None = None,
     set: Iterable[str] = (),  # the name of the command line's option
     out: str | Path | None = None,
@@ -58,12 +59,21 @@ def make_search(
         "space": space,
         "objective": objective,
         "data": {"source": _text(data), "directory": _text(data_dir)},
-        "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
+        "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
     }
     made = resolve_search(document(config, flags, set))
-    truth = truths(load_table(benchmark), made.space) if benchmark else None
+    table = load_table(benchmark) if benchmark else None
+    truth = truths(table, made.space) if table else None
     folder = Path(out) if out else None
-    return Search(made, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth)
+    if not made.search.track:
+        return Search(made, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth)
+    from supernas.studies.tracking import Tracking, tracked_architectures
+
+    architectures = tracked_architectures(made)
+    run = Search(made, folder, resume=resume, on_step=on_step, truth=truth)
+    tracking = Tracking(run, architectures, final_tests(table, made.space) if table else None)
+    run.on_epoch = (tracking, *on_epoch)
+    return run
 
 
 def search(**arguments: Any) -> Result:
@@ -71,7 +81,7 @@ def search(**arguments: Any) -> Result:
 
     Args:
         **arguments: `method`, `space`, `objective`, `data` (a name or a path), `data_dir`, `preset`, `epochs`, `seed`,
-            `device` as on the command line; `config`, a nested dictionary of settings; `set`, a list of
+            `device`, `track` as on the command line; `config`, a nested dictionary of settings; `set`, a list of
             "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener;
             `benchmark`, a table whose truth is recorded.
 
@@ -115,6 +125,25 @@ def make_training(
 def train(architecture: str | Path, **arguments: Any) -> TrainResult:
     """Trains an architecture from scratch and tests it; the other arguments are those of `search`."""
     return make_training(architecture, **arguments).run()
+
+
+def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
+    """Makes another final choice from the supernet of a finished search, without a new search.
+
+    Args:
+        run_dir: the run folder of the search.
+        by: `best-sampled`, `evolution` or `top-k`.
+        **options: those of `studies.derive.derive`, with the names of the command line.
+
+    Returns:
+        A `studies.derive.Derived`: the architecture, its score, and the record that was written.
+
+    Raises:
+        UserError: for anything that the arguments get wrong; the message is one line.
+    """
+    from supernas.studies.derive import derive as choose  # brings studies along, which no other job here needs
+
+    return choose(Path(run_dir), by, **options)
 
 
 def _text(path: str | Path | None) -> str | None:

@@ -15,6 +15,7 @@ from supernas import data, methods, objectives, presets, spaces, stopping
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
+from supernas.cli_derive import derive, train_tracked
 from supernas.configuration import TrainConfig, merge, read_file
 from supernas.cost import cost
 from supernas.display import Display
@@ -22,7 +23,7 @@ from supernas.errors import UserError, unknown
 from supernas.pictures import cell_svg
 from supernas.settings import build
 from supernas.settings import describe as describe_settings
-from supernas.train import train_random
+from supernas.train import TrainResult, train_random
 
 __all__ = ["main"]
 
@@ -38,6 +39,7 @@ app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
 app.command()(correlate)
+app.command()(derive)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
 
@@ -93,6 +95,9 @@ def search(
     out: Out = None,
     resume: Resume = False,
     device: Device = None,
+    track: Annotated[
+        int | None, typer.Option(help="follow so many drawn architectures from epoch to epoch (default 0)")
+    ] = None,
     benchmark: Annotated[
         Path | None, typer.Option(help="a table of true accuracies: recorded for every epoch, unseen by the method")
     ] = None,
@@ -113,6 +118,7 @@ def search(
         out=out,
         resume=resume,
         device=device,
+        track=track,
         benchmark=benchmark,
     )
     result = _run(run, tensorboard)
@@ -130,7 +136,7 @@ def search(
 
 @app.command()
 def train(
-    architecture: Annotated[str, typer.Argument(help="an architecture as text, or the folder of a search")],
+    architecture: Annotated[str, typer.Argument(help="an architecture as text, a search's folder, or a derive-*.json")],
     space: SpaceOption = None,
     data: DataOption = None,
     data_dir: DataDir = None,
@@ -146,8 +152,20 @@ def train(
     compare_random: Annotated[
         int, typer.Option(min=0, help="also train so many random architectures alike, and print their mean")
     ] = 0,
+    tracked: Annotated[
+        bool,
+        typer.Option("--tracked", help="instead: train what a search followed (--track K), on its halves"),
+    ] = False,
 ) -> None:
     """Train an architecture from scratch and test it. With a search's folder, its space, data and preset are taken."""
+    if tracked:
+        unfit = {"--space": space, "--data": data, "--out": out, "--tensorboard": tensorboard}
+        for option, given in {**unfit, "--compare-random": compare_random}.items():
+            if given:
+                raise UserError(f"{option} does not go with --tracked, which trains beside the search {architecture}")
+        flags = {"preset": preset, "epochs": epochs, "seed": seed, "device": device}
+        train_tracked(Path(architecture), flags, data_dir, config, set or [])
+        return
     found, space_name, defaults = _architecture(architecture, space)
     made: dict[str, Any] = {
         "space": space_name,
@@ -162,18 +180,26 @@ def train(
     }
     run = make_training(found, **made, out=out, resume=resume)
     if compare_random and run.images.test is None:
-        raise UserError(f"{run.images.name} has no test images, so --compare-random has nothing to compare")
+        why = "train.split leaves the test images alone" if run.valid else f"{run.images.name} has no test images"
+        raise UserError(f"{why}, so --compare-random has nothing to compare")
     result = _run(run, tensorboard)
-    accuracy = result.test_accuracy
     rows = {
         "architecture": result.text,
-        "test accuracy": "no test images" if accuracy is None else f"{accuracy:.2f} %",
+        **_accuracy(result),
         "parameters": f"{result.record['parameters']:,}",
         "run folder": str(result.folder),
     }
     if compare_random:
         rows["random architectures"] = _random_architectures(run.config, compare_random, result.folder)
     _print_rows(rows)
+
+
+def _accuracy(result: TrainResult) -> dict[str, str]:
+    """What the training is judged by: the test images, or the validation half where these are left alone."""
+    if result.valid_accuracy is not None:
+        return {"validation accuracy": f"{result.valid_accuracy:.2f} % (the test images were not looked at)"}
+    accuracy = result.test_accuracy
+    return {"test accuracy": "no test images" if accuracy is None else f"{accuracy:.2f} %"}
 
 
 def _random_architectures(config: TrainConfig, count: int, folder: Path) -> str:
@@ -357,17 +383,21 @@ def _print_epoch(epoch: Any) -> None:
 
 
 def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[str, Any]]:
-    """(architecture text, space, defaults) of an argument that is a text or the folder of a run."""
-    folder = Path(text)
-    if not folder.is_dir():
+    """(architecture text, space, defaults) of an argument that is a text, the folder of a run, or a record in one."""
+    given = Path(text)
+    record = given / "result.json" if given.is_dir() else given
+    if not given.is_dir() and given.suffix != ".json":
         if "/" in text and "|" not in text:
             raise UserError(f"there is no run folder {text}, and it is no architecture")
         return text, space, {}
-    if not (folder / "result.json").is_file():
-        raise UserError(f"{folder} holds no result.json: it is no run folder, or the run has not ended (use --resume)")
-    result, config = read_file(folder / "result.json"), read_file(folder / "config.json")
+    folder = record.parent
+    if not record.is_file():
+        raise UserError(
+            f"{folder} holds no {record.name}: it is no run folder, or the run has not ended (use --resume)"
+        )
+    result, config = read_file(record), read_file(folder / "config.json")
     if not {"architecture", "space"} <= set(result):
-        raise UserError(f"{folder / 'result.json'} names no architecture and space: it is not the record of a run")
+        raise UserError(f"{record} names no architecture and space: it is not the record of a run")
     if space and space != result["space"]:
         raise UserError(f"{folder} is a run in the space {result['space']}, not {space}")
     defaults = {"data": config.get("data", {}), "train": {"preset": result.get("preset", "demo")}}

@@ -38,6 +38,7 @@ __all__ = [
     "assign",
     "fingerprint",
     "merge",
+    "plain",
     "read_file",
     "resolve_search",
     "resolve_train",
@@ -69,6 +70,7 @@ class SearchSettings:
     device: Device = setting("auto", "where to compute")
     split: float = setting(0.5, "part of the training images that trains weights; the rest judges", gt=0, lt=1)
     validation_images: int = setting(1000, "validation images on which an architecture is judged", ge=1)
+    track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
 
@@ -82,7 +84,16 @@ class TrainSettings:
     preset: str = setting("demo", "the named size that the other settings start from")
     device: Device = setting("auto", "where to compute")
     label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
+    split: float | None = setting(
+        None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
+    )
+    split_seed: int | None = setting(None, "of that split; the training's own seed by default", ge=0, le=2**32 - 1)
+    inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
+
+    def __post_init__(self) -> None:
+        if self.split_seed is not None and self.split is None:
+            raise ValueError("split_seed is of a split, and there is none; give split=0.5, or leave split_seed out")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 __all__ = ["Display"]
 
-_SHOWN = ("loss", "train_metric", "train_accuracy", "valid_loss", "valid_metric", "distinct")
+_SHOWN = ("loss", "train_metric", "train_accuracy", "valid_loss", "valid_metric", "valid_accuracy", "distinct")
 
 
 class Display:

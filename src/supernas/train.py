@@ -1,10 +1,13 @@
 """Training one architecture from scratch, on all training images ("evaluation" in the papers).
 
+With `train.split` it trains on a search's training half and is judged on its validation half after every epoch. The
+test images are then out of reach: who chooses between architectures or settings by such runs has not seen them.
+
 The presets' recipe is that of NAS-Bench-201 (Dong and Yang, ICLR 2020, table 1): SGD with Nesterov momentum 0.9, weight
 decay 5e-4, a cosine from 0.1 to 0, random flip and padded crop. The test images are looked at once, at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +15,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from supernas import data
 from supernas.architecture import Architecture
 from supernas.configuration import TrainConfig, fingerprint
 from supernas.contracts import Metrics
 from supernas.cost import cost
-from supernas.errors import UserError
+from supernas.finished import inherit
 from supernas.loop import EpochReport, Loop, Moving
 from supernas.networks.base import Standalone
 from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
 from supernas.runs import load_images
+from supernas.strategies import draw
 from supernas.task import classification
 
-__all__ = ["TrainResult", "Training", "run_name", "train_random"]
+__all__ = ["TrainResult", "Training", "run_name", "train_each", "train_random"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,14 @@ class TrainResult:
 
     @property
     def test_accuracy(self) -> float | None:
-        """Top-1 accuracy on the test images, in percent; None if the data have none."""
+        """Top-1 accuracy on the test images, in percent; None if the data have none, or a split leaves them alone."""
         accuracy: float | None = self.record["test_accuracy"]
+        return accuracy
+
+    @property
+    def valid_accuracy(self) -> float | None:
+        """Top-1 accuracy on the validation half, in percent; None without `train.split`."""
+        accuracy: float | None = self.record.get("valid_accuracy")
         return accuracy
 
 
@@ -91,10 +102,10 @@ class Training(Loop[EpochReport, TrainResult]):
         self.config = config
         self.architecture = config.space.parse(config.architecture)
         self.task = classification(config.train.label_smoothing)
-        self.images = load_images(config.data)
+        self.images, self.valid = _images(config)
         folder = folder or Path("runs") / run_name(config, self.images.name)
         super().__init__(config, config.train, self.images, folder, resume, on_epoch, on_step)
-        if self.images.test is None:
+        if self.images.test is None and self.valid is None:
             self.notes.append(f"{self.images.name} has no test images: the result has no test accuracy")
 
     @property
@@ -107,6 +118,8 @@ class Training(Loop[EpochReport, TrainResult]):
         model: Standalone = config.space.build(
             self.architecture, num_classes=images.num_classes, in_channels=images.channels, **vars(config.network)
         )
+        if config.train.inherit:
+            inherit(model, config.space, Path(config.train.inherit))
         model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         stream = self._stream(images.train, config.train.seed)
         self.steps_per_epoch = stream.steps_per_epoch
@@ -122,7 +135,11 @@ class Training(Loop[EpochReport, TrainResult]):
         return {"loss": loss.detach(), "train_accuracy": self.task.metric(prediction.detach(), batch.targets)}
 
     def _close_epoch(self, progress: Progress) -> EpochReport:
-        return EpochReport(epoch=progress.epoch, epochs=self.epochs, metrics=self._means(), seconds=self._tick())
+        metrics = {**self._means(), **self._validated()}
+        return EpochReport(epoch=progress.epoch, epochs=self.epochs, metrics=metrics, seconds=self._tick())
+
+    def _validated(self) -> dict[str, float]:
+        return {} if self.valid is None else {"valid_accuracy": self._measure(self.model, self.valid)}
 
     def _record(self) -> dict[str, Any]:
         config, images = self.config, self.images
@@ -140,6 +157,7 @@ class Training(Loop[EpochReport, TrainResult]):
             "flops_convention": "multiply-adds of convolutions and linear layers",
             "metric": self.task.metric_name,
             "train_accuracy": self._measure(self.model, images.train),
+            **self._validated(),
             "test_accuracy": None if images.test is None else self._measure(self.model, images.test),
         }
 
@@ -171,9 +189,27 @@ def train_random(
     Raises:
         UserError: if the space has fewer architectures, or as `Training` does.
     """
+    drawn = draw(config.space, count, np.random.default_rng(config.train.seed))
+    return train_each(config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step)
+
+
+def train_each(
+    config: TrainConfig,
+    architectures: Sequence[Architecture],
+    folder: Path | None = None,
+    *,
+    on_start: Callable[[Training], None] | None = None,
+    on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
+    on_step: Callable[[Progress, Metrics], None] | None = None,
+) -> list[TrainResult]:
+    """Trains architectures alike, each in a run folder of its own; the arguments are those of `train_random`.
+
+    Raises:
+        UserError: as `Training` does.
+    """
     name, results = load_images(config.data).name, []
-    for text in _draw(config, count):
-        one = replace(config, architecture=text)
+    for architecture in architectures:
+        one = replace(config, architecture=config.space.format(architecture))
         path = (folder or Path("runs")) / run_name(one, name)
         training = Training(one, path, resume=True, on_epoch=on_epoch, on_step=on_step)
         if on_start:
@@ -182,16 +218,14 @@ def train_random(
     return results
 
 
-def _draw(config: TrainConfig, count: int) -> list[str]:
-    """The texts of `count` different architectures, drawn uniformly."""
-    space = config.space
-    if not 1 <= count <= len(space):
-        raise UserError(f"count is {count}; wanted 1 to {len(space)}, the architectures of {space.name}")
-    generator = np.random.default_rng(config.train.seed)
-    drawn: dict[str, None] = {}
-    while len(drawn) < count:
-        drawn[space.format(space.sample(generator))] = None
-    return list(drawn)
+def _images(config: TrainConfig) -> tuple[data.ImageData, data.ImageSet | None]:
+    """(images, validation half); with a split the test images go no further than this function."""
+    images, options = load_images(config.data), config.train
+    if options.split is None:
+        return images, None
+    seed = options.seed if options.split_seed is None else options.split_seed
+    halves = data.search_data(images, seed, options.split)
+    return replace(images, train=halves.train, test=None), halves.valid
 
 
 def run_name(config: TrainConfig, data_name: str) -> str:

@@ -10,7 +10,7 @@ from supernas.benchmarks.fetch import fetch
 from supernas.benchmarks.importers import import_table
 from supernas.benchmarks.made_up import made_up_table
 from supernas.benchmarks.table import Source, Table, load
-from supernas.benchmarks.truth import truths
+from supernas.benchmarks.truth import final_tests, named_columns, truths
 
 __all__ = [
     "Budget",
@@ -22,9 +22,11 @@ __all__ = [
     "Table",
     "Value",
     "fetch",
+    "final_tests",
     "import_table",
     "load",
     "made_up_table",
+    "named_columns",
     "random_search",
     "regularised_evolution",
     "run_baseline",

@@ -4,22 +4,20 @@ They search on the validation accuracy after a short training (`cifar10 valid 12
 accuracy after the full one (`cifar10 test 200`) of the best architecture so far, which they never see.
 """
 
-from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from supernas.architecture import Architecture
 from supernas.benchmarks.decorators import Benchmark, BudgetSpentError
 from supernas.benchmarks.table import Table
 from supernas.errors import unknown
 from supernas.spaces.base import Space
+from supernas.strategies import Strategy, random_search, regularised_evolution
 
 __all__ = ["BASELINES", "JUDGED_ON", "SEARCHED_ON", "Step", "random_search", "regularised_evolution", "run_baseline"]
 
-Strategy = Generator[Architecture, float, None]
 SEARCHED_ON: Mapping[str, Any] = {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 12}
 JUDGED_ON: Mapping[str, Any] = {"dataset": "cifar10", "trained_on": "train+valid", "split": "test", "epochs": 200}
 
@@ -39,37 +37,6 @@ class Step:
     score: float
     best: int
     truth: float
-
-
-def random_search(space: Space, generator: np.random.Generator) -> Strategy:
-    """Architectures drawn uniformly, each at most once.
-
-    J. Bergstra and Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
-    """
-    for number in generator.permutation(len(space)):
-        yield space[int(number)]
-
-
-def regularised_evolution(
-    space: Space, generator: np.random.Generator, population: int = 10, sample: int = 10
-) -> Strategy:
-    """Regularised (aging) evolution, REA: the best of a sample has a child, and the oldest of the population dies.
-
-    E. Real, A. Aggarwal, Y. Huang and Q. V. Le, "Regularized Evolution for Image Classifier Architecture Search",
-    AAAI 2019, algorithm 1: the sample is drawn with replacement; a mutation changes one choice. A population and a
-    sample of 10 suit a space of thousands of cells; the paper's are 100 and 25.
-    """
-    alive: deque[tuple[float, Architecture]] = deque()
-    for _ in range(population):
-        architecture = space.sample(generator)
-        alive.append(((yield architecture), architecture))
-    while True:
-        drawn = [alive[int(place)] for place in generator.integers(population, size=sample)]
-        _, parent = max(drawn, key=lambda member: member[0])
-        neighbours = space.neighbours(parent)
-        child = neighbours[int(generator.integers(len(neighbours)))]
-        alive.append(((yield child), child))
-        alive.popleft()
 
 
 BASELINES: dict[str, Callable[[Space, np.random.Generator], Strategy]] = {

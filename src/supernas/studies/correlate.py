@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from supernas import strategies
 from supernas.architecture import Architecture, Pair
 from supernas.errors import UserError
 from supernas.records import read_json, write_atomically, write_json
@@ -164,15 +165,7 @@ def draw(space: Space, count: int, seed: int = 0) -> list[Architecture]:
     Raises:
         UserError: if the space has fewer.
     """
-    if not 3 <= count <= len(space):
-        raise UserError(f"{count} architectures wanted; {space.name} can give 3 to {len(space)}")
-    if count == len(space):
-        return list(space)
-    generator = np.random.default_rng(seed)
-    drawn: dict[Architecture, None] = {}
-    while len(drawn) < count:
-        drawn[space.sample(generator)] = None
-    return list(drawn)
+    return strategies.draw(space, count, np.random.default_rng(seed), least=3)
 
 
 def retrained(study: Path, space: Space) -> tuple[list[Architecture], np.ndarray]:

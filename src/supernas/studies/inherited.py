@@ -21,14 +21,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from supernas import data
 from supernas.architecture import Architecture, Pair
-from supernas.configuration import SearchConfig, read_file, resolve_search
+from supernas.configuration import SearchConfig
 from supernas.errors import UserError
+from supernas.finished import read_run, read_weights
 from supernas.networks.base import Network
 from supernas.operations import BatchNorm
 from supernas.records import write_atomically
@@ -36,7 +35,7 @@ from supernas.runs import load_images
 from supernas.settings import setting, settings
 from supernas.task import CLASSIFICATION
 
-__all__ = ["Asking", "Policy", "Supernet", "inherited_accuracies", "read_run"]
+__all__ = ["Asking", "Policy", "Supernet", "inherited_accuracies", "one_by_one", "read_run"]
 
 Policy = Literal["batch", "recalibrate", "tracked"]
 OnProgress = Callable[[int, int], None]
@@ -172,19 +171,27 @@ def inherited_accuracies(
     return np.array([kept.accuracies[key] for key in keys])
 
 
-def read_run(folder: Path) -> tuple[SearchConfig, bytes]:
-    """(configuration, bytes of the supernet's weights) of a finished search.
+@contextmanager
+def one_by_one(
+    folder: Path, asking: Asking | None = None, *, device: torch.device | str = "cpu"
+) -> Iterator[Callable[[Architecture], float]]:
+    """As `inherited_accuracies`, for those who decide by one accuracy what to ask next: a function from an architecture
+    to its accuracy, which keeps what it finds in the same file.
 
     Raises:
-        UserError: if the folder holds none.
+        UserError: as `Supernet` does.
     """
-    files = [folder / name for name in ("config.json", "supernet.safetensors")]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise UserError(
-            f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
-        )
-    return resolve_search(read_file(files[0])), files[1].read_bytes()
+    supernet = Supernet(folder, asking or Asking(), device)
+    kept = _Kept(folder, supernet)
+    with kept.open() as add:
+
+        def accuracy(architecture: Architecture) -> float:
+            key = supernet.key(architecture)
+            if key not in kept.accuracies:
+                add(key, supernet.accuracy(key))
+            return kept.accuracies[key]
+
+        yield accuracy
 
 
 # -- the network and its images ----------------------------------------------------------------------------------------
@@ -192,10 +199,7 @@ def read_run(folder: Path) -> tuple[SearchConfig, bytes]:
 
 def _network(config: SearchConfig, images: data.SearchData, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
-    try:
-        saved = load_tensors(weights)
-    except SafetensorError as error:
-        raise UserError(f"{folder / 'supernet.safetensors'} is damaged ({error}); run the search again") from None
+    saved = read_weights(folder, weights)
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
     size = replace(config.supernet, batch_norm=batch_norm)
     network: Network = config.space.supernet(num_classes=images.num_classes, in_channels=images.channels, **vars(size))

@@ -1,0 +1,115 @@
+"""What a finished search left, for others to build on: its configuration, its weights, and how to train beside it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from torch import Tensor
+
+from supernas.configuration import Document, SearchConfig, TrainConfig, read_file, resolve_search
+from supernas.errors import UserError
+from supernas.networks.base import NetworkSize, Standalone
+from supernas.operations import BatchNorm
+from supernas.settings import field_names
+from supernas.spaces.base import Space
+
+__all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]
+
+
+def read_run(folder: Path) -> tuple[SearchConfig, bytes]:
+    """(configuration, bytes of the supernet's weights) of a finished search.
+
+    Raises:
+        UserError: if the folder holds none.
+    """
+    files = [folder / name for name in ("config.json", "supernet.safetensors")]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise UserError(
+            f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
+        )
+    return resolve_search(read_file(files[0])), files[1].read_bytes()
+
+
+def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:
+    """The supernet's weights by name.
+
+    Raises:
+        UserError: if they are damaged.
+    """
+    try:
+        return load_tensors(content)
+    except SafetensorError as error:
+        raise UserError(f"{folder / 'supernet.safetensors'} is damaged ({error}); run the search again") from None
+
+
+def training_beside(config: SearchConfig) -> Document:
+    """How an architecture is trained for comparison with a search's supernet, as a document without the architecture:
+    on the search's halves of its images, at the size of its supernet, by the recipe of its preset.
+    """
+    document = config.document()
+    size = {name: document["supernet"][name] for name in field_names(NetworkSize)}
+    options: dict[str, Any] = {"preset": config.search.preset, "seed": config.search.seed}
+    halves = {"split": config.search.split, "split_seed": config.search.seed}
+    return {
+        "space": document["space"],
+        "network": size,
+        "data": document["data"],
+        "train": {**options, **halves, "device": config.search.device},
+    }
+
+
+def check_halves(search: SearchConfig, training: TrainConfig) -> None:
+    """Refuses a training that is not on the halves of a search's images.
+
+    Raises:
+        UserError: if it is not.
+    """
+    mine, theirs = (  # how images are varied, and where they lie, may differ
+        replace(data, augmentation=None, directory=None) for data in (training.data, search.data)
+    )
+    seed = training.train.seed if training.train.split_seed is None else training.train.split_seed
+    if (training.train.split, seed) != (search.search.split, search.search.seed) or mine != theirs:
+        raise UserError(
+            "this compares trainings with a search's supernet, so they train on the halves of the search's images; "
+            "leave data and train.split as they are"
+        )
+
+
+def inherit(model: Standalone, space: Space, folder: Path) -> None:
+    """Gives a network the learnt weights that a finished search's supernet has of it.
+
+    Normalisations start with fresh statistics, and with a fresh scale and shift where the supernet learns none (those
+    of the cells, by default).
+
+    Raises:
+        UserError: if the folder holds no finished search of the space, or its supernet does not hold the weights of
+            this network at this size.
+    """
+    config, content = read_run(folder)
+    if config.space.name != space.name:
+        raise UserError(f"{folder} is a search in the space {config.space.name}, the architecture of {space.name}")
+    theirs = read_weights(folder, content)
+    network = model.network
+    norms = {
+        f"{name}.{own}"
+        for name, module in network.named_modules()
+        if isinstance(module, BatchNorm)
+        for own, _ in module.named_parameters()
+    }
+    taken = {}
+    for name, mine in network.named_parameters():
+        if name not in theirs and name in norms:
+            continue
+        if name not in theirs:
+            raise UserError(f"the supernet in {folder} holds no weight {name}: its method narrowed it on the way")
+        if theirs[name].shape != mine.shape:
+            size = ", ".join(f"network.{field}={getattr(config.supernet, field)}" for field in field_names(NetworkSize))
+            raise UserError(
+                f"the supernet in {folder} has {name} of shape {list(theirs[name].shape)}, the network of shape "
+                f"{list(mine.shape)}; to inherit, train on the search's data at its size ({size})"
+            )
+        taken[name] = theirs[name]
+    network.load_state_dict(taken, strict=False)
