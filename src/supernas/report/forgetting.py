@@ -2,7 +2,7 @@
 
 The form of figure 1 in M. Zhang et al., "Overcoming Multi-Model Forgetting in One-Shot NAS with Diversity
 Maximization", CVPR 2020 (solid: inherited weights; dashed: the same architectures trained from scratch), with the
-architecture that the search had just sampled, as in figure 1(b) of E2NAS (CVPR 2021).
+architecture that the search had just sampled, as in figure 1(b) of E2NAS (NeurIPS 2020).
 """
 
 import io
