@@ -19,9 +19,9 @@ FLOORS = (
     {"densities", "novelty", "cost", "proxies"},
     {"optimisers", "contracts", "relaxations", "objectives"},
     {"methods"},
-    {"presets", "configuration", "checkpoint", "runs", "loop", "search", "train"},
+    {"presets", "configuration", "checkpoint", "runs", "run_log", "loop", "search", "train"},
     {"report", "studies", "export"},
-    {"api", "display", "cli", "cli_benchmark", "cli_correlate", "__init__", "__main__"},
+    {"api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_study", "__init__", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(path.relative_to(ROOT).with_suffix("").parts for path in ROOT.rglob("*.py"))

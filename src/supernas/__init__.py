@@ -10,11 +10,11 @@ from importlib.metadata import version
 
 from supernas.api import make_search as Search
 from supernas.api import make_training as Training
-from supernas.api import search, train
+from supernas.api import search, study, train
 from supernas.architecture import Architecture
 from supernas.errors import UserError
 from supernas.spaces import get as space
 
-__all__ = ["Architecture", "Search", "Training", "UserError", "__version__", "search", "space", "train"]
+__all__ = ["Architecture", "Search", "Training", "UserError", "__version__", "search", "space", "study", "train"]
 
 __version__ = version("supernas")

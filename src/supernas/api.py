@@ -8,9 +8,11 @@ from supernas.benchmarks import load as load_table
 from supernas.benchmarks import truths
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.search import Epoch, Result, Search
+from supernas.studies.plan import read_study
+from supernas.studies.run_study import StudyResult, run_study
 from supernas.train import Training, TrainResult
 
-__all__ = ["make_search", "make_training", "search", "train"]
+__all__ = ["make_search", "make_training", "search", "study", "train"]
 
 Listener = Callable[[Any], "dict[str, Any] | None"]
 
@@ -115,6 +117,34 @@ def make_training(
 def train(architecture: str | Path, **arguments: Any) -> TrainResult:
     """Trains an architecture from scratch and tests it; the other arguments are those of `search`."""
     return make_training(architecture, **arguments).run()
+
+
+def study(
+    source: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    threads: int = 1,
+    table_only: bool = False,
+) -> StudyResult:
+    """Runs the searches of a study in several processes, and makes its tables; goes on with what was begun before.
+
+    Args:
+        source: the study file, or its content.
+        out: the study's folder; `runs/studies/<name>` by default.
+        workers: processes; by default as many as have cores of their own. A script needs the usual
+            `if __name__ == "__main__":`.
+        threads: of each process.
+        table_only: run nothing; the tables show what is finished.
+
+    Returns:
+        The table, the failures, the folder and the files.
+
+    Raises:
+        UserError: for anything wrong in the file; the message is one line.
+    """
+    folder = Path(out) if out else None
+    return run_study(read_study(source), folder, workers=workers, threads=threads, table_only=table_only)
 
 
 def _text(path: str | Path | None) -> str | None:

@@ -15,6 +15,7 @@ from supernas import data, methods, objectives, presets, spaces
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
+from supernas.cli_study import study
 from supernas.configuration import TrainConfig, merge, read_file
 from supernas.cost import cost
 from supernas.display import Display
@@ -38,6 +39,7 @@ app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
 app.command()(correlate)
+app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
 

@@ -29,6 +29,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "SEARCH_SECTIONS",
     "DataSettings",
     "Document",
     "SearchConfig",
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
+SEARCH_SECTIONS = ("space", "method", "objective", "supernet", "weights", "data", "search")
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -142,8 +144,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
     """
     given = _preset(document, "search", presets.SEARCH)
-    known = ["space", "method", "objective", "supernet", "weights", "data", "search"]
-    _check_sections(given, known)
+    _check_sections(given, SEARCH_SECTIONS)
     method_name, method_values = _named(given.get("method", "e2nas"), "method")
     method_class = methods.get(method_name)
     objective_name, objective_values = _named(given.get("objective", {}), "objective", method_class.objective)

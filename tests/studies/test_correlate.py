@@ -11,8 +11,9 @@ from supernas.benchmarks import load, made_up_table
 from supernas.benchmarks.collect import Collector
 from supernas.cli_correlate import correlate as command
 from supernas.errors import UserError
-from supernas.studies.correlate import correlate, draw, pair_parameters, retrained
+from supernas.studies.correlate import correlate, draw, retrained
 from supernas.studies.inherited import Asking, inherited_accuracies
+from supernas.studies.parameters import pair_parameters
 from supernas.studies.ranking import rank, tau
 
 from .runs import finished

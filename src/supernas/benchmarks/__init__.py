@@ -10,7 +10,7 @@ from supernas.benchmarks.fetch import fetch
 from supernas.benchmarks.importers import import_table
 from supernas.benchmarks.made_up import made_up_table
 from supernas.benchmarks.table import Source, Table, load
-from supernas.benchmarks.truth import truths
+from supernas.benchmarks.truth import named_columns, truths
 
 __all__ = [
     "Budget",
@@ -25,6 +25,7 @@ __all__ = [
     "import_table",
     "load",
     "made_up_table",
+    "named_columns",
     "random_search",
     "regularised_evolution",
     "run_baseline",

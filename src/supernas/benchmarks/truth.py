@@ -1,13 +1,22 @@
 """What a table says of an architecture, for the record of a search."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from supernas.architecture import Architecture
+from supernas.benchmarks.columns import Column
 from supernas.benchmarks.table import Table
 from supernas.errors import UserError
 from supernas.spaces.base import Space
 
-__all__ = ["truths"]
+__all__ = ["named_columns", "truths"]
+
+
+def named_columns(table: Table) -> dict[str, Column]:
+    """The columns of a table by the names that records and tables call them: `cifar10 test 200 (train+valid)`."""
+    return {
+        f"{column.dataset} {column.split} {column.epochs} ({column.trained_on})": column for column in table.columns
+    }
 
 
 def truths(table: Table, space: Space) -> Callable[[Architecture], dict[str, float]]:
@@ -18,12 +27,7 @@ def truths(table: Table, space: Space) -> Callable[[Architecture], dict[str, flo
     """
     if table.space.name != space.name:
         raise UserError(f"the benchmark is of the space {table.space.name}, the search is in {space.name}")
-    arrays = {
-        f"{column.dataset} {column.split} {column.epochs} ({column.trained_on})": table.column(
-            dataset=column.dataset, split=column.split, epochs=column.epochs, trained_on=column.trained_on
-        )
-        for column in table.columns
-    }
+    arrays = {name: table.column(**asdict(column)) for name, column in named_columns(table).items()}
 
     def truth(architecture: Architecture) -> dict[str, float]:
         index = table.index(architecture)

@@ -4,6 +4,7 @@ Pure Python and numpy, no torch: a space can be listed, sampled and parsed witho
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,8 @@ class Space(ABC):
     choices: tuple[Choice, ...]
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
+    landmarks: ClassVar[Mapping[str, Architecture]] = {}
+    """Architectures that take no search and that every search should beat, by what to call them in a table."""
 
     # -- text -------------------------------------------------------------------------------------------------------
 
@@ -156,9 +159,7 @@ class Space(ABC):
         and together they contain current. Where a gene of current and previous agrees, any other value is drawn.
         """
         values = zip(self.gene_sizes, self.genes(current), self.genes(previous), strict=True)
-        return self.from_genes(
-            [_other(size, now, generator) if now == before else now for size, now, before in values]
-        )
+        return self.from_genes([_other(size, now, generator) if now == before else now for size, now, before in values])
 
     def canonical(self, architecture: Architecture) -> str:
         """A text that is the same for architectures that compute the same function of fresh weights."""
@@ -167,6 +168,10 @@ class Space(ABC):
     def live(self, architecture: Architecture) -> tuple[Pair, ...]:
         """The pairs that lie on a path from input to output; the others cannot change what the network computes."""
         return architecture.pairs
+
+    def operation_counts(self, architecture: Architecture) -> dict[str, int]:
+        """How often the architecture takes each operation that it takes."""
+        return dict(Counter(self.choices[choice].options[option] for choice, option in architecture.pairs))
 
     # -- as a picture -----------------------------------------------------------------------------------------------
 
