@@ -1,4 +1,4 @@
-"""The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`."""
+"""The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`, and the other cli files."""
 
 import logging
 import sys

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from supernas.benchmarks.baselines import Step
 from supernas.errors import UserError
 
 __all__ = ["plot_epochs", "plot_trajectories"]
+
+_LABEL_WIDTH = 40  # characters in a line
 
 
 def plot_trajectories(
@@ -72,7 +75,7 @@ def plot_epochs(
         axes.axhline(level, color="0.3", linestyle=("--", ":", "-.")[number % 3], linewidth=1, label=name)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(what)
+    axes.set_ylabel(fill(what, _LABEL_WIDTH))
     _save(figure, axes, path)
 
 
@@ -88,7 +91,8 @@ def _figure(title: str) -> tuple[Any, Any]:
 def _band(axes: Any, values: np.ndarray, name: str) -> np.ndarray:
     """Draws the mean of values [runs, steps] with a band between quartiles, from step 1; the mean [steps]."""
     steps, mean = np.arange(1, values.shape[1] + 1), values.mean(axis=0)
-    (line,) = axes.plot(steps, mean, label=f"{name} (n = {len(values)})", marker="." if len(steps) == 1 else None)
+    label = fill(f"{name} (n = {len(values)})", _LABEL_WIDTH)
+    (line,) = axes.plot(steps, mean, label=label, marker="." if len(steps) == 1 else None)
     lower, upper = np.quantile(values, [0.25, 0.75], axis=0)
     axes.fill_between(steps, lower, upper, color=line.get_color(), alpha=0.2, linewidth=0)
     return np.asarray(mean)
@@ -98,7 +102,7 @@ def _save(figure: Any, axes: Any, path: Path) -> None:
     """Writes the picture, the same bytes for the same content."""
     import matplotlib
 
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small").set_in_layout(False)  # long names must not shrink the plot
     try:
         with matplotlib.rc_context({"svg.hashsalt": "supernas"}):
             figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
