@@ -8,13 +8,24 @@
 
 from importlib.metadata import version
 
-from supernas.api import derive, search, train
+from supernas.api import derive, search, study, train
 from supernas.api import make_search as Search
 from supernas.api import make_training as Training
 from supernas.architecture import Architecture
 from supernas.errors import UserError
 from supernas.spaces import get as space
 
-__all__ = ["Architecture", "Search", "Training", "UserError", "__version__", "derive", "search", "space", "train"]
+__all__ = [
+    "Architecture",
+    "Search",
+    "Training",
+    "UserError",
+    "__version__",
+    "derive",
+    "search",
+    "space",
+    "study",
+    "train",
+]
 
 __version__ = version("supernas")

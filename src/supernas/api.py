@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from supernas.benchmarks import final_tests, truths
-from supernas.benchmarks import load as load_table
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.search import Epoch, Result, Search
+from supernas.studies.plan import read_study
+from supernas.studies.recorded import recorded_search
+from supernas.studies.run_study import StudyResult, run_study
 from supernas.train import Training, TrainResult
 
-__all__ = ["derive", "make_search", "make_training", "search", "train"]
+__all__ = ["derive", "make_search", "make_training", "search", "study", "train"]
 
 Listener = Callable[[Any], "dict[str, Any] | None"]
 
@@ -62,18 +63,8 @@ def make_search(
         "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
     }
     made = resolve_search(document(config, flags, set))
-    table = load_table(benchmark) if benchmark else None
-    truth = truths(table, made.space) if table else None
     folder = Path(out) if out else None
-    if not made.search.track:
-        return Search(made, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth)
-    from supernas.studies.tracking import Tracking, tracked_architectures
-
-    architectures = tracked_architectures(made)
-    run = Search(made, folder, resume=resume, on_step=on_step, truth=truth)
-    tracking = Tracking(run, architectures, final_tests(table, made.space) if table else None)
-    run.on_epoch = (tracking, *on_epoch)
-    return run
+    return recorded_search(made, folder, benchmark=benchmark, resume=resume, on_epoch=on_epoch, on_step=on_step)
 
 
 def search(**arguments: Any) -> Result:
@@ -144,6 +135,34 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
     from supernas.studies.derive import derive as choose  # brings studies along, which no other job here needs
 
     return choose(Path(run_dir), by, **options)
+
+
+def study(
+    source: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    threads: int = 1,
+    table_only: bool = False,
+) -> StudyResult:
+    """Runs the searches of a study in several processes, and makes its tables; goes on with what was begun before.
+
+    Args:
+        source: the study file, or its content.
+        out: the study's folder; `runs/studies/<name>` by default.
+        workers: processes; by default as many as have cores of their own. A script needs the usual
+            `if __name__ == "__main__":`.
+        threads: of each process.
+        table_only: run nothing; the tables show what is finished.
+
+    Returns:
+        The table, the failures, the folder and the files.
+
+    Raises:
+        UserError: for anything wrong in the file; the message is one line.
+    """
+    folder = Path(out) if out else None
+    return run_study(read_study(source), folder, workers=workers, threads=threads, table_only=table_only)
 
 
 def _text(path: str | Path | None) -> str | None:

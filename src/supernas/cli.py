@@ -1,4 +1,4 @@
-"""The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`."""
+"""The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`, and the other cli files."""
 
 import logging
 import sys
@@ -16,6 +16,7 @@ from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
+from supernas.cli_study import study
 from supernas.configuration import TrainConfig, merge, read_file
 from supernas.cost import cost
 from supernas.display import Display
@@ -40,6 +41,7 @@ app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
 app.command()(correlate)
 app.command()(derive)
+app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
 

@@ -29,6 +29,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "SEARCH_SECTIONS",
     "DataSettings",
     "Document",
     "SearchConfig",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
+SEARCH_SECTIONS = ("space", "method", "objective", "stopping", "supernet", "weights", "data", "search")
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -157,8 +159,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
             together.
     """
     given = _preset(document, "search", presets.SEARCH)
-    known = ["space", "method", "objective", "stopping", "supernet", "weights", "data", "search"]
-    _check_sections(given, known)
+    _check_sections(given, SEARCH_SECTIONS)
     method_name, method_values = _named(given.get("method", {}), "method", "e2nas")
     method_class = methods.get(method_name)
     if given["search"]["preset"] == "paper":

@@ -24,5 +24,5 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:
     last = {name.rpartition(".")[2]: name for name in names}  # what dotted names share says nothing
     near = get_close_matches(given.rpartition(".")[2], last, n=1, cutoff=0.5)
     hint = f"did you mean '{last[near[0]]}'? " if near else ""
-    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "") or "none"
     return UserError(f"unknown {kind} {given!r}; {hint}(known: {shown})")

@@ -187,10 +187,7 @@ class Search(Loop[Epoch, Result]):
         return self._images(self.images.valid, count)
 
     def _line(self, epoch: Epoch) -> dict[str, Any]:
-        operations: dict[str, int] = {}
-        for choice, option in epoch.architecture.pairs:
-            name = self.config.space.choices[choice].options[option]
-            operations[name] = operations.get(name, 0) + 1
+        operations = self.config.space.operation_counts(epoch.architecture)
         line = {"epoch": epoch.epoch, "architecture": epoch.text, "operations": operations}
         return {**line, **self._truth(epoch.architecture)}
 

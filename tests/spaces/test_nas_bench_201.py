@@ -66,6 +66,18 @@ def test_every_cell_has_one_index_and_one_string(cells):
     assert all(SPACE.contains(cell) for cell in cells)
 
 
+def test_the_landmarks_are_the_published_cells():
+    assert {name: SPACE.index(cell) for name, cell in SPACE.landmarks.items()} == {
+        "largest cell (all 3x3)": 1462,
+        "ResNet cell": 11472,
+    }
+
+
+def test_operations_are_counted():
+    counts = SPACE.operation_counts(SPACE.landmarks["ResNet cell"])
+    assert counts == {"nor_conv_3x3": 2, "none": 2, "skip_connect": 2}
+
+
 @given(CELLS)
 def test_format_and_parse_are_inverse(cell):
     assert SPACE.parse(SPACE.format(cell)) == cell

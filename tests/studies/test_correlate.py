@@ -7,12 +7,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from supernas.benchmarks import load, made_up_table
-from supernas.benchmarks.collect import Collector
+from supernas.benchmarks import load
 from supernas.cli_correlate import correlate as command
 from supernas.errors import UserError
-from supernas.studies.correlate import correlate, draw, pair_parameters, retrained
+from supernas.studies.correlate import correlate, draw, retrained
 from supernas.studies.inherited import Asking, inherited_accuracies
+from supernas.studies.parameters import pair_parameters
 from supernas.studies.ranking import rank, tau
 
 from .runs import finished
@@ -102,29 +102,17 @@ def ask(*arguments):
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    path = tmp_path_factory.mktemp("table") / "made-up.safetensors"
-    made_up = made_up_table(trainings=1)
-    with Collector("nas-bench-201", path, curves=False) as collector:
-        for column in made_up.columns:
-            for index, accuracy in enumerate(made_up.column(**vars(column))):
-                collector.accuracy(index, column, "mean", accuracy)
-        collector.write(made_up.source)
-    return path
-
-
-@pytest.fixture(scope="module")
-def column(table):
-    first = load(table).columns[0]
+def column(table_file):
+    first = load(table_file).columns[0]
     names = {"dataset": first.dataset, "trained-on": first.trained_on, "split": first.split, "epochs": first.epochs}
     return [word for name, value in names.items() for word in (f"--{name}", value)]
 
 
-def test_the_command(run, table, column, space):
-    first = load(table).columns[0]
+def test_the_command(run, table_file, column, space):
+    first = load(table_file).columns[0]
     options = ["--architectures", 30, "--images", 50, "--seed", 4, "--workers", 1]
-    said = ask(run.folder, "--benchmark", table, *column, *options)
-    truth = load(table).column(**vars(first))
+    said = ask(run.folder, "--benchmark", table_file, *column, *options)
+    truth = load(table_file).column(**vars(first))
     architectures = draw(space, 30, seed=4)
     accuracies = inherited_accuracies(run.folder, architectures, Asking(images=50))
     expected = rank(accuracies, truth[[space.index(one) for one in architectures]], seed=4)
@@ -132,14 +120,14 @@ def test_the_command(run, table, column, space):
     assert all(name in said for name in ("inherited accuracy", "live parameters", "regret of top 10"))
 
 
-def test_what_the_command_refuses(run, table, column, tmp_path):
+def test_what_the_command_refuses(run, table_file, column, tmp_path):
     for arguments, message in (
         ([], "either --benchmark FILE or --retrained"),
-        (["--benchmark", table, "--retrained", tmp_path], "either --benchmark FILE or --retrained"),
-        (["--benchmark", table, *column, "--architectures", "few"], "wanted a number, or all"),
+        (["--benchmark", table_file, "--retrained", tmp_path], "either --benchmark FILE or --retrained"),
+        (["--benchmark", table_file, *column, "--architectures", "few"], "wanted a number, or all"),
         (["--retrained", tmp_path, "--split", "test"], "--split belongs to --benchmark"),
-        (["--benchmark", table, *column, "--batch-norm", "none"], "correlate.batch_norm = 'none'"),
-        (["--benchmark", table, "--images", "50"], "fits"),
+        (["--benchmark", table_file, *column, "--batch-norm", "none"], "correlate.batch_norm = 'none'"),
+        (["--benchmark", table_file, "--images", "50"], "fits"),
     ):
         with pytest.raises(UserError, match=message):
             ask(run.folder, *arguments)

@@ -5,6 +5,7 @@ Pure Python and numpy, no torch: a space can be listed, sampled and parsed witho
 
 import heapq
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +42,8 @@ class Space(ABC):
     choices: tuple[Choice, ...]
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
+    landmarks: ClassVar[Mapping[str, Architecture]] = {}
+    """Architectures that take no search and that every search should beat, by what to call them in a table."""
 
     # -- text -------------------------------------------------------------------------------------------------------
 
@@ -186,6 +189,10 @@ class Space(ABC):
     def live(self, architecture: Architecture) -> tuple[Pair, ...]:
         """The pairs that lie on a path from input to output; the others cannot change what the network computes."""
         return architecture.pairs
+
+    def operation_counts(self, architecture: Architecture) -> dict[str, int]:
+        """How often the architecture takes each operation that it takes."""
+        return dict(Counter(self.choices[choice].options[option] for choice, option in architecture.pairs))
 
     # -- as a picture -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ A node is the sum of its incoming edges; node 0 is the cell's input and node 3 i
 
 import random
 import re
+from collections.abc import Mapping
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +55,10 @@ class NASBench201(Space):
     alpha_first = False
     network = "supernas.networks.nas_bench_201:NASBench201Network"
     choices = tuple(Choice(f"{node}<-{source}", "cell", OPERATIONS) for node, source in EDGES)
+    landmarks: ClassVar[Mapping[str, Architecture]] = {
+        "largest cell (all 3x3)": Architecture.of([3, 3, 3, 3, 3, 3]),
+        "ResNet cell": Architecture.of([3, 0, 3, 1, 0, 1]),  # two convolutions and a shortcut
+    }
 
     # -- text -------------------------------------------------------------------------------------------------------
 

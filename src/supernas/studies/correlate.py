@@ -15,17 +15,18 @@ import numpy as np
 import torch
 
 from supernas import strategies
-from supernas.architecture import Architecture, Pair
+from supernas.architecture import Architecture
 from supernas.errors import UserError
 from supernas.records import read_json, write_atomically, write_json
 from supernas.report.scatter import scatter_svg
 from supernas.spaces.base import Space
 from supernas.studies.inherited import Asking, OnProgress, inherited_accuracies, read_run
+from supernas.studies.parameters import pair_parameters, parameter_scores
 from supernas.studies.ranking import Ranking, rank
 
-__all__ = ["Correlation", "correlate", "draw", "pair_parameters", "retrained"]
+__all__ = ["Correlation", "correlate", "draw", "retrained"]
 
-SCORES = ("inherited accuracy", "parameters", "live parameters")
+_SUPERNET = "inherited accuracy"
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class Correlation:
     def svg(self) -> bytes:
         """The scatter plot of truth over inherited accuracy."""
         how = f"{self.asking.images} images, batch normalisation: {self.asking.batch_norm}"
-        ranking = self.rankings[SCORES[0]]
+        ranking = self.rankings[_SUPERNET]
         return scatter_svg(
-            self.scores[SCORES[0]],
+            self.scores[_SUPERNET],
             self.truth,
             score_name=f"accuracy with inherited weights, % ({how})",
             truth_name=f"{self.truth_name}, %",
@@ -134,29 +135,10 @@ def correlate(
     config, _ = read_run(folder)
     space, size = config.space, vars(config.supernet)
     accuracies = inherited_accuracies(folder, compared, asking, workers=workers, device=device, on_progress=on_progress)
-    counts = pair_parameters(space, **size)
-    everything = np.array([sum(counts[pair] for pair in one.pairs) for one in compared], dtype=float)
-    live = np.array([sum(counts[pair] for pair in space.live(one)) for one in compared], dtype=float)
-    scores = dict(zip(SCORES, (accuracies, everything, live), strict=True))
+    scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
     rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}
     left_out = len(architectures) - len(known)
     return Correlation(space, compared, truth[known], truth_name, scores, rankings, asking, seed, left_out)
-
-
-def pair_parameters(space: Space, **size: Any) -> dict[Pair, int]:
-    """The learnable parameters that each (choice, option) pair adds to a network of that size in form `evaluation`.
-
-    The skeleton, which all architectures share, is not counted.
-    """
-
-    def count(*pairs: Pair) -> int:
-        with torch.device("meta"):
-            network = space.supernet(pairs=pairs, form="evaluation", **size)
-        return sum(parameter.numel() for parameter in network.parameters())
-
-    first, last = space.pairs[0], space.pairs[-1]
-    skeleton = count(first) + count(last) - count(first, last)
-    return {pair: count(pair) - skeleton for pair in space.pairs}
 
 
 def draw(space: Space, count: int, seed: int = 0) -> list[Architecture]:

@@ -9,9 +9,6 @@ import hashlib
 import json
 import math
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -33,6 +30,7 @@ from supernas.operations import BatchNorm
 from supernas.records import write_atomically
 from supernas.runs import load_images
 from supernas.settings import setting, settings
+from supernas.studies.processes import follow_parent
 from supernas.task import CLASSIFICATION
 
 __all__ = ["Asking", "Policy", "Supernet", "inherited_accuracies", "one_by_one", "read_run"]
@@ -302,18 +300,8 @@ def _in_processes(supernet: Supernet, keys: Sequence[tuple[Pair, ...]], workers:
 
 def _begin(folder: Path, asking: Asking) -> None:
     global _mine
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears ^C, and ends this process
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
+    follow_parent()
     _mine = Supernet(folder, asking)
-
-
-def _end_with_parent() -> None:
-    """A parent that is killed cannot tell its processes to end."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _one(key: tuple[Pair, ...]) -> float:

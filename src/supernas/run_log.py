@@ -1,0 +1,63 @@
+"""What a run says while it goes on: lines in `log.txt` in its folder."""
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+__all__ = ["RunLog"]
+
+_SHOWN = ("loss", "train_metric", "train_accuracy", "valid_loss", "valid_metric", "valid_accuracy", "distinct")
+
+
+class RunLog:
+    """Writes one line an epoch to `log.txt`. Use as a context manager; `step` and `epoch` are the listeners of a run.
+
+    Args:
+        folder: the run's folder.
+        done: steps that an earlier process has done.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
+        self.started, self.done, self.first = time.monotonic(), done, done
+        self.log = logging.getLogger(f"supernas.run.{folder.name}")
+        self.log.setLevel(logging.INFO)
+        self.log.propagate = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self.add(logging.FileHandler(folder / "log.txt", encoding="utf-8"), "%Y-%m-%d %H:%M:%S")
+
+    def add(self, handler: logging.Handler, date: str) -> None:
+        """Writes the lines there too, with times in that form."""
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", date))
+        self.log.addHandler(handler)
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handler in list(self.log.handlers):
+            self.log.removeHandler(handler)
+            handler.close()
+
+    def step(self, progress: Any, metrics: Mapping[str, Any]) -> None:
+        """After a step."""
+        self.done = progress.step + 1
+
+    def epoch(self, epoch: Any) -> None:
+        """After an epoch: one line with its metrics, the step rate and the present architecture."""
+        shown = "  ".join(f"{name} {epoch.metrics[name]:.3f}" for name in _SHOWN if name in epoch.metrics)
+        self.say(f"epoch {epoch.epoch + 1}/{epoch.epochs}  {shown}  {self.rate}  {getattr(epoch, 'text', '')}".rstrip())
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self.log.info(text)
+
+    @property
+    def rate(self) -> str:
+        """Steps a second of this process."""
+        seconds = time.monotonic() - self.started
+        return f"{(self.done - self.first) / seconds:.1f} steps/s" if seconds > 0 else ""

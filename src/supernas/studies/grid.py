@@ -1,0 +1,106 @@
+"""Grids of settings: the combinations of lists, and short names that tell them apart.
+
+A grid is a table from settings to lists of values, in TOML
+
+    [grid]
+    method = ["random-nas", "e2nas"]
+    "objective.epsilon" = [0.2, 0.5]
+
+and each combination is a nested document of a search, named by what varies: `random-nas, epsilon=0.2`.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from supernas.configuration import Document, merge
+from supernas.errors import UserError
+
+__all__ = ["Combination", "combinations", "flattened", "grid_values", "label", "nested", "varying"]
+
+Combination = dict[str, Any]
+"""Dotted setting -> value."""
+
+
+def flattened(document: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted setting, value) of a nested document, in its order.
+
+    >>> dict(flattened({"method": "e2nas", "objective": {"name": "plain"}}))
+    {'method': 'e2nas', 'objective.name': 'plain'}
+    """
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{where}{name}.")
+        else:
+            yield f"{where}{name}", value
+
+
+def nested(values: Combination) -> Document:
+    """The document of dotted settings.
+
+    >>> nested({"objective": "complementation", "objective.epsilon": 0.2})
+    {'objective': {'name': 'complementation', 'epsilon': 0.2}}
+    """
+    made: Document = {}
+    for name, value in values.items():
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        made = merge(made, value)
+    return made
+
+
+def grid_values(grid: Any) -> dict[str, list[Any]]:
+    """Dotted setting -> its values, of a grid as read from a file.
+
+    Raises:
+        UserError: if it is no table of lists, or a list is empty or says a value twice.
+    """
+    if not isinstance(grid, Mapping):
+        raise UserError(f'grid = {grid!r}: wanted lists of values, as in method = ["random-nas", "e2nas"]')
+    found = dict(flattened(grid))
+    for name, values in found.items():
+        if not isinstance(values, list) or not values:
+            raise UserError(f"grid: {name} = {values!r}: wanted a list of values, as in [{values!r}]")
+        shown = [json.dumps(value, default=str) for value in values]
+        twice = [one for one in shown if shown.count(one) > 1]
+        if twice:
+            raise UserError(f"grid: {name} has {twice[0]} twice; give each value once")
+    return found
+
+
+def combinations(values: Mapping[str, Sequence[Any]]) -> list[Combination]:
+    """Every combination, the last setting fastest; none of an empty grid."""
+    if not values:
+        return []
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def varying(values: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The settings of which a grid has more than one value; all of them if there is none."""
+    return [name for name, several in values.items() if len(several) > 1] or list(values)
+
+
+def label(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """A short text of the settings `names`: parts by their names alone, others by the last word that tells them apart.
+
+    >>> label({"method": "e2nas", "objective.epsilon": 0.2, "search.epochs": 3}, ["method", "objective.epsilon"])
+    'e2nas, epsilon=0.2'
+    """
+    return ", ".join(_named(name, values[name], names) for name in names)
+
+
+def _named(name: str, value: Any, names: Sequence[str]) -> str:
+    if isinstance(value, Mapping):  # a part with its settings
+        inner = dict(flattened(value))
+        first = [str(inner.pop("name"))] if "name" in inner else []
+        return " ".join([*first, *(f"{one}={_shown(setting)}" for one, setting in inner.items())]) or name
+    if "." not in name or name.endswith(".name"):
+        return _shown(value)
+    last = name.rpartition(".")[2]
+    unique = sum(other.rpartition(".")[2] == last for other in names) == 1
+    return f"{last if unique else name}={_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,118 @@
+"""What the finished runs of a study found, and what a benchmark says of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from supernas.architecture import Architecture
+from supernas.benchmarks import Table, load, named_columns
+from supernas.errors import UserError, unknown
+from supernas.records import read_json, read_lines
+from supernas.studies.plan import Plan, PlannedRun
+
+__all__ = ["INHERITED", "Failure", "Found", "Truth", "read_results"]
+
+INHERITED = "supernet accuracy (inherited weights, validation half)"
+"""What stands in the place of a truth where there is no benchmark."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed, where it is, and why, in one line."""
+
+    label: str
+    seed: int
+    folder: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The chosen columns of a benchmark: name -> accuracy in percent [architectures], NaN where it is not known."""
+
+    table: Table
+    columns: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Truth | None":
+        """The truth that a study names.
+
+        Raises:
+            UserError: if the table cannot be read, has no such column, or is of another space than a row.
+        """
+        chosen = plan.settings
+        if chosen.benchmark is None:
+            if chosen.truth is not None:
+                raise UserError("study.truth names columns of a benchmark, and the study has none; add benchmark")
+            return None
+        table = load(chosen.benchmark)
+        for row in plan.rows:
+            if row.config.space.name != table.space.name:
+                raise UserError(
+                    f"'{row.label}' searches in {row.config.space.name}, the benchmark is of {table.space.name}"
+                )
+        columns = named_columns(table)
+        tests = [name for name, column in columns.items() if column.split == "test"]
+        for name in chosen.truth or ():
+            if name not in columns:
+                raise unknown("truth", name, columns)
+        names = chosen.truth or tests or tuple(columns)
+        return cls(table, {name: table.column(**asdict(columns[name])) for name in names})
+
+    def __call__(self, architecture: Architecture) -> dict[str, float]:
+        """The accuracies of an architecture in percent, by column."""
+        index = self.table.index(architecture)
+        return {name: float(accuracies[index]) for name, accuracies in self.columns.items()}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finished run: what it found, its record, its values by column, and the first column's after every epoch."""
+
+    run: PlannedRun
+    architecture: Architecture
+    record: dict[str, Any]
+    values: dict[str, float]
+    trajectory: tuple[float, ...]
+
+    @cached_property
+    def minutes(self) -> float:
+        """How long it took, over all its processes."""
+        return float(self.record["seconds"]) / 60
+
+
+def read_results(plan: Plan, folder: Path, truth: Truth | None) -> dict[str, list[Found]]:
+    """The finished runs of every row, by its label; there may be none.
+
+    Raises:
+        UserError: if a record is not that of a search.
+    """
+    return {row.label: _finished(row.runs, folder, truth) for row in plan.rows}
+
+
+def _finished(runs: Sequence[PlannedRun], folder: Path, truth: Truth | None) -> list[Found]:
+    found = []
+    for run in runs:
+        record = read_json(folder / run.name / "result.json")
+        if record is not None:
+            found.append(_found(run, folder / run.name, record, truth))
+    return found
+
+
+def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth | None) -> Found:
+    space = run.config.space
+    try:
+        architecture = space.parse(record["architecture"])
+        if truth is None:
+            lines = read_lines(folder / "metrics.jsonl")
+            trajectory = tuple(float(line["valid_metric"]) for line in lines)
+            return Found(run, architecture, record, {INHERITED: float(record["valid_accuracy"])}, trajectory)
+        first = next(iter(truth.columns))
+        trajectory = tuple(truth(space.parse(text))[first] for text in record["history"])
+        return Found(run, architecture, record, truth(architecture), trajectory)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder} holds no record of a search ({error}); remove it, and run the study again") from None

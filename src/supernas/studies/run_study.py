@@ -1,0 +1,134 @@
+"""A study from its plan to its tables: what is finished is read, the rest is run, and what fails is noted.
+
+The folder of a study holds the run folders, `study.json` (which runs again), the tables, the plot, and
+`failures.json` where a run failed; the same command tries those again.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from supernas.errors import UserError
+from supernas.records import read_json, write_json
+from supernas.runs import choose_device, load_images
+from supernas.studies.crew import Crew, News, OnNews
+from supernas.studies.plan import Plan, PlannedRun
+from supernas.studies.results import Failure, Truth, read_results
+from supernas.studies.table import StudyTable, make_table
+from supernas.studies.writing import save_study
+
+__all__ = ["StudyResult", "default_workers", "run_study"]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study left.
+
+    Attributes:
+        folder: where it is.
+        table: its rows and notes.
+        failures: the runs that failed.
+        files: the tables and the plot.
+    """
+
+    folder: Path
+    table: StudyTable
+    failures: tuple[Failure, ...]
+    files: tuple[Path, ...]
+
+
+def run_study(
+    plan: Plan,
+    folder: Path | None = None,
+    *,
+    workers: int | None = None,
+    threads: int = 1,
+    table_only: bool = False,
+    on_news: OnNews = lambda news: None,
+) -> StudyResult:
+    """Runs what has not been run, and writes the tables.
+
+    Args:
+        plan: the study.
+        folder: where to; `runs/studies/<name>` by default.
+        workers: processes; by default as many as `default_workers` says. A script needs the usual
+            `if __name__ == "__main__":`.
+        threads: of each process.
+        table_only: run nothing; the tables show what is finished.
+        on_news: called with what happens to the runs.
+
+    Raises:
+        UserError: if the benchmark or the images cannot be read, or the folder cannot be written.
+        KeyboardInterrupt: after ^C, when every run has saved and stopped; a second ^C ends them at once.
+    """
+    folder = folder or Path("runs") / "studies" / plan.settings.name
+    truth = Truth.of(plan)
+    if not table_only:
+        _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_news)
+    failures = _failures(folder)
+    results = read_results(plan, folder, truth)
+    table = make_table(plan, results, truth, failures)
+    with _writing(folder):
+        return StudyResult(folder, table, failures, save_study(table, results, truth, folder))
+
+
+def default_workers(plan: Plan, threads: int) -> int:
+    """As many processes as have cores of their own; one where they would share a GPU."""
+    devices = {choose_device(row.config.search.device).type for row in plan.rows}
+    return max(1, (os.cpu_count() or 1) // threads) if devices == {"cpu"} else 1
+
+
+def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_news: OnNews) -> None:
+    """Runs what is not finished."""
+    finished = {run: read_json(folder / run.name / "result.json") is not None for run in plan.runs}
+    for run in plan.runs:
+        if finished[run]:
+            on_news(News(run, "kept", run.config.search.epochs))
+    waiting = [run for run in plan.runs if not finished[run]]
+    _check_images(waiting)
+    with _writing(folder):
+        write_json(folder / "study.json", plan.document)
+    failures: list[Failure] = []
+    _note_failures(folder, failures)
+
+    def listen(news: News) -> None:
+        if news.state == "failed":
+            failures.append(Failure(news.run.label, news.run.seed, str(folder / news.run.name), news.reason))
+            _note_failures(folder, failures)
+        on_news(news)
+
+    Crew(folder, plan.settings.benchmark, threads, listen).run(waiting, workers)
+
+
+def _check_images(runs: Sequence[PlannedRun]) -> None:
+    """Reads all images once: what cannot be read is said before a run starts, and one process does the downloads."""
+    for options in dict.fromkeys(run.config.data for run in runs):
+        load_images(options)
+
+
+# -- what failed -------------------------------------------------------------------------------------------------------
+
+
+def _note_failures(folder: Path, failures: Sequence[Failure]) -> None:
+    """Writes `failures.json`; where nothing failed there is none."""
+    path = folder / "failures.json"
+    with _writing(folder):
+        if failures:
+            write_json(path, {"failures": [vars(failure) for failure in failures]})
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _failures(folder: Path) -> tuple[Failure, ...]:
+    noted = (read_json(folder / "failures.json") or {}).get("failures", [])
+    return tuple(Failure(**failure) for failure in noted)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from None
