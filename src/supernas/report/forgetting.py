@@ -52,6 +52,10 @@ def forgetting_svg(
 def _accuracies(
     axes: Any, inherited: np.ndarray, sampled: np.ndarray, retrained: Sequence[np.ndarray], metric: str
 ) -> None:
+    import matplotlib
+
+    if inherited.shape[1] > 10:  # more than the usual colours
+        axes.set_prop_cycle(color=matplotlib.colormaps["tab20"].colors)
     for number, values in enumerate(inherited.T, start=1):
         (line,) = axes.plot(_epochs(values), values, linewidth=1.2, label=f"A{number}")
         if retrained:
