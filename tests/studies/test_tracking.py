@@ -18,6 +18,7 @@ from supernas.finished import training_beside
 from supernas.methods.random_nas import RandomNAS
 from supernas.records import read_lines
 from supernas.settings import settings
+from supernas.studies import recorded
 from supernas.studies.inherited import Asking, inherited_accuracies
 from supernas.studies.tracking import Tracking, retrain, tracked_architectures
 from supernas.train import Training
@@ -36,7 +37,7 @@ def told(tmp_path_factory):
     """A finished search that was followed, with a benchmark."""
     folder = tmp_path_factory.mktemp("told") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "load_table", lambda path: made_up_table())
+        patch.setattr(recorded, "load", lambda path: made_up_table())
         return api.search(config=SMALL, track=K, out=folder, benchmark="made up")
 
 

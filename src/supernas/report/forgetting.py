@@ -55,7 +55,7 @@ def _accuracies(
     import matplotlib
 
     if inherited.shape[1] > 10:  # more than the usual colours
-        axes.set_prop_cycle(color=matplotlib.colormaps["tab20"].colors)
+        axes.set_prop_cycle(color=matplotlib.colormaps["tab20"](range(20)))
     for number, values in enumerate(inherited.T, start=1):
         (line,) = axes.plot(_epochs(values), values, linewidth=1.2, label=f"A{number}")
         if retrained:
