@@ -1,6 +1,7 @@
 """The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from supernas import data, methods, objectives, presets, spaces
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
-from supernas.configuration import TrainConfig, merge, read_file
+from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
 from supernas.cost import cost
 from supernas.display import Display
 from supernas.errors import UserError, unknown
@@ -146,11 +147,14 @@ def train(
     compare_random: Annotated[
         int, typer.Option(min=0, help="also train so many random architectures alike, and print their mean")
     ] = 0,
+    parameters: Annotated[
+        str | None, typer.Option(help="size of the network, such as 3.6M: finds the channels that come nearest to it")
+    ] = None,
 ) -> None:
     """Train an architecture from scratch and test it. With a search's folder, its space, data and preset are taken."""
-    found, space_name, defaults = _architecture(architecture, space)
+    found, where, defaults = _architecture(architecture, space)
     made: dict[str, Any] = {
-        "space": space_name,
+        "space": where,
         "data": data,
         "data_dir": data_dir,
         "preset": preset,
@@ -160,14 +164,15 @@ def train(
         "config": merge({} if data else defaults, read_file(config) if config else {}),
         "device": device,
     }
-    run = make_training(found, **made, out=out, resume=resume)
+    run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters))
     if compare_random and run.images.test is None:
         raise UserError(f"{run.images.name} has no test images, so --compare-random has nothing to compare")
     result = _run(run, tensorboard)
     accuracy = result.test_accuracy
+    top5 = result.record["test_top5_accuracy"]
     rows = {
         "architecture": result.text,
-        "test accuracy": "no test images" if accuracy is None else f"{accuracy:.2f} %",
+        "test accuracy": "no test images" if accuracy is None else f"{accuracy:.2f} % (top 5: {top5:.2f} %)",
         "parameters": f"{result.record['parameters']:,}",
         "run folder": str(result.folder),
     }
@@ -226,8 +231,8 @@ def show(
     resolution: Annotated[int, typer.Option(min=8, help="side of its images")] = 32,
 ) -> None:
     """The cell as text and picture, its cost at the published size, its index and canonical form."""
-    text, space_name, _ = _architecture(architecture, space)
-    where = spaces.get(space_name or "nas-bench-201")
+    text, space_document, _ = _architecture(architecture, space)
+    where = read_space(space_document or DEFAULT_SPACE)
     found = where.parse(text)
     spent = cost(where.build(found, num_classes=classes), (3, resolution, resolution))
     live = set(where.live(found))
@@ -238,10 +243,10 @@ def show(
     _print_rows(
         {
             "architecture": where.format(found),
-            "index": str(where.index(found)),
+            **({"index": str(where.index(found))} if where.enumerable else {}),
             "canonical": where.canonical(found),
             "parameters": f"{spent.parameters:,} (published size, {classes} classes)",
-            "multiply-adds": f"{spent.multiply_adds:,} ({resolution}x{resolution}; convolutions and linear layers)",
+            "multiply-adds": f"{spent.multiply_adds:,} ({resolution}x{resolution}; {spent.convention})",
         }
     )
     if svg:
@@ -251,14 +256,17 @@ def show(
 LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
-    "spaces": lambda: {name: _headline(type(spaces.get(name))) for name in spaces.names()},
+    "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
+    "architectures": lambda: {
+        f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
+    },
     "datasets": data.names,
-    "presets": lambda: presets.MEANINGS,
+    "presets": presets.meanings,
 }
 
 
 @app.command(name="list")
-def list_(what: Annotated[str, typer.Argument(help="methods, objectives, spaces, datasets or presets")]) -> None:
+def list_(what: Annotated[str, typer.Argument(help="methods, objectives, spaces, architectures, ...")]) -> None:
     """What there is to choose from."""
     if what not in LISTS:
         raise unknown("list", what, LISTS)
@@ -267,24 +275,25 @@ def list_(what: Annotated[str, typer.Argument(help="methods, objectives, spaces,
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, space or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
+    space: SpaceOption = None,
 ) -> None:
-    """Every setting: type, default, range, meaning, equation."""
+    """Every setting: type, default, range, meaning, equation. The sections supernet and network depend on the space."""
     table = Table("setting", "type", "default", "range", "meaning", "equation", box=None, pad_edge=False)
-    for one in describe_settings(_settings_class(kind, name)):
+    for one in describe_settings(_settings_class(kind, name, space or DEFAULT_SPACE)):
         table.add_row(one.name, one.type, str(one.default), one.range, one.meaning, one.equation)
     Console(width=max(out.width, 140), highlight=False).print(table)
 
 
-def _settings_class(kind: str, name: str) -> type:
+def _settings_class(kind: str, name: str, space: str) -> type:
     from supernas.configuration import DataSettings, SearchSettings, TrainSettings
-    from supernas.networks.base import NetworkSize, SupernetSettings
     from supernas.optimisers import SGDSettings
 
+    network = spaces.get(space).network_class
     sections: dict[str, type] = {
-        "supernet": SupernetSettings,
-        "network": NetworkSize,
+        "supernet": network.supernet_settings,
+        "network": network.network_settings,
         "weights": SGDSettings,
         "data": DataSettings,
         "search": SearchSettings,
@@ -294,8 +303,10 @@ def _settings_class(kind: str, name: str) -> type:
         return methods.get(name)
     if kind == "objective":
         return objectives.get(name)
+    if kind == "space":
+        return spaces.settings_class(name)
     if kind != "section":
-        raise unknown("kind", kind, ["method", "objective", "section"])
+        raise unknown("kind", kind, ["method", "objective", "space", "section"])
     if name not in sections:
         raise unknown("section", name, sections)
     return sections[name]
@@ -322,7 +333,7 @@ def autoencoder_train(
     values = {"latent": latent, "seed": seed, **({} if epochs is None else {"epochs": epochs})}
     settings = build(AutoencoderSettings, values, "autoencoder")
     command = "supernas " + " ".join(sys.argv[1:])
-    where = spaces.get(space or "nas-bench-201")
+    where = spaces.get(space or DEFAULT_SPACE)
     measured = train_and_save(where, settings, out_file, command, lambda epoch: _print_epoch(epoch))
     _print_rows({name: str(value) for name, value in measured.tree().items()})
 
@@ -337,7 +348,7 @@ def autoencoder_evaluate(
     from supernas.autoencoder import load_autoencoder, load_pretrained, training_graphs
     from supernas.autoencoder.evaluation import evaluate
 
-    where = spaces.get(space or "nas-bench-201")
+    where = spaces.get(space or DEFAULT_SPACE)
     model = load_autoencoder(file, where) if file else load_pretrained(where)
     measured = evaluate(model, training_graphs(where, model.settings), draws)
     _print_rows({name: str(value) for name, value in measured.tree().items()})
@@ -350,10 +361,10 @@ def _print_epoch(epoch: Any) -> None:
 # -- small things ------------------------------------------------------------------------------------------------------
 
 
-def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[str, Any]]:
-    """(architecture text, space, defaults) of an argument that is a text or the folder of a run."""
+def _architecture(text: str, space: str | None) -> tuple[str, Any, dict[str, Any]]:
+    """(architecture text, space with its settings, defaults) of an argument that is a text or the folder of a run."""
     folder = Path(text)
-    if not folder.is_dir():
+    if len(text) > 255 or not folder.is_dir():  # longer than the name of a file
         if "/" in text and "|" not in text:
             raise UserError(f"there is no run folder {text}, and it is no architecture")
         return text, space, {}
@@ -365,7 +376,21 @@ def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[s
     if space and space != result["space"]:
         raise UserError(f"{folder} is a run in the space {result['space']}, not {space}")
     defaults = {"data": config.get("data", {}), "train": {"preset": result.get("preset", "demo")}}
-    return result["architecture"], result["space"], defaults
+    return result["architecture"], config.get("space", result["space"]), defaults
+
+
+def _count(text: str | None) -> int | None:
+    """A number of parameters: 3600000, 3.6M or 850k.
+
+    Raises:
+        UserError: if it is none.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([kKmM]?)", text.strip())
+    if not match or not float(match[1]):
+        raise UserError(f"--parameters {text}: wanted a number, such as 3600000, 3.6M or 850k")
+    return round(float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()])
 
 
 def _headline(part: type) -> str:

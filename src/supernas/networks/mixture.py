@@ -1,6 +1,6 @@
 """How the options that enter a node are weighted and summed: one place for every family of cells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,7 +11,10 @@ from supernas.architecture import Pair
 from supernas.networks.base import Unselected
 from supernas.operations import Node
 
-__all__ = ["Plan", "Rows", "plan", "sum_into_node"]
+__all__ = ["Options", "Plan", "Rows", "plan", "sum_into_node"]
+
+Options = nn.ModuleDict | Mapping[str, Callable[..., Tensor | None]]
+"""The operations of a choice by the number of their option, called with a node and a weight."""
 
 Plan = dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
 """Choice -> (options that are active, options that are not), of those that the network holds."""
@@ -36,14 +39,14 @@ class _Entering(NamedTuple):
     """A choice whose options lead from one node into the node at hand."""
 
     source: Node
-    options: nn.ModuleDict
+    options: Options
     active: tuple[int, ...]
     inactive: tuple[int, ...]
     row: tuple[Tensor, ...] | None
 
 
 def sum_into_node(
-    entering: Iterable[tuple[Node, nn.ModuleDict, int]], which: Plan, rows: Rows | None, unselected: Unselected
+    entering: Iterable[tuple[Node, Options, int]], which: Plan, rows: Rows | None, unselected: Unselected
 ) -> Tensor | None:
     """The value of a node: the weighted sum over its entering choices' active options, or None where all are zero.
 

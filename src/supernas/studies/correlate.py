@@ -131,7 +131,8 @@ def correlate(
         raise UserError(f"{truth_name} is known for {len(known)} of the architectures; wanted 3 or more")
     compared, asking = tuple(architectures[int(number)] for number in known), asking or Asking()
     config, _ = read_run(folder)
-    space, size = config.space, vars(config.supernet)
+    space = config.space
+    size = space.network_class.size_of(config.supernet)
     accuracies = inherited_accuracies(folder, compared, asking, workers=workers, device=device, on_progress=on_progress)
     counts = pair_parameters(space, **size)
     everything = np.array([sum(counts[pair] for pair in one.pairs) for one in compared], dtype=float)
@@ -164,9 +165,9 @@ def draw(space: Space, count: int, seed: int = 0) -> list[Architecture]:
     Raises:
         UserError: if the space has fewer.
     """
-    if not 3 <= count <= len(space):
-        raise UserError(f"{count} architectures wanted; {space.name} can give 3 to {len(space)}")
-    if count == len(space):
+    if not 3 <= count <= space.size:
+        raise UserError(f"{count} architectures wanted; {space.name} can give 3 to {space.size}")
+    if count == space.size:
         return list(space)
     generator = np.random.default_rng(seed)
     drawn: dict[Architecture, None] = {}
