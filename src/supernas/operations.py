@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernas.depthwise import DepthwiseConv
+
 __all__ = ["BatchNorm", "FactorizedReduce", "Node", "Norm", "Operation", "ReLUConvNorm", "make"]
 
 
@@ -157,8 +159,7 @@ class _Separable(nn.Module):
 
     def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
         super().__init__()
-        padding = dilation * (kernel // 2)
-        self.depthwise = nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
+        self.depthwise = DepthwiseConv(channels, kernel, stride, dilation)
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class _Reader:
             self._refuse("the end")
         missing = [name for name in self.fields if name not in found]
         if missing:
-            raise UserError(f"a genotype without {' and '.join(missing)}; wanted {', '.join(self.fields)}")
+            raise UserError(f"a genotype without {', '.join(missing)}; wanted {', '.join(self.fields)}")
         return found
 
     def _value(self) -> Field:
