@@ -20,6 +20,14 @@ from supernas.errors import UserError
 CELL = spaces.get("nas-bench-201").format(spaces.get("nas-bench-201")[11472])
 
 
+ARCHITECTURES = {"nas-bench-201": "11472", "darts-cnn": "EENAS"}
+
+
+def of(section):
+    """Every (space, preset) of a section."""
+    return [(space, name) for space in spaces.names() for name in getattr(presets.get(space), section)]
+
+
 def assigned(*assignments):
     document = {}
     for assignment in assignments:
@@ -30,18 +38,26 @@ def assigned(*assignments):
 # --- resolving ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", presets.SEARCH)
-def test_a_preset_is_below_what_is_given(preset):
-    config = resolve_search({"search": {"preset": preset, "epochs": 7}})
+@pytest.mark.parametrize(("space", "preset"), of("search"))
+def test_a_preset_is_below_what_is_given(space, preset):
+    config = resolve_search({"space": space, "search": {"preset": preset, "epochs": 7}})
     assert config.search.preset == preset
     assert config.search.epochs == 7
-    assert config.supernet.cells == presets.SEARCH[preset]["supernet"]["cells"]
+    assert config.supernet.cells == presets.get(space).search[preset]["supernet"]["cells"]
     assert resolve_search({}).search.preset == "demo"
 
 
-@pytest.mark.parametrize("preset", presets.SEARCH)
-def test_a_complete_document_of_a_search_resolves_to_itself(preset):
+@pytest.mark.parametrize("space", spaces.names())
+def test_a_space_has_the_common_presets_and_each_has_a_meaning(space):
+    known = presets.get(space)
+    assert {"demo", "cpu", "paper"} <= set(known.search) <= set(known.train)
+    assert set(known.meanings) == set(known.train)
+
+
+@pytest.mark.parametrize(("space", "preset"), of("search"))
+def test_a_complete_document_of_a_search_resolves_to_itself(space, preset):
     given_ = {
+        "space": space,
         "method": {"name": "e2nas", "gamma": 0.25, "novelty": {"density": "kernel"}},
         "objective": {"epsilon": 0.2},
         "data": {"augmentation": {"cutout": 3}},
@@ -56,10 +72,11 @@ def test_a_complete_document_of_a_search_resolves_to_itself(preset):
     assert again.data.augmentation.cutout == 3
 
 
-@pytest.mark.parametrize("preset", presets.TRAIN)
-def test_a_complete_document_of_a_training_resolves_to_itself(preset):
-    config = resolve_train({"architecture": "11472", "train": {"preset": preset}, "weights": {"clip": 1}})
-    assert config.architecture == CELL
+@pytest.mark.parametrize(("space", "preset"), of("train"))
+def test_a_complete_document_of_a_training_resolves_to_itself(space, preset):
+    given_ = {"space": space, "architecture": ARCHITECTURES[space], "train": {"preset": preset}, "weights": {"clip": 1}}
+    config = resolve_train(given_)
+    assert config.architecture == config.space.format(config.space.parse(ARCHITECTURES[space]))
     document = json.loads(json.dumps(config.document()))
     assert resolve_train(document) == config
     assert resolve_train(document).document() == document
@@ -81,12 +98,37 @@ def test_resolving_does_not_change_what_was_given():
     before = json.dumps(document)
     resolve_search(document)
     assert json.dumps(document) == before
-    assert presets.SEARCH["cpu"]["supernet"] == {"channels": 16, "cells": 1}
+    assert presets.get("nas-bench-201").search["cpu"]["supernet"] == {"channels": 16, "cells": 1}
+
+
+@pytest.mark.parametrize("operations", ["S2", ["skip_connect", "sep_conv_3x3"]], ids=str)
+def test_a_space_with_settings(operations):
+    document = assigned("space=darts-cnn", f"space.operations={json.dumps(operations)}", "method=random-nas")
+    config = resolve_search(document)
+    assert config.space.choices[0].options == ("skip_connect", "sep_conv_3x3")
+    written = json.loads(json.dumps(config.document()))
+    assert written["space"] == {"name": "darts-cnn", "operations": operations, "inputs": "any"}
+    assert resolve_search(written) == config
+    assert resolve_search(written).space is config.space
+    whole = resolve_search({"space": "darts-cnn", "method": "random-nas"})
+    assert fingerprint(whole.document()) != fingerprint(config.document())
+    assert resolve_search({}).document()["space"] == "nas-bench-201"
 
 
 MISTAKES = [
     ({"serach": {}}, "unknown section 'serach'; did you mean 'search'?"),
     ({"space": "nasbench201"}, "unknown space 'nasbench201'; did you mean 'nas-bench-201'?"),
+    ({"space": {"operations": "S2"}}, "space.operations: nothing can be set of the space nas-bench-201"),
+    ({"space": {"name": "darts-cnn", "operation": "S2"}}, "unknown setting 'space.operation'; did you mean"),
+    ({"space": {"name": "darts-cnn", "operations": "S5"}}, "space.operations = 'S5': wanted 'all', 'S1'"),
+    ({"space": {"name": "darts-cnn", "operations": ["none", "skip"]}}, "space: unknown operation 'skip'; did you mean"),
+    (
+        {"space": {"name": "darts-cnn", "operations": ["none", "noise"]}},
+        "space: operations are none, noise; wanted two",
+    ),
+    ({"space": "darts-cnn", "supernet": {"cells": 2}}, "supernet.cells = 2: wanted greater than or equal to 3"),
+    ({"supernet": {"stem": "imagenet"}}, "unknown setting 'supernet.stem'"),
+    ({"space": "darts-cnn", "search": {"preset": "imagenet"}}, "unknown preset 'imagenet'"),
     ({"method": "e2nsa"}, "unknown method 'e2nsa'; did you mean 'e2nas'?"),
     ({"objective": {"name": "complement"}}, "unknown objective 'complement'; did you mean 'complementation'?"),
     ({"search": {"preset": "cup"}}, "unknown preset 'cup'; did you mean 'cpu'?"),
@@ -117,7 +159,6 @@ MALFORMED = [
     {"method": None},
     {"objective": [1]},
     {"space": 3},
-    {"space": {"name": "nas-bench-201"}},
     {"search": {"seed": 2**40}},
     {"search": {"seed": 2**70}},
 ]

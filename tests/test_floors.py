@@ -14,7 +14,7 @@ ROOT = Path(supernas.__file__).parent
 
 FLOORS = (
     {"errors", "architecture", "graphs", "registry", "settings", "records", "trees", "task", "progress", "data"},
-    {"operations", "spaces", "strategies"},
+    {"operations", "depthwise", "spaces", "strategies"},
     {"networks", "autoencoder", "benchmarks", "pictures"},
     {"densities", "novelty", "cost", "proxies"},
     {

@@ -9,7 +9,7 @@ from supernas.search import Epoch, Result, Search
 from supernas.studies.plan import read_study
 from supernas.studies.recorded import recorded_search
 from supernas.studies.run_study import StudyResult, run_study
-from supernas.train import Training, TrainResult
+from supernas.train import Training, TrainResult, sized
 
 __all__ = ["derive", "make_search", "make_training", "search", "study", "train"]
 
@@ -37,7 +37,7 @@ def document(
 def make_search(
     *,
     method: str | None = None,
-    space: str | None = None,
+    space: str | Mapping[str, Any] | None = None,
     objective: str | None = None,
     data: str | Path | None = None,
     data_dir: str | Path | None = None,
@@ -88,7 +88,7 @@ def search(**arguments: Any) -> Result:
 def make_training(
     architecture: str | Path,
     *,
-    space: str | None = None,
+    space: str | Mapping[str, Any] | None = None,
     data: str | Path | None = None,
     data_dir: str | Path | None = None,
     preset: str | None = None,
@@ -101,6 +101,7 @@ def make_training(
     resume: bool = False,
     on_epoch: Iterable[Callable[..., dict[str, Any] | None]] = (),
     on_step: Callable[..., None] | None = None,
+    parameters: int | None = None,
 ) -> Training:
     """A training that has not begun. The arguments are those of `train`."""
     flags = {
@@ -110,11 +111,16 @@ def make_training(
         "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
     made = resolve_train(document(config, flags, set))
+    if parameters is not None:
+        made = sized(made, parameters)
     return Training(made, Path(out) if out else None, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step)
 
 
 def train(architecture: str | Path, **arguments: Any) -> TrainResult:
-    """Trains an architecture from scratch and tests it; the other arguments are those of `search`."""
+    """Trains an architecture from scratch and tests it.
+
+    The other arguments are those of `search`, and `parameters`, for which the network's channels are then chosen.
+    """
     return make_training(architecture, **arguments).run()
 
 

@@ -1,6 +1,7 @@
 """The command line: `supernas search`, `train`, `show`, `list`, `describe`, `autoencoder`, and the other cli files."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
 from supernas.cli_study import study
-from supernas.configuration import TrainConfig, merge, read_file
+from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
 from supernas.cost import cost
 from supernas.display import Display
 from supernas.errors import UserError, unknown
@@ -158,19 +159,22 @@ def train(
         bool,
         typer.Option("--tracked", help="instead: train what a search followed (--track K), on its halves"),
     ] = False,
+    parameters: Annotated[
+        str | None, typer.Option(help="size of the network, such as 3.6M: finds the channels that come nearest to it")
+    ] = None,
 ) -> None:
     """Train an architecture from scratch and test it. With a search's folder, its space, data and preset are taken."""
     if tracked:
         unfit = {"--space": space, "--data": data, "--out": out, "--tensorboard": tensorboard}
-        for option, given in {**unfit, "--compare-random": compare_random}.items():
+        for option, given in {**unfit, "--compare-random": compare_random, "--parameters": parameters}.items():
             if given:
                 raise UserError(f"{option} does not go with --tracked, which trains beside the search {architecture}")
         flags = {"preset": preset, "epochs": epochs, "seed": seed, "device": device}
         train_tracked(Path(architecture), flags, data_dir, config, set or [])
         return
-    found, space_name, defaults = _architecture(architecture, space)
+    found, where, defaults = _architecture(architecture, space)
     made: dict[str, Any] = {
-        "space": space_name,
+        "space": where,
         "data": data,
         "data_dir": data_dir,
         "preset": preset,
@@ -180,7 +184,7 @@ def train(
         "config": merge({} if data else defaults, read_file(config) if config else {}),
         "device": device,
     }
-    run = make_training(found, **made, out=out, resume=resume)
+    run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters))
     if compare_random and run.images.test is None:
         why = "train.split leaves the test images alone" if run.valid else f"{run.images.name} has no test images"
         raise UserError(f"{why}, so --compare-random has nothing to compare")
@@ -254,8 +258,8 @@ def show(
     resolution: Annotated[int, typer.Option(min=8, help="side of its images")] = 32,
 ) -> None:
     """The cell as text and picture, its cost at the published size, its index and canonical form."""
-    text, space_name, _ = _architecture(architecture, space)
-    where = spaces.get(space_name or "nas-bench-201")
+    text, space_document, _ = _architecture(architecture, space)
+    where = read_space(space_document or DEFAULT_SPACE)
     found = where.parse(text)
     spent = cost(where.build(found, num_classes=classes), (3, resolution, resolution))
     live = set(where.live(found))
@@ -266,10 +270,10 @@ def show(
     _print_rows(
         {
             "architecture": where.format(found),
-            "index": str(where.index(found)),
+            **({"index": str(where.index(found))} if where.enumerable else {}),
             "canonical": where.canonical(found),
             "parameters": f"{spent.parameters:,} (published size, {classes} classes)",
-            "multiply-adds": f"{spent.multiply_adds:,} ({resolution}x{resolution}; convolutions and linear layers)",
+            "multiply-adds": f"{spent.multiply_adds:,} ({resolution}x{resolution}; {spent.convention})",
         }
     )
     if svg:
@@ -280,15 +284,20 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
     "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
-    "spaces": lambda: {name: _headline(type(spaces.get(name))) for name in spaces.names()},
+    "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
+    "architectures": lambda: {
+        f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
+    },
     "datasets": data.names,
-    "presets": lambda: presets.MEANINGS,
+    "presets": presets.meanings,
 }
 
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str, typer.Argument(help="methods, objectives, stopping, spaces, datasets or presets")],
+    what: Annotated[
+        str, typer.Argument(help="methods, objectives, stopping, spaces, architectures, datasets, presets")
+    ],
 ) -> None:
     """What there is to choose from."""
     if what not in LISTS:
@@ -298,24 +307,25 @@ def list_(
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective, stopping or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping, space or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
+    space: SpaceOption = None,
 ) -> None:
-    """Every setting: type, default, range, meaning, equation."""
+    """Every setting: type, default, range, meaning, equation. The sections supernet and network depend on the space."""
     table = Table("setting", "type", "default", "range", "meaning", "equation", box=None, pad_edge=False)
-    for one in describe_settings(_settings_class(kind, name)):
+    for one in describe_settings(_settings_class(kind, name, space or DEFAULT_SPACE)):
         table.add_row(one.name, one.type, str(one.default), one.range, one.meaning, one.equation)
     Console(width=max(out.width, 140), highlight=False).print(table)
 
 
-def _settings_class(kind: str, name: str) -> type:
+def _settings_class(kind: str, name: str, space: str) -> type:
     from supernas.configuration import DataSettings, SearchSettings, TrainSettings
-    from supernas.networks.base import NetworkSize, SupernetSettings
     from supernas.optimisers import SGDSettings
 
+    network = spaces.get(space).network_class
     sections: dict[str, type] = {
-        "supernet": SupernetSettings,
-        "network": NetworkSize,
+        "supernet": network.supernet_settings,
+        "network": network.network_settings,
         "weights": SGDSettings,
         "data": DataSettings,
         "search": SearchSettings,
@@ -325,6 +335,7 @@ def _settings_class(kind: str, name: str) -> type:
         "method": methods.get,
         "objective": objectives.get,
         "stopping": stopping.get,
+        "space": spaces.settings_class,
     }
     if kind in parts:
         return parts[kind](name)
@@ -356,7 +367,7 @@ def autoencoder_train(
     values = {"latent": latent, "seed": seed, **({} if epochs is None else {"epochs": epochs})}
     settings = build(AutoencoderSettings, values, "autoencoder")
     command = "supernas " + " ".join(sys.argv[1:])
-    where = spaces.get(space or "nas-bench-201")
+    where = spaces.get(space or DEFAULT_SPACE)
     measured = train_and_save(where, settings, out_file, command, lambda epoch: _print_epoch(epoch))
     _print_rows({name: str(value) for name, value in measured.tree().items()})
 
@@ -371,7 +382,7 @@ def autoencoder_evaluate(
     from supernas.autoencoder import load_autoencoder, load_pretrained, training_graphs
     from supernas.autoencoder.evaluation import evaluate
 
-    where = spaces.get(space or "nas-bench-201")
+    where = spaces.get(space or DEFAULT_SPACE)
     model = load_autoencoder(file, where) if file else load_pretrained(where)
     measured = evaluate(model, training_graphs(where, model.settings), draws)
     _print_rows({name: str(value) for name, value in measured.tree().items()})
@@ -384,11 +395,14 @@ def _print_epoch(epoch: Any) -> None:
 # -- small things ------------------------------------------------------------------------------------------------------
 
 
-def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[str, Any]]:
-    """(architecture text, space, defaults) of an argument that is a text, the folder of a run, or a record in one."""
+def _architecture(text: str, space: str | None) -> tuple[str, Any, dict[str, Any]]:
+    """(architecture text, space with its settings, defaults) of an argument that is a text, the folder of a run, or a
+    record in one.
+    """
     given = Path(text)
-    record = given / "result.json" if given.is_dir() else given
-    if not given.is_dir() and given.suffix != ".json":
+    there = len(text) <= 255 and given.is_dir()  # longer than the name of a file
+    record = given / "result.json" if there else given
+    if not there and given.suffix != ".json":
         if "/" in text and "|" not in text:
             raise UserError(f"there is no run folder {text}, and it is no architecture")
         return text, space, {}
@@ -403,7 +417,21 @@ def _architecture(text: str, space: str | None) -> tuple[str, str | None, dict[s
     if space and space != result["space"]:
         raise UserError(f"{folder} is a run in the space {result['space']}, not {space}")
     defaults = {"data": config.get("data", {}), "train": {"preset": result.get("preset", "demo")}}
-    return result["architecture"], result["space"], defaults
+    return result["architecture"], config.get("space", result["space"]), defaults
+
+
+def _count(text: str | None) -> int | None:
+    """A number of parameters: 3600000, 3.6M or 850k.
+
+    Raises:
+        UserError: if it is none.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([kKmM]?)", text.strip())
+    if not match or not float(match[1]):
+        raise UserError(f"--parameters {text}: wanted a number, such as 3600000, 3.6M or 850k")
+    return round(float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()])
 
 
 def _headline(part: type) -> str:

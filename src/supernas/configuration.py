@@ -29,6 +29,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "DEFAULT_SPACE",
     "SEARCH_SECTIONS",
     "DataSettings",
     "Document",
@@ -41,12 +42,15 @@ __all__ = [
     "merge",
     "plain",
     "read_file",
+    "read_space",
     "resolve_search",
     "resolve_train",
+    "space_document",
 ]
 
 Document = dict[str, Any]
 SEARCH_SECTIONS = ("space", "method", "objective", "stopping", "supernet", "weights", "data", "search")
+DEFAULT_SPACE = "nas-bench-201"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -91,6 +95,10 @@ class TrainSettings:
     )
     split_seed: int | None = setting(None, "of that split; the training's own seed by default", ge=0, le=2**32 - 1)
     inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
+    ema: float = setting(
+        0.0, "decay of a moving average of the weights, which is tested in their place; 0: none", ge=0, lt=1
+    )
+    precision: Literal["float32", "bfloat16"] = setting("float32", "of a training step's matrix products")
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
     def __post_init__(self) -> None:
@@ -117,7 +125,7 @@ class SearchConfig:
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
         return {
-            "space": self.space.name,
+            "space": space_document(self.space),
             "method": {"name": self.method_name, **plain(self.method)},
             "objective": {"name": self.objective_name, **plain(self.objective)},
             "stopping": {"name": self.stopping_name, **plain(self.stopping)},
@@ -142,7 +150,7 @@ class TrainConfig:
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
         return {
-            "space": self.space.name,
+            "space": space_document(self.space),
             "architecture": self.architecture,
             "network": plain(self.network),
             "weights": plain(self.weights),
@@ -158,8 +166,9 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         UserError: for an unknown name, an unknown setting, a wrong type, a value out of range, or parts that do not go
             together.
     """
-    given = _preset(document, "search", presets.SEARCH)
-    _check_sections(given, SEARCH_SECTIONS)
+    _check_sections(document, SEARCH_SECTIONS)
+    space = read_space(document.get("space", DEFAULT_SPACE))
+    given = _with_preset(document, "search", presets.get(space.name).search)
     method_name, method_values = _named(given.get("method", {}), "method", "e2nas")
     method_class = methods.get(method_name)
     if given["search"]["preset"] == "paper":
@@ -179,14 +188,14 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
             )
         objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
     return SearchConfig(
-        spaces.get(str(given.get("space", "nas-bench-201"))),
+        space,
         method_name,
         build(method_class, method_values, "method"),
         objective_name,
         build(objective_class, objective_values, "objective"),
         stopping_name,
         build(stopping_class, stopping_values, "stopping"),
-        build(SupernetSettings, given.get("supernet", {}), "supernet"),
+        build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet"),
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(DataSettings, given.get("data", {}), "data"),
         build(SearchSettings, given.get("search", {}), "search"),
@@ -199,19 +208,35 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
     Raises:
         UserError: as `resolve_search`, and for an architecture that the space cannot read.
     """
-    given = _preset(document, "train", presets.TRAIN)
-    _check_sections(given, ["space", "architecture", "network", "weights", "data", "train"])
+    _check_sections(document, ["space", "architecture", "network", "weights", "data", "train"])
+    space = read_space(document.get("space", DEFAULT_SPACE))
+    given = _with_preset(document, "train", presets.get(space.name).train)
     if "architecture" not in given:
         raise UserError("no architecture to train: give one as text, or the folder of a search")
-    space = spaces.get(str(given.get("space", "nas-bench-201")))
     return TrainConfig(
         space,
         space.format(space.parse(str(given["architecture"]))),
-        build(NetworkSize, given.get("network", {}), "network"),
+        build(space.network_class.network_settings, given.get("network", {}), "network"),
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(DataSettings, given.get("data", {}), "data"),
         build(TrainSettings, given.get("train", {}), "train"),
     )
+
+
+def read_space(value: Any) -> Space:
+    """The space of a document's section `space`: a name, or settings with a name.
+
+    Raises:
+        UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
+    """
+    name, values = _named(value, "space", DEFAULT_SPACE)
+    return spaces.get(name, values)
+
+
+def space_document(space: Space) -> str | Document:
+    """What `read_space` reads back: the name, with all settings if the space has any."""
+    values = plain(space)
+    return {"name": space.name, **values} if values else space.name
 
 
 def assign(document: Document, assignment: str) -> None:
@@ -289,11 +314,9 @@ def plain(instance: Any) -> Document:
     return document
 
 
-def _preset(document: Mapping[str, Any], section: str, known: Mapping[str, Document]) -> Document:
-    loop = document.get(section, {})
-    if not isinstance(loop, Mapping):
-        raise UserError(f"{section} = {loop!r}: wanted settings, as in {section}.epochs=3")
-    name = str(loop.get("preset", "demo"))
+def _with_preset(document: Mapping[str, Any], section: str, known: Mapping[str, Mapping[str, Any]]) -> Document:
+    """The document on top of the preset that it names."""
+    name = str(document.get(section, {}).get("preset", "demo"))
     if name not in known:
         raise unknown("preset", name, known)
     return merge(known[name], {section: {"preset": name}}, document)
@@ -333,8 +356,8 @@ def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
     for section, value in document.items():
         if section not in known:
             raise unknown("section", section, known)
-        if section in ("space", "architecture"):
+        if section == "architecture":
             if not isinstance(value, str | int) or isinstance(value, bool):
-                raise UserError(f"{section} = {value!r}: wanted its name")
-        elif section not in ("method", "objective", "stopping") and not isinstance(value, Mapping):
+                raise UserError(f"{section} = {value!r}: wanted its text")
+        elif section not in ("space", "method", "objective", "stopping") and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")

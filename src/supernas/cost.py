@@ -1,36 +1,51 @@
 """What a network costs: learnable parameters and multiply-adds.
 
-Multiply-adds follow the convention of NAS-Bench-201's records ("FLOPs"): those of convolutions and linear layers, with
-one for each bias of a linear layer; normalisation, pooling and sums count nothing. Dead edges count.
+Multiply-adds ("FLOPs") are those of convolutions and linear layers; normalisation, pooling and sums count nothing.
+Whether biases of linear layers count is the convention of a space's published figures. Dead edges count, auxiliary
+heads do not.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Cost", "cost"]
+from supernas.networks.base import Auxiliary, Standalone
+from supernas.spaces.base import CostConvention
+
+__all__ = ["Cost", "channels_for", "cost"]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Learnable parameters, and multiply-adds for one input."""
+    """Learnable parameters, and multiply-adds for one input as a convention counts them."""
 
     parameters: int
     multiply_adds: int
+    convention: str
 
 
-def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
-    """The cost of a plain module on one input of shape (channels, height, width); it is left as it was."""
-    counted = 0
+def cost(model: nn.Module, input_shape: tuple[int, int, int], convention: CostConvention | None = None) -> Cost:
+    """The cost of a plain module on one input of shape (channels, height, width); it is left as it was.
+
+    Args:
+        model: the module.
+        input_shape: of one input.
+        convention: how multiply-adds are counted; by default as in the network's space.
+    """
+    if convention is None:
+        assert isinstance(model, Standalone), "a module without a space needs a convention"
+        convention = model.network.space.cost_convention
+    counted, biases = 0, convention.linear_bias
 
     def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
         nonlocal counted
         if isinstance(module, nn.Conv2d):
             counted += module.weight.numel() * output.shape[2] * output.shape[3]
         elif isinstance(module, nn.Linear):
-            counted += module.weight.numel() + (0 if module.bias is None else module.bias.numel())
+            counted += module.weight.numel() + (module.bias.numel() if biases and module.bias is not None else 0)
 
     handles = [module.register_forward_hook(count) for module in model.modules()]
     modes = [module.training for module in model.modules()]
@@ -44,4 +59,31 @@ def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
             handle.remove()
         for module, mode in zip(model.modules(), modes, strict=True):
             module.training = mode
-    return Cost(sum(p.numel() for p in model.parameters() if p.requires_grad), counted)
+    return Cost(sum(parameter.numel() for parameter in _counted(model)), counted, convention.name)
+
+
+def channels_for(parameters: int, build: Callable[[int], nn.Module]) -> int:
+    """The channels C of the first stage with which a network's parameters come nearest to a number.
+
+    Args:
+        parameters: wanted.
+        build: makes the network with C channels; its parameters must grow with C.
+    """
+
+    def excess(channels: int) -> int:
+        with torch.device("meta"):  # nothing is allocated
+            return sum(parameter.numel() for parameter in _counted(build(channels))) - parameters
+
+    high = 1
+    while excess(high) < 0:
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return min((channels for channels in (low, high) if channels), key=lambda channels: abs(excess(channels)))
+
+
+def _counted(model: nn.Module) -> Iterator[nn.Parameter]:
+    left_out = {id(p) for module in model.modules() if isinstance(module, Auxiliary) for p in module.parameters()}
+    return (p for p in model.parameters() if p.requires_grad and id(p) not in left_out)

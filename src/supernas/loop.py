@@ -140,6 +140,10 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _result(self, record: dict[str, Any]) -> ResultT:
         """What `run` returns."""
 
+    def _trained(self) -> nn.Module:
+        """The network whose weights are the run's outcome."""
+        return self.state.network
+
     def _before_epoch(self) -> None:
         """What happens before an epoch's first step; usually nothing."""
 
@@ -183,7 +187,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
             if self.folder.earlier:
                 record["earlier_versions"] = self.folder.earlier
-            weights = {name: tensor.contiguous() for name, tensor in self.state.network.state_dict().items()}
+            weights = {name: tensor.contiguous() for name, tensor in self._trained().state_dict().items()}
             self.folder.write(self.weights_file, save_tensors(weights))
             self.folder.finish(record)
             self._concluded = True
@@ -299,7 +303,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             self._settings.batch_size,
             mean=self._described.mean,
             std=self._described.std,
-            augmentation=self._options.augmentation or data.default_augmentation(self._described),
+            augmentation=data.usual_augmentation(self._described, self._options.augmentation),
             seed=seed,
             device=self.device,
         )
@@ -310,18 +314,26 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         first = images.select(torch.arange(min(count, len(images))))
         return next(data.batches(first, len(first), mean=described.mean, std=described.std, device=self.device))
 
-    def _measure(self, predict: Callable[[Tensor], Tensor], images: data.ImageSet) -> float:
-        """The task's metric of a prediction over images as they are, with the network in evaluation mode."""
-        described, network = self._described, self.state.network
+    def _measure(
+        self,
+        network: nn.Module,
+        predict: Callable[[Tensor], Tensor],
+        images: data.ImageSet,
+        *more: Callable[[Tensor, Tensor], Tensor],
+    ) -> tuple[float, ...]:
+        """The task's metric, and `more`, of predictions over images as they are, the network in evaluation mode."""
+        described = self._described
         parts = math.ceil(len(images) / _EVALUATION_BATCH)
         size = math.ceil(len(images) / parts)  # equal parts: the statistics of a batch depend on its size
-        total = 0.0
+        totals = [0.0] * (1 + len(more))
         network.eval()
         with torch.inference_mode():
             for batch in data.batches(images, size, mean=described.mean, std=described.std, device=self.device):
-                total += float(self.task.metric(predict(batch.inputs), batch.targets)) * len(batch.targets)
+                prediction = predict(batch.inputs)
+                for number, metric in enumerate((self.task.metric, *more)):
+                    totals[number] += float(metric(prediction, batch.targets)) * len(batch.targets)
         network.train()
-        return total / len(images)
+        return tuple(total / len(images) for total in totals)
 
 
 def _holds_nan(tree: Any) -> bool:

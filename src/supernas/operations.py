@@ -2,16 +2,18 @@
 
 An operation reads a `Node` rather than a tensor, so that what several edges leaving one node need (its ReLU, its
 pooling) is computed once. `weight` is the operation's entry of the weights matrix `W`, a scalar tensor; `None` is one.
+At stride s an input of height h and width w becomes one of ceil(h / s) and ceil(w / s).
 """
 
 from collections.abc import Callable
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["BatchNorm", "Node", "Operation", "make"]
+from supernas.depthwise import DepthwiseConv
+
+__all__ = ["BatchNorm", "FactorizedReduce", "Node", "Norm", "Operation", "ReLUConvNorm", "make"]
 
 
 class Node:
@@ -23,6 +25,7 @@ class Node:
 
     def __init__(self, value: Tensor) -> None:
         self.value = value
+        self._shared: dict[tuple[str, int], Tensor] = {}
         self._split: tuple[Node, Tensor] | None = None
 
     def split(self, channels: int) -> tuple["Node", Tensor]:
@@ -35,17 +38,24 @@ class Node:
                 self._split = Node(first), self.value[:, channels:]
         return self._split
 
-    @cached_property
+    @property
     def relu(self) -> Tensor:
         """ReLU of the value."""
-        with torch.set_grad_enabled(self.value.requires_grad):
-            return F.relu(self.value)
+        return self._once("relu", 1, F.relu)
 
-    @cached_property
-    def average(self) -> Tensor:
-        """3x3 average pooling, stride 1; padding does not count."""
-        with torch.set_grad_enabled(self.value.requires_grad):
-            return F.avg_pool2d(self.value, 3, stride=1, padding=1, count_include_pad=False)
+    def average(self, stride: int = 1) -> Tensor:
+        """3x3 average pooling; padding does not count."""
+        return self._once("average", stride, lambda x: F.avg_pool2d(x, 3, stride, padding=1, count_include_pad=False))
+
+    def maximum(self, stride: int = 1) -> Tensor:
+        """3x3 maximum pooling."""
+        return self._once("maximum", stride, lambda x: F.max_pool2d(x, 3, stride, padding=1))
+
+    def _once(self, name: str, stride: int, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        if (name, stride) not in self._shared:
+            with torch.set_grad_enabled(self.value.requires_grad):
+                self._shared[name, stride] = compute(self.value)
+        return self._shared[name, stride]
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -64,8 +74,18 @@ class BatchNorm(nn.BatchNorm2d):
         )
 
 
+Norm = Callable[[int], BatchNorm]
+"""Makes the normalisation of so many channels."""
+
+
 class Operation(nn.Module):
-    """A candidate computation on a node."""
+    """A candidate computation on a node.
+
+    Attributes:
+        is_identity: whether it hands on the node's value as it is (what drop path must not drop).
+    """
+
+    is_identity: bool = False
 
     def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
         """The operation's output times `weight`; `None` where it is zero whatever the input."""
@@ -82,38 +102,139 @@ class Zero(Operation):
 class Skip(Operation):
     """`skip_connect`: the identity."""
 
+    is_identity = True
+
     def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
         return node.value if weight is None else node.value * weight
 
 
-class AveragePool(Operation):
-    """`avg_pool_3x3` at stride 1, without normalisation."""
+class Noise(Operation):
+    """`noise`: standard normal numbers in place of the input (Zela et al., ICLR 2020)."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
 
     def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
-        return node.average if weight is None else node.average * weight
+        drawn = torch.randn_like(node.value[:, :, :: self.stride, :: self.stride])
+        return drawn if weight is None else drawn * weight
+
+
+class Pool(Operation):
+    """`avg_pool_3x3` and `max_pool_3x3`; in the search networks of some spaces normalised."""
+
+    def __init__(self, pooled: Callable[[Node, int], Tensor], stride: int, norm: BatchNorm | None) -> None:
+        super().__init__()
+        self.pooled, self.stride, self.norm = pooled, stride, norm
+
+    def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
+        pooled = self.pooled(node, self.stride)
+        if self.norm is not None:
+            return self.norm(pooled, weight)
+        return pooled if weight is None else pooled * weight
 
 
 class ReLUConvNorm(Operation):
-    """`nor_conv_kxk`: ReLU, convolution at stride 1 without bias, batch normalisation."""
+    """`nor_conv_kxk`: ReLU, convolution without bias, batch normalisation."""
 
-    def __init__(self, channels: int, kernel: int, norm: Callable[[int], BatchNorm]) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int, norm: Norm) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False)
+        self.conv = nn.Conv2d(channels, out_channels, kernel, stride, padding=kernel // 2, bias=False)
+        self.norm = norm(out_channels)
+
+    def forward(self, node: Node, weight: Tensor | None = None) -> Tensor:
+        """Never None."""
+        return self.norm(self.conv(node.relu), weight)
+
+
+class FactorizedReduce(Operation):
+    """`skip_connect` at stride 2: ReLU, two 1x1 convolutions of stride 2, one a pixel off, side by side; normalised."""
+
+    def __init__(self, channels: int, out_channels: int, norm: Norm) -> None:
+        super().__init__()
+        half = out_channels // 2
+        self.first = nn.Conv2d(channels, half, 1, stride=2, bias=False)
+        self.second = nn.Conv2d(channels, out_channels - half, 1, stride=2, bias=False)
+        self.norm = norm(out_channels)
+
+    def forward(self, node: Node, weight: Tensor | None = None) -> Tensor:
+        """Never None."""
+        x = node.relu
+        height, width = x.shape[2:]
+        shifted = F.pad(x, (0, width % 2, 0, height % 2))[:, :, 1:, 1:]  # an odd side gets a last line of zeros
+        return self.norm(torch.cat([self.first(x), self.second(shifted)], dim=1), weight)
+
+
+class _Separable(nn.Module):
+    """A depthwise convolution and a pointwise one, without biases."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.depthwise = DepthwiseConv(channels, kernel, stride, dilation)
+        self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pointwise(self.depthwise(x))
+
+
+class DilatedConv(Operation):
+    """`dil_conv_kxk`: ReLU, separable convolution of dilation 2, batch normalisation."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, norm: Norm) -> None:
+        super().__init__()
+        self.conv = _Separable(channels, kernel, stride, dilation=2)
         self.norm = norm(channels)
 
     def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
         return self.norm(self.conv(node.relu), weight)
 
 
-def make(name: str, channels: int, norm: Callable[[int], BatchNorm]) -> Operation:
-    """The operation of a published name, with `channels` in and out; `norm` makes its normalisation."""
-    return _MAKERS[name](channels, norm)
+class SeparableConv(Operation):
+    """`sep_conv_kxk`: twice ReLU, separable convolution, batch normalisation; the first has the stride."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, norm: Norm) -> None:
+        super().__init__()
+        self.first = _Separable(channels, kernel, stride, dilation=1)
+        self.first_norm = norm(channels)
+        self.second = _Separable(channels, kernel, 1, dilation=1)
+        self.second_norm = norm(channels)
+
+    def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
+        middle = F.relu(self.first_norm(self.first(node.relu)))
+        return self.second_norm(self.second(middle), weight)
 
 
-_MAKERS: dict[str, Callable[[int, Callable[[int], BatchNorm]], Operation]] = {
-    "none": lambda channels, norm: Zero(),
-    "skip_connect": lambda channels, norm: Skip(),
-    "nor_conv_1x1": lambda channels, norm: ReLUConvNorm(channels, 1, norm),
-    "nor_conv_3x3": lambda channels, norm: ReLUConvNorm(channels, 3, norm),
-    "avg_pool_3x3": lambda channels, norm: AveragePool(),
+def make(name: str, channels: int, norm: Norm, stride: int = 1, pool_norm: Norm | None = None) -> Operation:
+    """The operation of a published name, with `channels` in and out.
+
+    Args:
+        name: the published name.
+        channels: of input and output.
+        norm: makes its normalisation.
+        stride: 1, or 2 to halve the resolution.
+        pool_norm: makes what normalises the output of a pooling; None leaves it as it is.
+    """
+    return _MAKERS[name](channels, norm, stride, pool_norm)
+
+
+def _pool(pooled: Callable[[Node, int], Tensor]) -> Callable[[int, Norm, int, Norm | None], Operation]:
+    return lambda channels, norm, stride, pool_norm: Pool(pooled, stride, pool_norm(channels) if pool_norm else None)
+
+
+def _skip(channels: int, norm: Norm, stride: int, pool_norm: Norm | None) -> Operation:
+    return Skip() if stride == 1 else FactorizedReduce(channels, channels, norm)
+
+
+_MAKERS: dict[str, Callable[[int, Norm, int, Norm | None], Operation]] = {
+    "none": lambda channels, norm, stride, pool_norm: Zero(),
+    "noise": lambda channels, norm, stride, pool_norm: Noise(stride),
+    "skip_connect": _skip,
+    "nor_conv_1x1": lambda channels, norm, stride, pool_norm: ReLUConvNorm(channels, channels, 1, stride, norm),
+    "nor_conv_3x3": lambda channels, norm, stride, pool_norm: ReLUConvNorm(channels, channels, 3, stride, norm),
+    "avg_pool_3x3": _pool(Node.average),
+    "max_pool_3x3": _pool(Node.maximum),
+    "sep_conv_3x3": lambda channels, norm, stride, pool_norm: SeparableConv(channels, 3, stride, norm),
+    "sep_conv_5x5": lambda channels, norm, stride, pool_norm: SeparableConv(channels, 5, stride, norm),
+    "dil_conv_3x3": lambda channels, norm, stride, pool_norm: DilatedConv(channels, 3, stride, norm),
+    "dil_conv_5x5": lambda channels, norm, stride, pool_norm: DilatedConv(channels, 5, stride, norm),
 }

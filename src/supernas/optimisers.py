@@ -1,5 +1,6 @@
-"""How weights and architecture parameters are stepped: SGD with momentum, a cosine and clipping; Adam."""
+"""How weights and architecture parameters are stepped: SGD with momentum, a schedule and clipping; Adam; averages."""
 
+import copy
 import math
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from supernas.progress import Progress
 from supernas.settings import setting, settings
 
-__all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser"]
+__all__ = ["AdamSettings", "SGDSettings", "WeightAverage", "WeightsOptimiser"]
+
+_TAIL = 5  # epochs of the smaller slope in which a linear decay ends
 
 
 @settings
@@ -24,7 +27,13 @@ class SGDSettings:
     weight_decay: float = setting(5e-4, "L2 factor", ge=0)
     clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", ge=0)
     warmup: float = setting(0.0, "part of the run over which the learning rate rises from 0", ge=0, lt=1)
-    schedule: Literal["step", "epoch"] = setting("step", "whether the cosine moves every step or every epoch")
+    schedule: Literal["step", "epoch"] = setting("step", "whether the learning rate moves every step or every epoch")
+    decay: Literal["cosine", "linear", "exponential"] = setting(
+        "cosine",
+        "how the learning rate falls: half a cosine; a line whose last five epochs have a smaller slope (P-DARTS, "
+        "PC-DARTS); or by `rate` in every epoch. A warm-up shifts the cosine only",
+    )
+    rate: float = setting(0.97, "factor of an epoch where decay is exponential", gt=0, le=1)
     idle: Literal["none", "momentum"] = setting(
         "none", "options that did not run: `none` leaves them alone, `momentum` gives them zero gradients (old PyTorch)"
     )
@@ -78,13 +87,24 @@ class WeightsOptimiser:
         self.sgd.step()
 
     def learning_rate(self, progress: Progress) -> float:
-        """Cosine from `lr` to `lr_min`, after a linear warm-up."""
+        """From `lr` towards `lr_min`, after a linear warm-up."""
         options = self.options
-        done = progress.fraction if options.schedule == "step" else progress.epoch / progress.epochs
+        by_epoch = options.schedule == "epoch"
+        done = progress.epoch / progress.epochs if by_epoch else progress.fraction
         if done < options.warmup:
+            if by_epoch:
+                return options.lr * min(1.0, (progress.epoch + 1) / (options.warmup * progress.epochs))
             return options.lr * (progress.step + 1) / (options.warmup * progress.steps + 1)
-        done = (done - options.warmup) / (1 - options.warmup)
-        return options.lr_min + (options.lr - options.lr_min) * (1 + math.cos(math.pi * done)) / 2
+        return options.lr_min + (options.lr - options.lr_min) * self._left(done, progress.epochs)
+
+    def _left(self, done: float, epochs: int) -> float:
+        """The part of the learning rate that is left, after a part of the run."""
+        if self.options.decay == "exponential":
+            return self.options.rate ** (done * epochs)
+        if self.options.decay == "linear":
+            return linear_decay(done * epochs, epochs)
+        shifted = (done - self.options.warmup) / (1 - self.options.warmup)
+        return (1 + math.cos(math.pi * shifted)) / 2
 
     def momentum(self, parameter: Tensor) -> Tensor | None:
         """The momentum buffer of a parameter, if it has moved."""
@@ -101,3 +121,44 @@ class WeightsOptimiser:
         self.sgd.load_state_dict(state["sgd"])
         for number in state["ran"]:
             self.parameters[number].grad = torch.zeros_like(self.parameters[number])
+
+
+def linear_decay(epoch: float, epochs: int) -> float:
+    """The factor of P-DARTS's and PC-DARTS's line: (E - 5 - e) / (E - 5), at last (E - e) / (5 (E - 5)).
+
+    A run of five epochs or fewer has one slope.
+    """
+    left = epochs - epoch
+    if epochs <= _TAIL:
+        return left / epochs
+    return (left - _TAIL if left > _TAIL else left / _TAIL) / (epochs - _TAIL)
+
+
+class WeightAverage:
+    """The exponential moving average of all that a network has learnt, running statistics among it.
+
+    Attributes:
+        network: a copy of the network that holds the averages.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Moves the averages: decay * average + (1 - decay) * network."""
+        current = network.state_dict()
+        for name, average in self.network.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(current[name], 1 - self.decay)
+            else:
+                average.copy_(current[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages."""
+        return self.network.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores them."""
+        self.network.load_state_dict(state)

@@ -62,7 +62,8 @@ def _row(space: Space, architecture: Architecture, kind: str) -> tuple[str, floa
     """(drawing, width, height) of one kind of cell."""
     colours = dict(zip(dict.fromkeys(o for c in space.choices for o in c.options), _PALETTE * 4, strict=False))
     live = set(space.live(architecture))
-    arcs = []
+    arcs: list[_Arc] = []
+    between: dict[tuple[int, int], int] = {}  # arcs so far from one node to another
     for pair in architecture.pairs:
         choice = space.choices[pair[0]]
         label = choice.options[pair[1]]
@@ -70,7 +71,9 @@ def _row(space: Space, architecture: Architecture, kind: str) -> tuple[str, floa
             continue
         source, target = space.ends(pair[0])
         colour = colours[label] if pair in live else _DEAD
-        arcs.append(_Arc(source, target, label, colour, 46.0 * (target - source) - 24))
+        above = between.get((source, target), 0)
+        between[source, target] = above + 1
+        arcs.append(_Arc(source, target, label, colour, 46.0 * (target - source) - 24 + 24 * above))
     names = space.node_names(kind)
     tallest = max((arc.height for arc in arcs), default=20.0)
     baseline = tallest + 50

@@ -19,6 +19,7 @@ from supernas.records import cut_back, read_json, remove_temporaries, write_atom
 
 __all__ = [
     "RunFolder",
+    "check_precision",
     "choose_device",
     "diverged",
     "generator_states",
@@ -182,6 +183,18 @@ def choose_device(name: str) -> torch.device:
     if not here[name]:
         raise UserError(f"this machine has no device '{name}'; use --device {' or '.join(d for d in here if here[d])}")
     return torch.device(name)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Whether a device computes in a precision.
+
+    Raises:
+        UserError: if it does not.
+    """
+    if precision == "bfloat16":
+        there = torch.amp.is_autocast_available(device.type)
+        if not there or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
+            raise UserError(f"this {device.type} does not compute in bfloat16; use train.precision=float32")
 
 
 def seed_everything(seed: int) -> None:

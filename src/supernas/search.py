@@ -13,11 +13,10 @@ from supernas.configuration import SearchConfig, fingerprint
 from supernas.contracts import Look, Metrics, Problem, stage_starts
 from supernas.cost import Cost, cost
 from supernas.loop import EpochReport, Loop, Moving
-from supernas.networks.base import Network, NetworkSize
+from supernas.networks.base import Network
 from supernas.pictures import cell_svg
 from supernas.progress import Progress
 from supernas.runs import load_images
-from supernas.settings import field_names
 from supernas.task import CLASSIFICATION, Task
 from supernas.trees import State
 
@@ -207,7 +206,8 @@ class Search(Loop[Epoch, Result]):
         count = min(images or self.config.search.validation_images, there)
         start = part % (there // count) * count
         chosen = self.images.valid.select(torch.arange(start, start + count))
-        return self._measure(lambda x: self.network(x, active=architecture.pairs).prediction, chosen)
+        network = self.network
+        return self._measure(network, lambda x: network(x, active=architecture.pairs).prediction, chosen)[0]
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class Search(Loop[Epoch, Result]):
             "history": state.history,
             "parameters": spent.parameters,
             "flops": spent.multiply_adds,
-            "flops_convention": "multiply-adds of convolutions and linear layers",
+            "flops_convention": spent.convention,
             "metric": self.task.metric_name,
             "valid_accuracy": self.validate(architecture, len(self.images.valid)),
             **self._truth(architecture),
@@ -249,10 +249,9 @@ class Search(Loop[Epoch, Result]):
 
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these images."""
-        size = {name: getattr(self.config.supernet, name) for name in field_names(NetworkSize)}
-        model = self.config.space.build(
-            architecture, num_classes=self.images.num_classes, in_channels=self.images.channels, **size
-        )
+        space = self.config.space
+        size = space.network_class.size_of(self.config.supernet)
+        model = space.build(architecture, num_classes=self.images.num_classes, in_channels=self.images.channels, **size)
         return cost(model, (self.images.channels, self.images.resolution, self.images.resolution))
 
 

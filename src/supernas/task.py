@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["CLASSIFICATION", "Task", "classification"]
+__all__ = ["CLASSIFICATION", "Task", "classification", "top5_accuracy"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ class Task:
 def accuracy(prediction: Tensor, target: Tensor) -> Tensor:
     """Top-1 accuracy in percent, of logits [batch, classes] against labels [batch]."""
     return (prediction.argmax(dim=1) == target).float().mean() * 100
+
+
+def top5_accuracy(prediction: Tensor, target: Tensor) -> Tensor:
+    """How often the label is among the five largest logits, in percent; 100 where there are five classes or fewer."""
+    largest = prediction.topk(min(5, prediction.shape[1]), dim=1).indices
+    return (largest == target[:, None]).any(dim=1).float().mean() * 100
 
 
 def classification(label_smoothing: float = 0.0) -> Task:

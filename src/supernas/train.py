@@ -1,16 +1,16 @@
 """Training one architecture from scratch, on all training images ("evaluation" in the papers).
 
-With `train.split` it trains on a search's training half and is judged on its validation half after every epoch. The
-test images are then out of reach: who chooses between architectures or settings by such runs has not seen them.
-
-The presets' recipe is that of NAS-Bench-201 (Dong and Yang, ICLR 2020, table 1): SGD with Nesterov momentum 0.9, weight
-decay 5e-4, a cosine from 0.1 to 0, random flip and padded crop. The test images are looked at once, at the end.
+The recipe is that of the space's presets: published settings of optimiser, schedule, augmentation, auxiliary loss and
+drop path. The test images are looked at once, at the end. With `train.split` it trains on a search's training half and
+is judged on its validation half after every epoch; the test images are then out of reach: who chooses between
+architectures or settings by such runs has not seen them.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,17 +19,17 @@ from supernas import data
 from supernas.architecture import Architecture
 from supernas.configuration import TrainConfig, fingerprint
 from supernas.contracts import Metrics
-from supernas.cost import cost
+from supernas.cost import channels_for, cost
 from supernas.finished import inherit
 from supernas.loop import EpochReport, Loop, Moving
 from supernas.networks.base import Standalone
-from supernas.optimisers import WeightsOptimiser
+from supernas.optimisers import WeightAverage, WeightsOptimiser
 from supernas.progress import Progress
-from supernas.runs import load_images
+from supernas.runs import check_precision, load_images
 from supernas.strategies import draw
-from supernas.task import classification
+from supernas.task import classification, top5_accuracy
 
-__all__ = ["TrainResult", "Training", "run_name", "train_each", "train_random"]
+__all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class _Moving(Moving):
 
     network: Standalone
     optimiser: WeightsOptimiser
+    average: WeightAverage | None
 
 
 class Training(Loop[EpochReport, TrainResult]):
@@ -110,40 +111,60 @@ class Training(Loop[EpochReport, TrainResult]):
 
     @property
     def model(self) -> Standalone:
-        """The network that is trained."""
-        return self.state.network
+        """The network that is tested and written: the one that is trained, or the average of its weights."""
+        average = self.state.average
+        return self.state.network if average is None else cast(Standalone, average.network)
+
+    def _trained(self) -> Standalone:
+        return self.model
 
     def _start(self) -> _Moving:
         config, images = self.config, self.images
-        model: Standalone = config.space.build(
-            self.architecture, num_classes=images.num_classes, in_channels=images.channels, **vars(config.network)
-        )
+        check_precision(config.train.precision, self.device)
+        model = _build(config, images)
         if config.train.inherit:
             inherit(model, config.space, Path(config.train.inherit))
         model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         stream = self._stream(images.train, config.train.seed)
         self.steps_per_epoch = stream.steps_per_epoch
-        return _Moving(network=model, train=stream, optimiser=WeightsOptimiser(model, config.weights))
+        average = WeightAverage(model, config.train.ema) if config.train.ema else None
+        return _Moving(network=model, train=stream, optimiser=WeightsOptimiser(model, config.weights), average=average)
 
     def _step(self, progress: Progress) -> Metrics:
         state, batch = self.state, next(self.state.train)
+        network = state.network.network
+        network.advance(progress)
         state.optimiser.zero_grad()
-        prediction = state.network(batch.inputs)
-        loss = self.task.loss(prediction, batch.targets)
+        with self._precision():
+            output = state.network.output(batch.inputs)
+            loss = self.task.loss(output.prediction, batch.targets)
+            if output.auxiliary is not None:
+                loss = loss + network.auxiliary_weight * self.task.loss(output.auxiliary, batch.targets)
         loss.backward()
         state.optimiser.step(progress)
-        return {"loss": loss.detach(), "train_accuracy": self.task.metric(prediction.detach(), batch.targets)}
+        if state.average is not None:
+            state.average.update(state.network)
+        return {"loss": loss.detach(), "train_accuracy": self.task.metric(output.prediction.detach(), batch.targets)}
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        """Where a step computes in bfloat16, or a context that does nothing."""
+        if self.config.train.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _close_epoch(self, progress: Progress) -> EpochReport:
         metrics = {**self._means(), **self._validated()}
         return EpochReport(epoch=progress.epoch, epochs=self.epochs, metrics=metrics, seconds=self._tick())
 
     def _validated(self) -> dict[str, float]:
-        return {} if self.valid is None else {"valid_accuracy": self._measure(self.model, self.valid)}
+        return {} if self.valid is None else {"valid_accuracy": self._measure(self.model, self.model, self.valid)[0]}
 
     def _record(self) -> dict[str, Any]:
         config, images = self.config, self.images
         spent = cost(self.model, (images.channels, images.resolution, images.resolution))
+        test: tuple[float | None, ...] = (None, None)
+        if images.test is not None:
+            test = self._measure(self.model, self.model, images.test, top5_accuracy)
         return {
             "space": config.space.name,
             "data": images.name,
@@ -154,15 +175,38 @@ class Training(Loop[EpochReport, TrainResult]):
             "steps": self.state.step,
             "parameters": spent.parameters,
             "flops": spent.multiply_adds,
-            "flops_convention": "multiply-adds of convolutions and linear layers",
+            "flops_convention": spent.convention,
             "metric": self.task.metric_name,
-            "train_accuracy": self._measure(self.model, images.train),
+            "train_accuracy": self._measure(self.model, self.model, images.train)[0],
             **self._validated(),
-            "test_accuracy": None if images.test is None else self._measure(self.model, images.test),
+            "test_accuracy": test[0],
+            "test_top5_accuracy": test[1],
         }
 
     def _result(self, record: dict[str, Any]) -> TrainResult:
         return TrainResult(self.architecture, self.config.architecture, self.model, record, self.folder.path)
+
+
+def sized(config: TrainConfig, parameters: int) -> TrainConfig:
+    """The same training with as many channels as bring the network nearest to a number of parameters.
+
+    Raises:
+        UserError: if the data cannot be read.
+    """
+    images = load_images(config.data)
+
+    def with_channels(channels: int) -> TrainConfig:
+        return replace(config, network=replace(config.network, channels=channels))
+
+    return with_channels(channels_for(parameters, lambda channels: _build(with_channels(channels), images)))
+
+
+def _build(config: TrainConfig, images: data.ImageData) -> Standalone:
+    """The network of a training, with its initial weights."""
+    model: Standalone = config.space.build(
+        config.architecture, num_classes=images.num_classes, in_channels=images.channels, **vars(config.network)
+    )
+    return model
 
 
 def train_random(

@@ -114,11 +114,12 @@ def test_published_parameters_and_multiply_adds(cell):
 @pytest.mark.parametrize("cell", RANDOM[:2])
 def test_cost_counts_convolutions_wherever_they_are(cell):
     a, b = cell.options.count(2), cell.options.count(3)
-    expected = Cost(73306 + 28000 * a + 243040 * b, 7783050 + 3932160 * a + 35389440 * b)
+    name = SPACE.cost_convention.name
+    expected = Cost(73306 + 28000 * a + 243040 * b, 7783050 + 3932160 * a + 35389440 * b, name)
     assert cost(SPACE.build(cell), (3, 32, 32)) == expected
     classifier = 64 * 10 + 10
     half = cost(SPACE.build(cell), (3, 16, 32))
-    assert half == Cost(expected.parameters, (expected.multiply_adds - classifier) // 2 + classifier)
+    assert half == Cost(expected.parameters, (expected.multiply_adds - classifier) // 2 + classifier, name)
 
 
 def test_cost_leaves_the_model_as_it_was():

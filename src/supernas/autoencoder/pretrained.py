@@ -31,6 +31,8 @@ __all__ = ["SHIPPED", "load_autoencoder", "load_pretrained", "save_autoencoder",
 SHIPPED = Path(__file__).parent / "pretrained"
 """Where the autoencoders that come with the package are."""
 
+_PATIENCE = 20  # draws for each graph that is wanted
+
 log = logging.getLogger(__name__)
 
 
@@ -69,14 +71,19 @@ def load_pretrained(
 
 
 def training_graphs(space: Space, settings: AutoencoderSettings) -> list[Graph]:
-    """The graphs of the whole space in its order, or of `settings.graphs` distinct architectures drawn from it."""
-    if len(space) <= settings.graphs:
-        return [space.to_graph(architecture) for architecture in space]
+    """The cells of the whole space in its order, or `settings.graphs` distinct ones of architectures drawn from it.
+
+    Fewer, if so many draws do not yield that many distinct ones.
+    """
+    if space.enumerable and space.size <= settings.graphs:
+        return [graph for architecture in space for graph in space.to_graphs(architecture)]
     generator = np.random.default_rng(settings.seed)
     drawn: dict[Graph, None] = {}
-    while len(drawn) < settings.graphs:
-        drawn[space.to_graph(space.sample(generator))] = None
-    return list(drawn)
+    for _ in range(_PATIENCE * settings.graphs):
+        if len(drawn) >= settings.graphs:
+            break
+        drawn.update(dict.fromkeys(space.to_graphs(space.sample(generator))))
+    return list(drawn)[: settings.graphs]
 
 
 def save_autoencoder(model: GraphAutoencoder, path: Path, space: Space, **notes: Any) -> None:

@@ -14,30 +14,43 @@ from torch import Tensor
 from supernas.data.images import ImageData, SearchData
 from supernas.settings import setting, settings
 
-__all__ = ["Augmentation", "blank_square", "default_augmentation", "flip_and_crop", "random_cutout", "window"]
+__all__ = ["Augmentation", "blank_square", "flip_and_crop", "random_cutout", "usual_augmentation", "window"]
 
 
 @settings
 class Augmentation:
-    """How training images are varied; by default not at all."""
+    """How training images are varied; what is None is as usual for the data in a run, and not done by a bare stream."""
 
-    flip: bool = setting(default=False, meaning="mirror each image with probability one half")
-    crop_padding: int = setting(
-        default=0, meaning="black pixels added on each side before the random crop; 0: no crop", ge=0, le=128
+    flip: bool | None = setting(
+        default=None, meaning="mirror each image with probability one half; None: where the data allow it"
+    )
+    crop_padding: int | None = setting(
+        default=None,
+        meaning="black pixels added on each side before the random crop; 0: no crop; None: an eighth of the side",
+        ge=0,
+        le=128,
     )
     cutout: int = setting(default=0, meaning="side of the blanked square in pixels; 0: no cutout", ge=0, le=1024)
 
 
-def default_augmentation(data: ImageData | SearchData) -> Augmentation:
-    """The published recipe at the resolution at hand: padding 4 at 32 pixels, 2 at 16, 1 at 8; flips where safe."""
-    return Augmentation(flip=data.mirror, crop_padding=data.resolution // 8)
+def usual_augmentation(data: ImageData | SearchData, given: Augmentation | None = None) -> Augmentation:
+    """The published recipe at the resolution at hand, where nothing else is given.
+
+    Padding 4 at 32 pixels, 2 at 16, 1 at 8; flips where a mirrored image keeps its class; no cutout.
+    """
+    given = given or Augmentation()
+    return Augmentation(
+        flip=data.mirror if given.flip is None else given.flip,
+        crop_padding=data.resolution // 8 if given.crop_padding is None else given.crop_padding,
+        cutout=given.cutout,
+    )
 
 
 def flip_and_crop(
     images: Shaped[Tensor, "b c h w"], augmentation: Augmentation, generator: torch.Generator
 ) -> Shaped[Tensor, "b c h w"]:
     """Mirror and crop each image at random; any dtype, fastest in channels-last layout, which the result has."""
-    count, padding = len(images), augmentation.crop_padding
+    count, padding = len(images), augmentation.crop_padding or 0
     if not (augmentation.flip or padding):
         return images
     mirrored = torch.zeros(count, dtype=torch.int64)

@@ -2,15 +2,26 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from supernas.architecture import Architecture, Pair
-from supernas.settings import setting, settings
+from supernas.progress import Progress
+from supernas.settings import field_names, setting, settings
 from supernas.spaces.base import Space
 
-__all__ = ["Form", "Network", "NetworkSize", "Output", "Standalone", "SupernetSettings", "Unselected", "Weights"]
+__all__ = [
+    "Auxiliary",
+    "Form",
+    "Network",
+    "NetworkSize",
+    "Output",
+    "Standalone",
+    "SupernetSettings",
+    "Unselected",
+    "Weights",
+]
 
 Weights = Mapping[str, Tensor]
 """`W`: kind of cell -> Float[Tensor, "choices options"]."""
@@ -26,11 +37,17 @@ class Output(NamedTuple):
         prediction: logits [batch, classes] (or whatever the task's loss takes).
         features: penultimate embedding [batch, features].
         carry: the hidden state of a recurrent network, to be handed to the next forward; else None.
+        auxiliary: logits [batch, classes] of a head half-way through, where there is one and the network is training.
     """
 
     prediction: Tensor
     features: Tensor
     carry: tuple[Tensor, ...] | None = None
+    auxiliary: Tensor | None = None
+
+
+class Auxiliary(nn.Module):
+    """A base for what only helps training: it is not run in evaluation, and no cost counts it."""
 
 
 @settings
@@ -38,7 +55,7 @@ class NetworkSize:
     """The size of a network."""
 
     channels: int = setting(16, "channels C of the first stage", ge=1)
-    cells: int = setting(5, "cells N in each stage", ge=1)
+    cells: int = setting(5, "cells N: in each stage (nas-bench-201), or in all (darts-cnn)", ge=1)
 
 
 @settings
@@ -58,10 +75,25 @@ class Network(nn.Module, ABC):
     Attributes:
         space: the search space.
         pairs: the (choice, option) pairs whose weights it holds.
+        supernet_settings: what can be set of it as a supernet.
+        network_settings: what can be set of it as the network of one architecture.
+        auxiliary_weight: the weight of `Output.auxiliary`'s loss in training.
     """
+
+    supernet_settings: ClassVar[type[SupernetSettings]] = SupernetSettings
+    network_settings: ClassVar[type[NetworkSize]] = NetworkSize
 
     space: Space
     pairs: tuple[Pair, ...]
+    auxiliary_weight: float = 0.0
+
+    @classmethod
+    def size_of(cls, supernet: SupernetSettings) -> dict[str, Any]:
+        """The settings of an architecture's network that is as large as a supernet."""
+        return {name: getattr(supernet, name) for name in field_names(cls.network_settings) if hasattr(supernet, name)}
+
+    def advance(self, progress: Progress) -> None:
+        """Told before each step of a training from scratch how far it has come; most networks do not care."""
 
     def forward(
         self,
@@ -118,7 +150,12 @@ class Standalone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The prediction [batch, classes] of inputs [batch, channels, height, width]."""
-        return self.network(x, active=self.network.pairs).prediction
+        return self.output(x).prediction
+
+    def output(self, x: Tensor) -> Output:
+        """All that the network gives, an auxiliary head's logits among it."""
+        output: Output = self.network(x, active=self.network.pairs)
+        return output
 
     def inherit(self, supernet: Network) -> "Standalone":
         """Takes its weights from a supernet of the same form and size.

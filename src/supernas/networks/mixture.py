@@ -1,6 +1,6 @@
 """How the options that enter a node are weighted and summed: one place for every family of cells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,7 +11,10 @@ from supernas.architecture import Pair
 from supernas.networks.base import Unselected
 from supernas.operations import Node
 
-__all__ = ["Entering", "Plan", "Rows", "partial_sum_into_node", "plan", "sum_into_node"]
+__all__ = ["Entering", "Options", "Plan", "Rows", "partial_sum_into_node", "plan", "sum_into_node"]
+
+Options = nn.ModuleDict | Mapping[str, Callable[..., Tensor | None]]
+"""The operations of a choice by the number of their option, called with a node and a weight."""
 
 Plan = dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
 """Choice -> (options that are active, options that are not), of those that the network holds."""
@@ -32,7 +35,7 @@ def plan(held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> Plan:
     return {choice: (tuple(on), tuple(off)) for choice, (on, off) in choices.items()}
 
 
-Entering = Iterable[tuple[Node, nn.ModuleDict, int]]
+Entering = Iterable[tuple[Node, Options, int]]
 """(source node, options by number, choice within the kind) of each choice that enters a node."""
 
 
@@ -40,7 +43,7 @@ class _Entering(NamedTuple):
     """A choice whose options lead from one node into the node at hand."""
 
     source: Node
-    options: nn.ModuleDict
+    options: Options
     active: tuple[int, ...]
     inactive: tuple[int, ...]
     row: tuple[Tensor, ...] | None

@@ -1,12 +1,17 @@
 """The search spaces, one file each; the folder lists itself."""
 
 import sys
-from functools import cache
+from collections.abc import Mapping
+from typing import Any
 
 from supernas import registry
-from supernas.spaces.base import Choice, Space
+from supernas.errors import UserError
+from supernas.settings import build, field_names
+from supernas.spaces.base import Choice, CostConvention, Space
 
-__all__ = ["Choice", "Space", "get", "names"]
+__all__ = ["Choice", "CostConvention", "Space", "get", "names", "settings_class"]
+
+_made: dict[Space, Space] = {}  # equal spaces are one, so that what they remember of themselves is computed once
 
 
 def names() -> list[str]:
@@ -14,15 +19,27 @@ def names() -> list[str]:
     return registry.names(sys.modules[__name__])
 
 
-@cache
-def get(name: str) -> Space:
-    """The search space called `name`.
+def settings_class(name: str) -> type[Space]:
+    """The class of the search space called `name`: its fields are what can be set of it.
 
     Raises:
         UserError: if there is none; the message names the nearest.
+    """
+    space: type[Space] = registry.get(sys.modules[__name__], name, Space, "space")
+    return space
+
+
+def get(name: str, settings: Mapping[str, Any] | None = None) -> Space:
+    """The search space called `name`, with its default settings or others.
+
+    Raises:
+        UserError: if there is none (the message names the nearest), or a setting is wrong.
 
     >>> len(get("nas-bench-201"))
     15625
     """
-    space: type[Space] = registry.get(sys.modules[__name__], name, Space, "space")
-    return space()
+    kind = settings_class(name)
+    if settings and not field_names(kind):
+        raise UserError(f"space.{next(iter(settings))}: nothing can be set of the space {name}")
+    made = build(kind, settings or {}, "space")
+    return _made.setdefault(made, made)

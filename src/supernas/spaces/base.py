@@ -1,9 +1,12 @@
 """What a search space is: its choices and options, its text, and how one moves about in it.
 
-Pure Python and numpy, no torch: a space can be listed, sampled and parsed without loading a network.
+Pure Python and numpy, no torch: a space can be listed, sampled and parsed without loading a network. A space is a
+settings class: what can be set of it (the operations that it offers, say) are its fields, and two spaces with equal
+settings are equal.
 """
 
 import heapq
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +20,7 @@ import numpy as np
 from supernas.architecture import Architecture, Pair
 from supernas.graphs import Graph, GraphFamily
 
-__all__ = ["Choice", "Space"]
+__all__ = ["Choice", "CostConvention", "Space"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,19 @@ class Choice:
     name: str
     kind: str
     options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CostConvention:
+    """How the published multiply-adds ("FLOPs") of a space are counted.
+
+    Attributes:
+        name: what a record calls it.
+        linear_bias: whether each bias of a linear layer counts one.
+    """
+
+    name: str
+    linear_bias: bool
 
 
 class Space(ABC):
@@ -39,11 +55,18 @@ class Space(ABC):
     name: ClassVar[str]
     alpha_first: ClassVar[bool] = True
     """Whether methods that alternate move the architecture before the weights, as published for the space."""
-    choices: tuple[Choice, ...]
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
     landmarks: ClassVar[Mapping[str, Architecture]] = {}
     """Architectures that take no search and that every search should beat, by what to call them in a table."""
+    cost_convention: ClassVar[CostConvention]
+    enumerable: ClassVar[bool] = True
+    """Whether the architectures are few enough to be numbered: `len`, iteration, `space[i]` and `index`."""
+
+    @property
+    @abstractmethod
+    def choices(self) -> tuple[Choice, ...]:
+        """The choices, in order; those of a kind of cell stand together and have equally many options."""
 
     # -- text -------------------------------------------------------------------------------------------------------
 
@@ -58,6 +81,11 @@ class Space(ABC):
     @abstractmethod
     def format(self, architecture: Architecture) -> str:
         """The published text form, which `parse` reads back."""
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """Published architectures by name, as text; `parse` reads the names too."""
+        return {}
 
     # -- structure --------------------------------------------------------------------------------------------------
 
@@ -80,13 +108,29 @@ class Space(ABC):
         """The shape (choices, options) of each kind's weights matrix `W`."""
         return {kind: (len(where), len(self.choices[where.start].options)) for kind, where in self.kinds.items()}
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         """How many architectures the space has."""
-        return int(np.prod([len(choice.options) for choice in self.choices], dtype=object))
+        return math.prod(len(choice.options) for choice in self.choices)
+
+    def __len__(self) -> int:
+        """How many architectures the space has; like all that numbers them, only where it is `enumerable`."""
+        self._check_enumerable()
+        return self.size
+
+    def __bool__(self) -> bool:
+        """True: a space is never empty, however large."""
+        return True
 
     def __iter__(self) -> Iterator[Architecture]:
         """All architectures, in the order of `self[0], self[1], ...`."""
         return (self[number] for number in range(len(self)))
+
+    def _check_enumerable(self) -> None:
+        if not self.enumerable:
+            raise TypeError(
+                f"{self.name} has {self.size:,} architectures, which are not numbered: use `size`, `sample`"
+            )
 
     def __getitem__(self, number: int) -> Architecture:
         """The architecture of that number, counting options with the last choice fastest."""
@@ -96,6 +140,7 @@ class Space(ABC):
 
     def index(self, architecture: Architecture) -> int:
         """The number of an architecture: the inverse of `self[number]`."""
+        self._check_enumerable()
         return int(np.ravel_multi_index(architecture.options, [len(choice.options) for choice in self.choices]))
 
     def contains(self, architecture: Architecture) -> bool:
@@ -209,21 +254,34 @@ class Space(ABC):
     @property
     @abstractmethod
     def graph_family(self) -> GraphFamily:
-        """How the space's architectures look as typed graphs."""
+        """How a cell looks as a typed graph, the same for all kinds of cell; its pairs count choices within a kind."""
 
     @abstractmethod
+    def to_graphs(self, architecture: Architecture) -> tuple[Graph, ...]:
+        """The architecture as graphs of `graph_family`, one for each kind of cell, in the order of `kinds`."""
+
+    @abstractmethod
+    def from_graphs(self, graphs: Sequence[Graph]) -> Architecture:
+        """The architecture that graphs stand for, one for each kind: any graphs of the family make a legal one.
+
+        Raises:
+            ValueError: if they are not of the family.
+        """
+
     def to_graph(self, architecture: Architecture) -> Graph:
-        """The architecture as a graph of `graph_family`."""
+        """`to_graphs` where there is one kind of cell."""
+        (graph,) = self.to_graphs(architecture)
+        return graph
 
-    @abstractmethod
     def from_graph(self, graph: Graph) -> Architecture:
-        """The inverse of `to_graph`."""
+        """`from_graphs` where there is one kind of cell."""
+        return self.from_graphs([graph])
 
     # -- as a network -----------------------------------------------------------------------------------------------
 
     def supernet(self, **settings: Any) -> Any:
         """The network that holds the weights of every option; the settings are those of the space's network class."""
-        return self._network_class()(self, **settings)
+        return self.network_class(self, **settings)
 
     def build(self, architecture: Architecture | str, **settings: Any) -> Any:
         """A plain `torch.nn.Module` with `forward(x)` that computes one architecture (form `evaluation` by default).
@@ -232,9 +290,11 @@ class Space(ABC):
         """
         if isinstance(architecture, str):
             architecture = self.parse(architecture)
-        return self._network_class().build(self, architecture, **settings)
+        return self.network_class.build(self, architecture, **settings)
 
-    def _network_class(self) -> Any:
+    @property
+    def network_class(self) -> Any:
+        """The class of the space's networks; loads torch."""
         module, _, name = self.network.partition(":")
         return getattr(import_module(module), name)
 

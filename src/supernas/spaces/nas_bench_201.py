@@ -8,7 +8,7 @@ A node is the sum of its incoming edges; node 0 is the cell's input and node 3 i
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -17,7 +17,8 @@ import numpy as np
 from supernas.architecture import Architecture, Pair
 from supernas.errors import UserError, unknown
 from supernas.graphs import Graph, GraphFamily, Vertex
-from supernas.spaces.base import Choice, Space
+from supernas.settings import settings
+from supernas.spaces.base import Choice, CostConvention, Space
 
 __all__ = ["EDGES", "OPERATIONS", "NASBench201"]
 
@@ -43,6 +44,7 @@ _OPERATION_VERTICES = (2, 4, 5, 7, 8, 9)  # of the edges, in their order
 _NODE_VERTICES = (1, 3, 6, 10)  # of the four nodes (sums)
 
 
+@settings
 class NASBench201(Space):
     """The 15,625 cells; `space[i]` is the cell of the benchmark's official index i.
 
@@ -59,6 +61,7 @@ class NASBench201(Space):
         "largest cell (all 3x3)": Architecture.of([3, 3, 3, 3, 3, 3]),
         "ResNet cell": Architecture.of([3, 0, 3, 1, 0, 1]),  # two convolutions and a shortcut
     }
+    cost_convention = CostConvention("convolutions, linear layers and their biases (NAS-Bench-201)", linear_bias=True)
 
     # -- text -------------------------------------------------------------------------------------------------------
 
@@ -167,15 +170,16 @@ class NASBench201(Space):
             fixed[vertex] = Vertex(tuple(range(len(OPERATIONS))), (before,), pairs=pairs)
         return GraphFamily((*OPERATIONS, "start", "add", "end"), tuple(fixed[vertex] for vertex in range(12)))
 
-    def to_graph(self, architecture: Architecture) -> Graph:
+    def to_graphs(self, architecture: Architecture) -> tuple[Graph, ...]:
         """The cell as a 12-vertex graph with its operations on vertices."""
         types = [vertex.types[0] for vertex in self.graph_family.vertices]
         for vertex, option in zip(_OPERATION_VERTICES, architecture.options, strict=True):
             types[vertex] = option
-        return Graph(tuple(types), tuple(vertex.candidates for vertex in self.graph_family.vertices))
+        return (Graph(tuple(types), tuple(vertex.candidates for vertex in self.graph_family.vertices)),)
 
-    def from_graph(self, graph: Graph) -> Architecture:
+    def from_graphs(self, graphs: Sequence[Graph]) -> Architecture:
         """The cell that a 12-vertex graph stands for."""
+        (graph,) = graphs
         if not self.graph_family.contains(graph):
             raise ValueError(f"not the graph of a {self.name} cell: {graph}")
         return Architecture.of(graph.types[vertex] for vertex in _OPERATION_VERTICES)

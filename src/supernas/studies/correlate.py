@@ -133,7 +133,8 @@ def correlate(
         raise UserError(f"{truth_name} is known for {len(known)} of the architectures; wanted 3 or more")
     compared, asking = tuple(architectures[int(number)] for number in known), asking or Asking()
     config, _ = read_run(folder)
-    space, size = config.space, vars(config.supernet)
+    space = config.space
+    size = space.network_class.size_of(config.supernet)
     accuracies = inherited_accuracies(folder, compared, asking, workers=workers, device=device, on_progress=on_progress)
     scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
     rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}

@@ -1,0 +1,23 @@
+"""What a space contributes to the presets."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+__all__ = ["Presets"]
+
+
+class Presets:
+    """Named sizes of a run in one space: what it costs, not what it computes.
+
+    `demo`: a whole search and the training of what it found in about a minute on two cores. `cpu`: 16x16 images;
+    minutes. `paper`: the published settings, meant for a GPU. Anything here is a default that `--set` overrides.
+
+    Attributes:
+        meanings: one line about each.
+        search: name -> document of a search, the method apart.
+        train: name -> document of a training from scratch: the space's recipe.
+    """
+
+    meanings: ClassVar[Mapping[str, str]]
+    search: ClassVar[Mapping[str, Mapping[str, Any]]]
+    train: ClassVar[Mapping[str, Mapping[str, Any]]]
