@@ -15,7 +15,8 @@ import torch
 import supernas
 from supernas import methods, objectives, registry, spaces, stopping
 from supernas.architecture import Architecture
-from supernas.configuration import DataSettings, SearchConfig, SearchSettings, resolve_search
+from supernas.autoencoder.pretrained import SHIPPED
+from supernas.configuration import DEFAULT_SPACE, DataSettings, SearchConfig, SearchSettings, merge, resolve_search
 from supernas.contracts import Method, Metrics, Problem, Stage
 from supernas.data import Augmentation
 from supernas.errors import UserError
@@ -28,18 +29,23 @@ from supernas.stopping.never import Never
 from supernas.trainers import PathTrainer
 from supernas.trees import State
 
-# Two epochs of three steps: 96 digits, halves of 48, batches of 16.
+# Two epochs of three steps: 96 digits, halves of 48, batches of 16, the smallest network of the space.
 TOY = {
-    "supernet": {"channels": 2, "cells": 1},
+    "supernet": {"channels": 2},
     "data": {"source": "digits", "train_size": 96},
     "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
 }
 
 
 def combinations():
-    """Every method with every objective that goes with it, in every space."""
-    pairs = itertools.product(spaces.names(), methods.names(), objectives.names())
-    return [names for names in pairs if legal(names)]
+    """Every method with every objective that goes with it; in other spaces than the first every method with its own
+    objective, and every objective with one method.
+    """
+    everything = itertools.product([DEFAULT_SPACE], methods.names(), objectives.names())
+    own = [(method, methods.get(method).objective) for method in methods.names()]
+    one = [("random-nas", objective) for objective in objectives.names()]
+    others = [(space, *pair) for space in spaces.names() for pair in sorted({*own, *one}) if space != DEFAULT_SPACE]
+    return [names for names in (*everything, *others) if legal(names)]
 
 
 def legal(names):
@@ -50,10 +56,22 @@ def legal(names):
     return True
 
 
+SMALLEST = {"nas-bench-201": 1}  # cells; else 3
+QUICK = {"e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}}}  # for a space whose autoencoder does not ship
+
+
 def config_of(space, method, objective, **search):
-    return resolve_search(
-        {**TOY, "space": space, "method": method, "objective": objective, "search": {**TOY["search"], **search}}
-    )
+    named = {"name": method}
+    if not (SHIPPED / f"{space}.safetensors").exists():
+        named.update(QUICK.get(method, {}))
+    document = {"space": space, "method": named, "objective": objective, "search": search}
+    return resolve_search(merge(TOY, {"supernet": {"cells": SMALLEST.get(space, 3)}}, document))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Where autoencoders that do not ship are kept."""
+    monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path / "cache"))
 
 
 def outcome(result):

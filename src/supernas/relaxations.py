@@ -68,15 +68,19 @@ def dirichlet(concentrations: Matrices, held: Matrices, generator: torch.Generat
     return drawn
 
 
-def straight_through(probabilities: Matrices, space: Space, device: torch.device) -> Relaxed:
-    """The likeliest architecture as a 0/1 `W` whose gradient is that of the probabilities.
+def straight_through(
+    probabilities: Matrices, space: Space, device: torch.device, architecture: Architecture | None = None
+) -> Relaxed:
+    """An architecture as a 0/1 `W` whose gradient is that of the probabilities.
 
     Args:
         probabilities: kind -> Float[choices, options], differentiable in the architecture parameters.
         space: says which architecture the probabilities mean.
         device: where the network is; the probabilities may be elsewhere.
+        architecture: which; by default the one that the space derives from the probabilities.
     """
-    architecture = space.derive({kind: p.detach().cpu().numpy() for kind, p in probabilities.items()})
+    if architecture is None:
+        architecture = space.derive({kind: p.detach().cpu().numpy() for kind, p in probabilities.items()})
     hard = space.matrices(architecture)
     W = {kind: (torch.as_tensor(hard[kind]).to(p) + (p - p.detach())).to(device) for kind, p in probabilities.items()}
     return Relaxed(W, architecture)

@@ -400,5 +400,5 @@ def test_an_architecture_is_built_from_its_text():
     model = SPACE.build("DARTS_V2", channels=2, cells=3)
     assert model.architecture == NAMED["DARTS_V2"]
     assert isinstance(model.architecture, Architecture)
-    with pytest.raises(UserError, match="unknown setting 'network.batch_norm'"):
+    with pytest.raises(UserError, match=r"unknown setting 'network\.batch_norm'"):
         SPACE.build("DARTS_V2", batch_norm="tracked")

@@ -17,7 +17,7 @@ from supernas.autoencoder.decoder import GraphDecoder, Predictions
 from supernas.autoencoder.encoder import GraphEncoder
 from supernas.autoencoder.packing import Packed, pack, unpack
 from supernas.autoencoder.settings import AutoencoderSettings
-from supernas.autoencoder.weights import WeightsMap
+from supernas.autoencoder.weights import Softmaxes, WeightsMap
 from supernas.graphs import Graph, GraphFamily
 
 __all__ = ["Decoded", "GraphAutoencoder", "Losses"]
@@ -69,6 +69,7 @@ class GraphAutoencoder(nn.Module):
         self.encoder = GraphEncoder(family, self.settings.encoder_hidden, self.settings.latent)
         self.decoder = GraphDecoder(family, self.settings.decoder_hidden, self.settings.latent)
         self.weights_map = WeightsMap(family, self.decoder)
+        self.softmaxes = Softmaxes(family, self.decoder)
         self.register_buffer("centre", torch.zeros(self.settings.latent))
         self.register_buffer("scale", torch.ones(self.settings.latent))
 
@@ -130,6 +131,18 @@ class GraphAutoencoder(nn.Module):
         if straight_through:
             relaxed = self.weights_map.taken(made) + (relaxed - relaxed.detach())
         return relaxed.view(*codes.shape[:-1], *relaxed.shape[1:])
+
+    def relax(self, codes: Float[Tensor, "batch latent"], temperature: float = 1.0) -> tuple[Tensor, Decoded]:
+        """`probabilities` and `decode` in one pass: W [batch, choices, options], and the graphs."""
+        made = self.decoder(self._raw(codes), greedy)
+        return self.weights_map(made, temperature), self._decoded(made)
+
+    def decisions(
+        self, codes: Float[Tensor, "batch latent"], temperature: float = 1.0
+    ) -> Float[Tensor, "batch outputs"]:
+        """The softmaxes of the decoder along the greedy decoding side by side, `softmaxes.widths` of them."""
+        made: Tensor = self.softmaxes(self.decoder(self._raw(codes), greedy), temperature)
+        return made
 
     def _raw(self, codes: Tensor) -> Tensor:
         return torch.addcmul(self.centre, codes, self.scale)

@@ -1,4 +1,4 @@
-"""From the decoder's predictions to the weights matrix W that a supernet's forward takes."""
+"""From the decoder's predictions to the weights matrix W that a supernet's forward takes, and to plain softmaxes."""
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from supernas.autoencoder.decoder import GraphDecoder, Predictions
 from supernas.autoencoder.plan import Level
 from supernas.graphs import GraphFamily
 
-__all__ = ["WeightsMap"]
+__all__ = ["Softmaxes", "WeightsMap"]
 
 
 class WeightsMap(nn.Module):
@@ -64,6 +64,51 @@ class WeightsMap(nn.Module):
         else:
             products = types.flatten(1)
         return (products @ self.selection).view(-1, self.choices, self.options)
+
+
+class Softmaxes(nn.Module):
+    """The decoder's probabilities side by side: for each open vertex those of its types, and of its predecessors.
+
+    Unlike W, whose entries are products and sums of them, these are what the decoder says, one softmax a decision.
+    What a family does not allow is left out.
+
+    Attributes:
+        widths: the number of probabilities of each softmax.
+    """
+
+    allowed: Tensor
+
+    def __init__(self, family: GraphFamily, decoder: GraphDecoder) -> None:
+        super().__init__()
+        widths: list[int] = []
+        allowed: list[bool] = []
+        for level in (level for level in decoder.plan if level.open):
+            masks = [level.type_mask == 0]
+            if level.edges == "one":
+                masks.append(level.candidates == 1)
+            for mask in masks:
+                widths += mask.sum(1).tolist()
+                allowed += mask.flatten().tolist()
+        self.widths = tuple(widths)
+        self.subsets = any(level.open and level.edges == "any" for level in decoder.plan)
+        self.register_buffer("allowed", torch.tensor(allowed).nonzero()[:, 0], persistent=False)
+        self.whole = all(allowed)
+
+    def forward(self, made: list[Predictions], temperature: float) -> Float[Tensor, "batch outputs"]:
+        """The probabilities of logits / temperature.
+
+        Raises:
+            ValueError: if vertices of the family take any subset of their candidates: that is no softmax.
+        """
+        if self.subsets:
+            raise ValueError("a vertex of this family may have any predecessors, which is not one decision")
+        parts = []
+        for predictions in made:
+            parts.append(torch.softmax(predictions.types / temperature, -1).flatten(1))
+            if predictions.edges is not None:
+                parts.append(torch.softmax(predictions.edges / temperature, -1).flatten(1))
+        together = torch.cat(parts, 1)
+        return together if self.whole else together[:, self.allowed]
 
 
 def _edge_probabilities(made: Predictions, temperature: float) -> Tensor | None:

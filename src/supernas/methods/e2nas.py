@@ -138,7 +138,7 @@ class E2NAS(Method):
             PathTrainer.make(problem),
             alpha,
             self.adam.over([alpha], problem.steps),
-            [self._density(model, kind, problem) for kind in space.kinds] if model and self._explores else [],
+            [self._density(model) for _ in space.kinds] if model and self._explores else [],
             deque(maxlen=self.archive_size),
             deque(maxlen=self.archive_size),
             deque(maxlen=self.candidates),
@@ -193,13 +193,16 @@ class E2NAS(Method):
     def _decode(self, state: E2NASState) -> Relaxed:
         """Alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
         space, network = state.problem.space, state.problem.network
+        architecture = None
         if state.autoencoder is None:
             shapes = space.shapes.values()
             logits = [row.view(shape) / self.temperature for row, shape in zip(state.alpha, shapes, strict=True)]
             made = [one.softmax(-1) for one in logits]
         else:
-            made = list(state.autoencoder.probabilities(state.alpha, self.temperature))
-        return straight_through(dict(zip(space.kinds, made, strict=True)), space, next(network.parameters()).device)
+            relaxed, decoded = state.autoencoder.relax(state.alpha, self.temperature)
+            made, architecture = list(relaxed), space.from_graphs(decoded.graphs)
+        device = next(network.parameters()).device
+        return straight_through(dict(zip(space.kinds, made, strict=True)), space, device, architecture)
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
         """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
@@ -277,10 +280,8 @@ class E2NAS(Method):
             raise UserError(f"gamma = {self.gamma!r}: wanted a number from 0 to 1, or sig(r) such as sig(10)")
         return constant
 
-    def _density(self, model: GraphAutoencoder, kind: str, problem: Problem) -> Novelty:
-        choices, options = problem.space.shapes[kind]
-
+    def _density(self, model: GraphAutoencoder) -> Novelty:
         def decode(codes: Tensor) -> Tensor:
-            return model.probabilities(codes, self.temperature).flatten(-2)
+            return model.decisions(codes, self.temperature)
 
-        return Novelty(decode, (options,) * choices, model.settings.latent, self.novelty)
+        return Novelty(decode, model.softmaxes.widths, model.settings.latent, self.novelty)
