@@ -1,13 +1,15 @@
 """Partial channels against the definition written out, for paths and mixtures; widening a trained network."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from supernas import spaces
+from supernas.errors import UserError
 from supernas.networks.mixture import partial_sum_into_node, plan
 from supernas.networks.widen import widen
-from supernas.operations import Node
+from supernas.operations import Node, Zero
 
 SPACE = spaces.get("nas-bench-201")
 
@@ -92,3 +94,22 @@ def test_widening_repeats_channels_and_keeps_what_is_there():
     widen(nn.ParameterDict({"weight": left.weight}), right, torch.Generator())
     assert torch.equal(right.weight, left.weight)
     assert torch.equal(right.bias, untouched)
+
+
+@pytest.mark.parametrize("size", [8, 7])
+def test_partial_channels_of_cells_that_reduce(size):
+    """A path is the mixture at its 0/1 W, and what passes by a reducing edge is its maximum pool."""
+    torch.manual_seed(0)
+    space = spaces.get("darts-cnn")
+    network = space.supernet(channels=8, cells=3, num_classes=3, partial=4).double()
+    x = torch.randn(2, 3, size, size, dtype=torch.float64)
+    path = space.sample(np.random.default_rng(0))
+    W = {kind: torch.as_tensor(matrix) for kind, matrix in space.matrices(path).items()}
+    by_active = network(x, active=path.pairs).prediction
+    torch.testing.assert_close(by_active, network(x, W).prediction, rtol=0, atol=1e-10)
+    node, nothing = Node(torch.randn(2, 8, size, size, dtype=torch.float64)), nn.ModuleDict({"0": Zero()})
+    with pytest.raises(UserError, match=r"supernet\.channels = 4: .* wanted 8 or more"):
+        space.supernet(channels=4, cells=3, partial=4)
+    found = partial_sum_into_node([(node, nothing, 0)], plan(((0, 0),), None), None, "skip", 4, [2])
+    passed = torch.nn.functional.max_pool2d(node.value[:, 2:], 2, ceil_mode=True)
+    torch.testing.assert_close(found, shuffled(torch.cat([torch.zeros_like(passed[:, :2]), passed], dim=1), 4))

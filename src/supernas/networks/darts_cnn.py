@@ -31,7 +31,7 @@ from supernas.networks.base import (
     Unselected,
     Weights,
 )
-from supernas.networks.mixture import Options, Plan, Rows, plan, sum_into_node
+from supernas.networks.mixture import Options, Plan, Rows, partial_sum_into_node, plan, sum_into_node
 from supernas.operations import BatchNorm, FactorizedReduce, Node, Norm, ReLUConvNorm
 from supernas.progress import Progress
 from supernas.settings import build as build_settings
@@ -98,6 +98,12 @@ class DARTSCNNNetwork(Network):
         self.pairs = pairs or space.pairs
         self.drop_path = 0.0 if form == "search" else size.drop_path
         self.drop_probability = 0.0  # now; see `advance`
+        parts = size.partial if form == "search" else 1
+        if parts > 1 and size.channels < 2 * parts:
+            raise UserError(
+                f"supernet.channels = {size.channels}: with one of every {parts} channels in the options, and two halves "
+                f"of a reducing skip, wanted {2 * parts} or more"
+            )
         norms = _Norms(form, size)
 
         self.stem, self.second_stem, width = _stems(size.stem, in_channels, size.channels, norms.outside)
@@ -108,7 +114,7 @@ class DARTSCNNNetwork(Network):
         for number in range(size.cells):
             reduces = number in reductions
             channels *= 1 + reduces
-            self.body.append(Cell(space, self.pairs, reduces, (before, last), channels, reduced, norms))
+            self.body.append(Cell(space, self.pairs, reduces, (before, last), channels, reduced, norms, parts))
             before, last, reduced = last, len(NODES) * channels, reduces
             if number == reductions[1]:
                 width = last
@@ -211,8 +217,10 @@ class Cell(nn.Module):
         channels: int,
         after_reduction: bool,
         norms: _Norms,
+        parts: int,
     ) -> None:
         super().__init__()
+        self.parts = parts
         self.kind, self.stride = ("reduce", 2) if reduces else ("normal", 1)
         before, last = inputs
         self.before = (
@@ -222,13 +230,13 @@ class Cell(nn.Module):
         )
         self.last = ReLUConvNorm(last, channels, 1, 1, norms.cell)
         self.edges = nn.ModuleList(nn.ModuleDict() for _ in EDGES)
-        where = space.kinds[self.kind]
+        where, inside = space.kinds[self.kind], max(1, channels // parts)
         for choice, option in pairs:
             if choice in where:
                 edge = choice - where.start
-                stride = self.stride if EDGES[edge][1] < NODES[0] else 1
+                stride = self._stride(edge)
                 name = space.choices[choice].options[option]
-                made = operations.make(name, channels, norms.cell, stride, norms.pooling)
+                made = operations.make(name, inside, norms.cell, stride, norms.pooling)
                 cast(nn.ModuleDict, self.edges[edge])[str(option)] = made
 
     def forward(
@@ -242,10 +250,19 @@ class Cell(nn.Module):
                 for edge, (to, source) in enumerate(EDGES)
                 if to == node
             ]
+            if self.parts > 1:
+                strides = [self._stride(edge) for _, _, edge in entering]
+                partial = partial_sum_into_node(entering, which, rows, unselected, self.parts, strides)
+                nodes.append(Node(partial))
+                continue
             value = sum_into_node(entering, which, rows, unselected)
             # where nothing but bare scalars enters, the sum has no shape of its own
             nodes.append(Node(torch.zeros_like(like) if value is None else value.expand_as(like)))
         return torch.cat([node.value for node in nodes[len(nodes) - len(NODES) :]], dim=1)
+
+    def _stride(self, edge: int) -> int:
+        """Only what comes from the cell's inputs is reduced."""
+        return self.stride if EDGES[edge][1] < NODES[0] else 1
 
     def _options(self, edge: int, drop: float) -> Options:
         options = cast(nn.ModuleDict, self.edges[edge])

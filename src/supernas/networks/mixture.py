@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from supernas.architecture import Pair
 from supernas.networks.base import Unselected
@@ -75,26 +76,40 @@ def sum_into_node(entering: Entering, which: Plan, rows: Rows | None, unselected
 
 
 def partial_sum_into_node(
-    entering: Entering, which: Plan, rows: Rows | None, unselected: Unselected, parts: int
+    entering: Entering,
+    which: Plan,
+    rows: Rows | None,
+    unselected: Unselected,
+    parts: int,
+    strides: Sequence[int] | None = None,
 ) -> Tensor:
     """The value of a node when one of every `parts` channels goes through the options and the others pass by.
 
     What passes by an edge is multiplied by the sum of the edge's row of `W`, so that a weight of the whole edge acts on
     it (Y. Xu et al., "PC-DARTS", ICLR 2020). The channels are then shuffled: c = group * parts + part.
+
+    Args:
+        entering: the choices that enter.
+        which: as in `sum_into_node`, like the next two.
+        rows: the entries of `W`.
+        unselected: how gradient reaches inactive entries.
+        parts: K.
+        strides: of each entering choice's options; what passes by is maximum-pooled as much, as published.
     """
     entering = list(entering)
     channels = max(1, entering[0][0].value.shape[1] // parts)
     split = [(*source.split(channels), options, choice) for source, options, choice in entering]
+    strides = strides or [1] * len(split)
     total = sum_into_node([(first, options, choice) for first, _, options, choice in split], which, rows, unselected)
     passing = [
-        rest * _row_sum(*which[choice], None if rows is None else rows[choice], unselected)
-        for _, rest, _, choice in split
+        _pooled(rest, stride) * _row_sum(*which[choice], None if rows is None else rows[choice], unselected)
+        for (_, rest, _, choice), stride in zip(split, strides, strict=True)
         if choice in which
     ]
     rest = _add(passing)
     assert rest is not None, "a node that nothing enters"
-    like = split[0][0].value
-    total = torch.zeros_like(like) if total is None else total.expand_as(like)
+    shape = (len(rest), channels, *rest.shape[2:])
+    total = rest.new_zeros(shape) if total is None else total.expand(shape)
     return _shuffled(torch.cat([total, rest], dim=1), parts)
 
 
@@ -105,6 +120,10 @@ def _row_sum(
         return len(active)
     counted = active if unselected == "skip" else (*active, *inactive)
     return torch.stack([row[option] for option in counted]).sum() if counted else 0
+
+
+def _pooled(x: Tensor, stride: int) -> Tensor:
+    return x if stride == 1 else F.max_pool2d(x, stride, ceil_mode=True)
 
 
 def _shuffled(x: Tensor, parts: int) -> Tensor:
