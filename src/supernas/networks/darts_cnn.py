@@ -101,8 +101,8 @@ class DARTSCNNNetwork(Network):
         parts = size.partial if form == "search" else 1
         if parts > 1 and size.channels < 2 * parts:
             raise UserError(
-                f"supernet.channels = {size.channels}: with one of every {parts} channels in the options, and two halves "
-                f"of a reducing skip, wanted {2 * parts} or more"
+                f"supernet.channels = {size.channels}: one of every {parts} channels goes through the options, and a "
+                f"reducing skip needs two; wanted {2 * parts} or more"
             )
         norms = _Norms(form, size)
 
