@@ -3,9 +3,10 @@
 Such a method is a sentence: how its weights are trained, how alpha becomes a weights matrix, which loss moves alpha.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from supernas.settings import setting, settings
 from supernas.trainers import MixtureTrainer, PathTrainer
 from supernas.trees import State
 
-__all__ = ["AlphaMethod", "AlphaState", "best_of"]
+__all__ = ["AlphaMethod", "AlphaState", "DrawnMixture", "best_of"]
 
 
 @dataclass(kw_only=True)
@@ -138,6 +139,29 @@ class AlphaMethod(Differentiable):
                 return (progress.fraction - begin) / stage.share
             begin += stage.share
         return 1.0
+
+
+@settings
+class DrawnMixture(AlphaMethod):
+    """A method that draws its mixtures from a distribution, and moves the distribution through its draws."""
+
+    trains_paths: ClassVar[bool] = False
+
+    weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
+
+    @abstractmethod
+    def draw(self, state: AlphaState, progress: Progress) -> Weights:
+        """A weights matrix, with gradient to alpha."""
+
+    def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
+        """A draw, or the mean."""
+        draws = self.weights_on == "draw"
+        W = self.draw(state, progress) if draws else self.relax(state, state.alpha)
+        return state.trainer.step(batch, W, progress)
+
+    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
+        """The loss of another draw."""
+        return state.trainer.validation_loss(batch, self.draw(state, progress))
 
 
 def best_of(problem: Problem, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:

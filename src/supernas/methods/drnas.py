@@ -23,7 +23,7 @@ has the largest beta, which is the largest mean.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,9 +31,9 @@ from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
 from supernas.architecture import Pair
-from supernas.contracts import Metrics, Stage
+from supernas.contracts import Stage
 from supernas.data import Batch
-from supernas.methods.base import AlphaMethod, AlphaState
+from supernas.methods.base import AlphaState, DrawnMixture
 from supernas.networks.base import Weights
 from supernas.networks.widen import widen
 from supernas.optimisers import AdamSettings
@@ -45,30 +45,22 @@ __all__ = ["DrNAS"]
 
 
 @settings
-class DrNAS(AlphaMethod):
+class DrNAS(DrawnMixture):
     """A Dirichlet distribution over mixtures, learnt through its own draws; progressive as an option."""
 
-    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
 
     adam: AdamSettings = setting(AdamSettings(movement=11.7), "how alpha is moved")
     kl: float = setting(0.0, "weight of the divergence from the flat distribution", equation="Eq. 6", ge=0)
-    weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
     progressive: bool = setting(False, "two stages: K=4 with all options, then K=2 with the best")
     keep_options: int = setting(3, "options of each choice in the second stage", ge=2)
 
-    def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
-        """A draw, or the mean."""
-        draws = self.weights_on == "draw"
-        W = self.draw(state) if draws else self.relax(state, state.alpha)
-        return state.trainer.step(batch, W, progress)
-
     def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
         """The loss of another draw, and the divergence from the flat distribution."""
-        loss = state.trainer.validation_loss(batch, self.draw(state))
+        loss = super().validation_loss(state, batch, progress)
         return loss + self.kl * self.divergence(state) if self.kl else loss
 
-    def draw(self, state: AlphaState) -> Weights:
+    def draw(self, state: AlphaState, progress: Progress) -> Weights:
         """A draw of mixtures."""
         return dirichlet(concentrations(state.alpha), state.held, state.generator)
 

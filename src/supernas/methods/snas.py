@@ -14,13 +14,9 @@ tau falls linearly from 10 to 1. The derived architecture has the largest alpha.
 - Published in the comparisons: 100 epochs with Adam at 3e-4 (39,100 steps: a movement of 11.7).
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from torch import Tensor
-
-from supernas.contracts import Metrics
-from supernas.data import Batch
-from supernas.methods.base import AlphaMethod, AlphaState
+from supernas.methods.base import AlphaState, DrawnMixture
 from supernas.networks.base import Weights
 from supernas.optimisers import AdamSettings
 from supernas.progress import Progress
@@ -31,26 +27,14 @@ __all__ = ["SNAS"]
 
 
 @settings
-class SNAS(AlphaMethod):
+class SNAS(DrawnMixture):
     """Stochastic search with a soft Gumbel-softmax draw of all options."""
 
-    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
 
     adam: AdamSettings = setting(AdamSettings(movement=11.7), "how alpha is moved")
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 6", gt=0)
     temperature_end: float = setting(1.0, "tau at the end; it falls linearly", equation="Eq. 6", gt=0)
-    weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
-
-    def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
-        """A soft draw, or the mean."""
-        draws = self.weights_on == "draw"
-        W = self.draw(state, progress) if draws else self.relax(state, state.alpha)
-        return state.trainer.step(batch, W, progress)
-
-    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
-        """The loss of another soft draw."""
-        return state.trainer.validation_loss(batch, self.draw(state, progress))
 
     def draw(self, state: AlphaState, progress: Progress) -> Weights:
         """A soft draw at the temperature of this moment."""
