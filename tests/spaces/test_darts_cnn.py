@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from supernas.errors import UserError
 from supernas.graphs import Graph
 from supernas.pictures import cell_svg
 from supernas.spaces.darts.edges import EDGES, OPERATIONS
+from supernas.spaces.darts_cnn import DARTSCNN
 
 SPACE = spaces.get("darts-cnn")
 DISTINCT = spaces.get("darts-cnn", {"inputs": "distinct"})
@@ -394,3 +396,38 @@ def test_a_graph_of_another_family_is_refused():
 def test_an_architecture_survives_json(seed):
     architecture = drawn(SPACE, seed)
     assert Architecture(tuple(map(tuple, json.loads(json.dumps(architecture.pairs))))) == architecture
+
+
+@pytest.mark.parametrize("inputs", ["any", "distinct"])
+def test_the_likeliest_genotypes_against_all_choices_of_two_slots_a_node(inputs):
+    """Nodes are independent, so the best is the best at each node, and the next ones change one node at a time."""
+    space = DARTSCNN(operations=("none", "skip_connect", "sep_conv_3x3"), inputs=inputs)
+    generator = np.random.default_rng(0)
+    P = {kind: generator.dirichlet(np.ones(3), size=14) for kind in space.kinds}
+    flat = np.concatenate([P[kind] for kind in space.kinds])
+
+    def weight(architecture):
+        return math.prod(flat[pair] for pair in architecture.pairs)
+
+    tables, targets = [], [(kind, space.ends(choice)[1]) for kind, where in space.kinds.items() for choice in where]
+    for target in dict.fromkeys(targets):
+        entering = [(c, o) for c, where in enumerate(targets) if where == target for o in (1, 2)]  # without `none`
+        twos = [flat[a] * flat[b] for a, b in itertools.combinations(entering, 2) if inputs == "any" or a[0] != b[0]]
+        tables.append(sorted(twos, reverse=True)[:5])
+    products = sorted((math.prod(one) for one in itertools.product(*tables)), reverse=True)[:5]
+    found = space.likeliest(P, 200)
+    assert len(set(found)) == 200
+    assert all(space.contains(one) and all(option != 0 for _, option in one.pairs) for one in found)
+    np.testing.assert_allclose([weight(one) for one in found[:5]], products)
+    weights = [weight(one) for one in found]
+    np.testing.assert_allclose(weights, sorted(weights, reverse=True))
+    sure = {kind: np.full((14, 3), 1e-6) for kind in space.kinds}
+    planted = next(one for one in map(space.sample, itertools.repeat(np.random.default_rng(1))) if _without_none(one))
+    for choice, option in planted.pairs:
+        kind = space.choices[choice].kind
+        sure[kind][choice - space.kinds[kind].start, option] = 1.0
+    assert space.likeliest(sure, 1) == [planted]
+
+
+def _without_none(architecture):
+    return all(option != 0 for _, option in architecture.pairs)

@@ -6,6 +6,7 @@ settings are equal.
 """
 
 import heapq
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -20,7 +21,7 @@ import numpy as np
 from supernas.architecture import Architecture, Pair
 from supernas.graphs import Graph, GraphFamily
 
-__all__ = ["Choice", "CostConvention", "Space"]
+__all__ = ["Choice", "CostConvention", "Space", "best_first"]
 
 
 @dataclass(frozen=True)
@@ -180,23 +181,15 @@ class Space(ABC):
         """The architecture of a sequence of genes: the inverse of `genes`."""
         return Architecture.of(genes)
 
-    def gene_weights(self, weights: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """What weights matrices (kind -> array [choices, options]) say of the values of each gene."""
-        return [row for kind in self.kinds for row in weights[kind]]
-
     def likeliest(self, probabilities: Mapping[str, np.ndarray], count: int) -> list[Architecture]:
-        """The `count` likeliest architectures, the likeliest first, where genes are independent.
+        """The `count` likeliest architectures, the likeliest first, where choices are independent.
 
         Args:
             probabilities: kind -> array [choices, options]; options of probability 0 are never taken.
             count: how many; all that there are, if there are fewer.
         """
-        found: dict[Architecture, None] = {}
-        for genes in _likeliest([np.asarray(row, dtype=float) for row in self.gene_weights(probabilities)]):
-            found[self.from_genes(genes)] = None
-            if len(found) == count:
-                break
-        return list(found)
+        rows = [np.asarray(row, dtype=float) for kind in self.kinds for row in probabilities[kind]]
+        return [Architecture.of(options) for options in itertools.islice(best_first(rows), count)]
 
     # -- moving about -----------------------------------------------------------------------------------------------
 
@@ -299,11 +292,11 @@ class Space(ABC):
         return getattr(import_module(module), name)
 
 
-def _likeliest(weights: list[np.ndarray]) -> Iterator[tuple[int, ...]]:
-    """All sequences of genes of positive weight, by falling product of their weights.
+def best_first(weights: Sequence[np.ndarray]) -> Iterator[tuple[int, ...]]:
+    """All sequences of values of positive weight, one of each array [values], by falling product of their weights.
 
-    A sequence is kept as ranks (0 is a gene's best value). The next sequence is always among those that differ from
-    one already given by a single rank, one place further down; a heap holds these.
+    A sequence is kept as ranks (0 is the best value of its place). The next sequence is always among those that differ
+    from one already given by a single rank, one place further down; a heap holds these.
     """
     ranked = [sorted(np.flatnonzero(row > 0), key=lambda value, row=row: -row[value]) for row in weights]  # type: ignore[misc]
     if not all(ranked):
