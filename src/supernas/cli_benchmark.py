@@ -1,7 +1,6 @@
 """The command line's benchmark part: `supernas benchmark import | fetch | info | baselines`, and `supernas query`."""
 
 import re
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,11 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from supernas.benchmarks.table import Table, load
 from supernas.configuration import read_file
+from supernas.display import counting_bar
 from supernas.errors import UserError
 
 __all__ = ["benchmark_app", "query"]
@@ -34,15 +33,7 @@ def import_(
     """Read a published benchmark into a table that opens at once. Nothing in the files is run."""
     from supernas.benchmarks.importers import import_table
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
+    with counting_bar() as bar:
         task = bar.add_task("architectures", total=None)
         table = import_table(
             source,

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from supernas.architecture import Architecture
+from supernas.display import counting_bar
 from supernas.errors import UserError
 from supernas.settings import build
 
@@ -58,7 +58,7 @@ def correlate(
         compared, truth = study.retrained(Path(str(retrained)), space)
         name = "test accuracy of own retrainings"
     started = time.monotonic()
-    with _bar() as bar:
+    with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         found = study.correlate(
             run_dir,
@@ -92,12 +92,6 @@ def _from_table(
     truth = values[[space.index(architecture) for architecture in compared]]
     name = f"{chosen.dataset} {chosen.split} accuracy after {chosen.epochs} epochs on {chosen.trained_on}"
     return compared, truth, name
-
-
-def _bar() -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _print(found: Any, seconds: float, files: tuple[Path, Path]) -> None:

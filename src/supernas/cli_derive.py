@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from supernas.api import document
 from supernas.configuration import merge, read_file, resolve_train
+from supernas.display import counting_bar
 
 __all__ = ["derive", "train_tracked"]
 
@@ -48,7 +48,7 @@ def derive(
     if workers is None and by in WAYS and WAYS[by].asks_many:
         workers = os.cpu_count()
     options: dict[str, Any] = {"population": population, "sample": sample, "top": top, "epochs": epochs}
-    with _bar() as bar:
+    with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         found = choose(
             run_dir,
@@ -68,12 +68,6 @@ def derive(
             ),
         )
     _print(found)
-
-
-def _bar() -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True, highlight=False)
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def train_tracked(

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from supernas.run_log import RunLog
 
-__all__ = ["Display"]
+__all__ = ["Display", "counting_bar"]
 
 
 class Display(RunLog):
@@ -62,3 +62,10 @@ class Display(RunLog):
         super().say(text)
         if self.live:
             self.progress.console.print(text, highlight=False, markup=False)
+
+
+def counting_bar() -> Progress:
+    """A bar on the terminal for something that is counted; nothing where there is no terminal."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console(stderr=True, highlight=False)
+    return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -48,7 +48,12 @@ class AlphaState(State):
 
 @settings
 class AlphaMethod(Differentiable):
-    """Alternates between a step of the weights on the training batch and one of alpha on the validation batch."""
+    """Alternates between a step of the weights on the training batch and one of alpha on the validation batch.
+
+    Unless a method says otherwise, both are taken on the mixture of all options at alpha.
+    """
+
+    trains_paths: ClassVar[bool] = False
 
     adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     start: float = setting(1e-3, "deviation of the normal distribution that alpha starts from", gt=0)
@@ -144,8 +149,6 @@ class AlphaMethod(Differentiable):
 @settings
 class DrawnMixture(AlphaMethod):
     """A method that draws its mixtures from a distribution, and moves the distribution through its draws."""
-
-    trains_paths: ClassVar[bool] = False
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
 

@@ -37,7 +37,6 @@ __all__ = ["DARTS"]
 class DARTS(AlphaMethod):
     """Differentiable architecture search: a softmax mixture of all options, first or second order."""
 
-    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
 
     adam: AdamSettings = setting(AdamSettings(movement=5.9), "how alpha is moved")

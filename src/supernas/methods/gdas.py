@@ -18,7 +18,7 @@ tau falls linearly from 10 to 0.1. The derived architecture has the largest alph
 - Published: 250 epochs with Adam at 3e-4 (97,750 steps: a movement of 29.3).
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -36,6 +36,8 @@ __all__ = ["GDAS"]
 @settings
 class GDAS(AlphaMethod):
     """Gradient-based search with a hard Gumbel-softmax sample: one path forward, soft gradients back."""
+
+    trains_paths: ClassVar[bool] = True
 
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 5", gt=0)
     temperature_end: float = setting(0.1, "tau at the end; it falls linearly", equation="Eq. 5", gt=0)

@@ -36,7 +36,6 @@ _EDGES = " edges"  # after the name of a kind: beta, the logits of its edges
 class PCDARTS(AlphaMethod):
     """First-order DARTS on a part of the channels, with normalised edges."""
 
-    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {
         "search": {"epochs": 50, "batch_size": 256},
         "weights": {"lr": 0.1, "lr_min": 0.0, "weight_decay": 3e-4},

@@ -16,7 +16,7 @@ the best of the `candidates` likeliest architectures by validation accuracy with
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class SETNState(AlphaState):
 @settings
 class SETN(AlphaMethod):
     """Uniform paths train the weights, a softmax mixture learns to tell the good ones; the best of the likeliest."""
+
+    trains_paths: ClassVar[bool] = True
 
     candidates: int = setting(100, "likeliest architectures that are compared at the end", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)

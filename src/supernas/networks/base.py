@@ -133,9 +133,10 @@ class Network(nn.Module, ABC):
         """
 
     @classmethod
-    @abstractmethod
     def build(cls, space: Space, architecture: Architecture, **settings: Any) -> "Standalone":
-        """The plain module of one architecture."""
+        """The plain module of one architecture, in form `evaluation` by default."""
+        make: Any = cls  # networks take a space, the pairs that they hold, a form and their settings
+        return Standalone(make(space, pairs=architecture.pairs, **{"form": "evaluation", **settings}))
 
 
 class Standalone(nn.Module):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernas import operations
-from supernas.architecture import Architecture, Pair
+from supernas.architecture import Pair
 from supernas.errors import UserError
 from supernas.networks.base import (
     Auxiliary,
@@ -26,7 +26,6 @@ from supernas.networks.base import (
     Network,
     NetworkSize,
     Output,
-    Standalone,
     SupernetSettings,
     Unselected,
     Weights,
@@ -124,11 +123,6 @@ class DARTSCNNNetwork(Network):
             self.auxiliary_weight = size.auxiliary_weight
             self.auxiliary = AuxiliaryHead(width, num_classes, size.stem, norms.outside)
         self.classifier = nn.Linear(last, num_classes)
-
-    @classmethod
-    def build(cls, space: Space, architecture: Architecture, **settings: Any) -> Standalone:
-        """The plain module of one architecture, in form `evaluation` by default."""
-        return Standalone(cls(space, pairs=architecture.pairs, **{"form": "evaluation", **settings}))
 
     def advance(self, progress: Progress) -> None:
         """Drop path grows with the epochs: `drop_path` times the part of them that is done."""

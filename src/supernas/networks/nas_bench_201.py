@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernas import operations
-from supernas.architecture import Architecture, Pair
-from supernas.networks.base import Form, Network, Output, Standalone, SupernetSettings, Unselected, Weights
+from supernas.architecture import Pair
+from supernas.networks.base import Form, Network, Output, SupernetSettings, Unselected, Weights
 from supernas.networks.mixture import Plan, Rows, partial_sum_into_node, plan, sum_into_node
 from supernas.operations import BatchNorm, Node
 from supernas.settings import build as build_settings
@@ -71,11 +71,6 @@ class NASBench201Network(Network):
             self.body.extend(Cell(space, self.pairs, channels, cell_norm, size.partial) for _ in range(size.cells))
         self.head = norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], num_classes)
-
-    @classmethod
-    def build(cls, space: Space, architecture: Architecture, **settings: Any) -> Standalone:
-        """The plain module of one cell, in form `evaluation` by default."""
-        return Standalone(cls(space, pairs=architecture.pairs, **{"form": "evaluation", **settings}))
 
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""
