@@ -31,7 +31,7 @@ from supernas.stopping.never import Never
 from supernas.trainers import PathTrainer
 from supernas.trees import State
 
-# Two epochs of three steps: 96 digits, halves of 48, batches of 16, or 4 pieces of a text of 102 time steps; and the
+# Two epochs of three steps: 96 digits, halves of 48, batches of 16, or 4 pieces of a text of 25 time steps; and the
 # smallest network of the space.
 _SEARCH = {"epochs": 2, "device": "cpu"}
 TOYS = {
@@ -42,7 +42,7 @@ TOYS = {
     },
     "text": {
         "supernet": {"units": 3},
-        "data": {"train_words": 408, "valid_words": 80},
+        "data": {"train_words": 100, "valid_words": 80, "bptt": 8},
         "search": {**_SEARCH, "batch_size": 4, "validation_images": 2},
     },
 }

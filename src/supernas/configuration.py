@@ -189,15 +189,18 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
                 f"method.{name} is the objective's {name}, and objective.{name} has another value; give one"
             )
         objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
+    method = build(method_class, method_values, "method")
+    supernet = build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet")
+    _check_stages(space, method_name, method, supernet)
     return SearchConfig(
         space,
         method_name,
-        build(method_class, method_values, "method"),
+        method,
         objective_name,
         build(objective_class, objective_values, "objective"),
         stopping_name,
         build(stopping_class, stopping_values, "stopping"),
-        build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet"),
+        supernet,
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(domains.get(space.domain), given.get("data", {}), "data"),
         build(SearchSettings, given.get("search", {}), "search"),
@@ -352,6 +355,16 @@ def _check_together(
             f"stopping rule {stopping_name} does not go with {method_name}, which has no relaxed architecture "
             f"parameters: {stopping.needs_alpha}"
         )
+
+
+def _check_stages(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:
+    """Refuses a method whose stages change what the networks of the space do not have."""
+    for name in (name for stage in method.stages() for name in stage.supernet):
+        if not hasattr(supernet, name):
+            raise UserError(
+                f"method {method_name} changes supernet.{name} on the way, and the networks of the space {space.name} "
+                "have no such setting; take another method"
+            )
 
 
 def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:

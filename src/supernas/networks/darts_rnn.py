@@ -154,7 +154,7 @@ class DARTSRNNNetwork(Network):
         hidden = torch.stack(states)
         dropped = _times(hidden, self._mask(self.size.dropout, (batch, units), x))
         logits = self.decoder(dropped.flatten(0, 1))
-        return Output(logits, hidden.flatten(0, 1), (state,), self._penalty(hidden, dropped))
+        return Output(logits, hidden.flatten(0, 1), (state,), penalty=self._penalty(hidden, dropped))
 
     def _cell(self, entering: Tensor, state: Tensor, mask: Tensor | None, mixtures: "list[_Mixture]") -> Tensor:
         """The next hidden state [batch, units] of the input's product with W_0 [batch, 2 units] and the state."""

@@ -9,6 +9,7 @@ import hashlib
 import re
 import sys
 from collections import Counter
+from functools import cache
 
 from supernas.data.texts import END, UNKNOWN, Words
 from supernas.errors import UserError
@@ -19,6 +20,7 @@ _WORD = re.compile(r"(?P<word>[^\W\d]\w*)|(?P<number>\d\w*)|(?P<mark>[^\w\s])(?P
 _RARE = 1
 
 
+@cache  # half a second
 def read() -> tuple[Words, str]:
     """The words of the three parts, and a note that says which text it is.
 
