@@ -257,7 +257,7 @@ class Search(Loop[Epoch, Result]):
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
         space = self.config.space
-        model = space.build(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
+        model = space.standalone(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
         return cost(model, self.data.input_shape, dtype=self.data.input_type)
 
 

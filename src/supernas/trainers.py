@@ -94,7 +94,8 @@ class PathTrainer(Trainer):
         task, network, objective = self.problem.task, self.problem.network, self.problem.objective
         self.optimiser.zero_grad()
         stem = network.embed(batch.inputs)
-        shared = stem.detach().requires_grad_() if objective.shares_stem else stem
+        shares = objective.shares_stem and stem.requires_grad  # a stem that computes nothing has nothing to share
+        shared = stem.detach().requires_grad_() if shares else stem
         carry = self.next_carry(batch)
 
         def forward(path: Architecture) -> tuple[Tensor, Output]:
@@ -102,7 +103,7 @@ class PathTrainer(Trainer):
             return training_loss(task, output, batch), output
 
         metrics, output = objective.backward(self.objective, architecture, forward)
-        if objective.shares_stem and shared.grad is not None:  # None where no path leads from the input to the output
+        if shares and shared.grad is not None:  # None where no path leads from the input to the output
             stem.backward(shared.grad)
         self.last = architecture
         return {**metrics, "train_metric": self._finish(output, batch, progress)}
