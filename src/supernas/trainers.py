@@ -1,15 +1,19 @@
 """The weight step of every method: along single paths, with any objective, or along a mixture.
 
-Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream.
+Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream, and
+what a method needs that looks at the losses after the next step.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
+from torch.func import functional_call
 
 from supernas.architecture import Architecture, Pair
 from supernas.contracts import Metrics, Problem
 from supernas.data import Batch
+from supernas.hypergradients import Unrolled
 from supernas.networks.base import Output, Unselected, Weights
 from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
@@ -49,6 +53,37 @@ class Trainer(State):
         output = self.problem.network(batch.inputs, W, active, self.valid_carry, unselected)
         self.valid_carry = _detached(output.carry)
         return self.problem.task.loss(output.prediction, batch.targets)
+
+    # -- looking ahead ------------------------------------------------------------------------------------------------
+
+    def next_step(self, progress: Progress) -> Unrolled:
+        """The step that the weights' optimiser would make now, without Nesterov's correction and clipping."""
+        optimiser = self.optimiser
+        weights = {name: w for name, w in self.problem.network.named_parameters() if w.requires_grad}
+        buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
+        return Unrolled(
+            weights,
+            rate=optimiser.learning_rate(progress),
+            momentum=optimiser.options.momentum,
+            decay=optimiser.options.weight_decay,
+            buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
+        )
+
+    def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+        """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
+        return self._loss_at(weights, batch, W, self.carry)[0]
+
+    def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+        """`validation_loss` of a mixture at given weights."""
+        loss, carry = self._loss_at(weights, batch, W, self.valid_carry)
+        self.valid_carry = _detached(carry)
+        return loss
+
+    def _loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> tuple[Tensor, Carry]:
+        output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))
+        return self.problem.task.loss(output.prediction, batch.targets), output.carry
+
+    # -- the step -----------------------------------------------------------------------------------------------------
 
     def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
         """Steps along the gradient that is there; the training metric of the output."""

@@ -20,15 +20,13 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
-from torch.func import functional_call
 
 from supernas.data import Batch
-from supernas.hypergradients import Form, Unrolled, unrolled_gradient
+from supernas.hypergradients import Form, unrolled_gradient
 from supernas.methods.base import AlphaMethod, AlphaState
 from supernas.optimisers import AdamSettings
 from supernas.progress import Progress
 from supernas.settings import setting, settings
-from supernas.trainers import Trainer
 
 __all__ = ["DARTS"]
 
@@ -42,7 +40,6 @@ class DARTS(AlphaMethod):
     adam: AdamSettings = setting(AdamSettings(movement=5.9), "how alpha is moved")
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
     hypergradient: Form = setting("finite-difference", "how order 2 computes its second term", equation="Eq. 7-8")
-
     radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
 
     def alpha_first(self, state: AlphaState) -> bool:
@@ -55,32 +52,12 @@ class DARTS(AlphaMethod):
         """Of the validation loss at the present weights, or at those after the next step."""
         if self.order == 1:
             return super().gradient(state, train, valid, progress)
-        problem, trainer = state.problem, state.trainer
-
-        def loss(batch: Batch, carry: Any, weights: Any) -> Tensor:
-            W = self.relax(state, state.alpha)
-            output = functional_call(problem.network, weights, (batch.inputs, W, None, carry))
-            return problem.task.loss(output.prediction, batch.targets)
-
+        trainer, alpha = state.trainer, state.alpha
         return unrolled_gradient(
-            lambda weights: loss(train, trainer.carry, weights),
-            lambda weights: loss(valid, trainer.valid_carry, weights),
-            list(state.alpha.values()),
-            _next_step(trainer, progress),
+            lambda weights: trainer.training_loss_at(weights, train, self.relax(state, alpha)),
+            lambda weights: trainer.validation_loss_at(weights, valid, self.relax(state, alpha)),
+            list(alpha.values()),
+            trainer.next_step(progress),
             self.hypergradient,
             self.radius,
         )
-
-
-def _next_step(trainer: Trainer, progress: Progress) -> Unrolled:
-    """The step that the weights' optimiser would make now."""
-    optimiser = trainer.optimiser
-    weights = {name: w for name, w in trainer.problem.network.named_parameters() if w.requires_grad}
-    buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
-    return Unrolled(
-        weights,
-        rate=optimiser.learning_rate(progress),
-        momentum=optimiser.options.momentum,
-        decay=optimiser.options.weight_decay,
-        buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
-    )
