@@ -19,6 +19,7 @@ FLOORS = (
     {"densities", "novelty", "cost", "proxies"},
     {
         *("contracts", "optimisers", "trainers", "relaxations", "sequences", "hypergradients", "curvature"),
+        *("vadam", "bayes_by_backprop"),
         *("objectives", "stopping"),
     },
     {"methods"},

@@ -116,8 +116,15 @@ def _mixed_product(
     return tuple((plus - minus) / (2 * epsilon) for plus, minus in zip(*sides, strict=True))
 
 
-def _gradients(loss: Tensor, at: Sequence[Tensor], create_graph: bool = False, keep: bool = False) -> tuple[Tensor, ...]:
+def _gradients(
+    loss: Tensor, at: Sequence[Tensor], create_graph: bool = False, keep: bool = False
+) -> tuple[Tensor, ...]:
     """The gradient of a loss; `keep` keeps its graph for another one, `create_graph` makes one of the gradient too."""
     return torch.autograd.grad(
-        loss, at, create_graph=create_graph, retain_graph=keep or create_graph, allow_unused=True, materialize_grads=True
+        loss,
+        at,
+        create_graph=create_graph,
+        retain_graph=keep or create_graph,
+        allow_unused=True,
+        materialize_grads=True,
     )
