@@ -253,7 +253,7 @@ def test_temperature_falls_linearly(start, monkeypatch):
     )
     state = start(GDAS())
     for step in (0, 50, 100):
-        GDAS().sample(state, Progress(step, 100, 0, 1))
+        GDAS().sample(state, Progress(step, 100, 0, 1), state.generator)
     assert seen == pytest.approx([10.0, 5.05, 0.1])
 
 
@@ -359,7 +359,7 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     assert widened > 0
     W = method.relax(new, new.alpha)["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if W[c, o] > 0} == set(pairs)
-    drawn = method.draw(new, HALF)["cell"]
+    drawn = method.draw(new, HALF, new.generator)["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if drawn[c, o] > 0} == set(pairs)
 
 

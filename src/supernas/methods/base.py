@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from supernas.architecture import Architecture
-from supernas.contracts import Differentiable, Metrics, Problem, Validate
+from supernas.contracts import Differentiable, Distribution, Metrics, Problem, Validate
 from supernas.data import Batch
 from supernas.networks.base import Weights
 from supernas.optimisers import AdamSettings
-from supernas.progress import Progress
+from supernas.progress import END, Progress
 from supernas.relaxations import derived, held_options, softmax
 from supernas.settings import setting, settings
 from supernas.trainers import MixtureTrainer, PathTrainer
@@ -167,24 +167,29 @@ class AlphaMethod(Alternating):
 
 
 @settings
-class DrawnMixture(AlphaMethod):
+class DrawnMixture(AlphaMethod, Distribution):
     """A method that draws its mixtures from a distribution, and moves the distribution through its draws."""
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
 
     @abstractmethod
-    def draw(self, state: AlphaState, progress: Progress) -> Weights:
+    def draw(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Weights:
         """A weights matrix, with gradient to alpha."""
 
     def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
         """A draw, or the mean."""
         draws = self.weights_on == "draw"
-        W = self.draw(state, progress) if draws else self.relax(state, state.alpha)
+        W = self.draw(state, progress, state.generator) if draws else self.relax(state, state.alpha)
         return state.trainer.step(batch, W, progress)
 
     def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
         """The loss of another draw."""
-        return state.trainer.validation_loss(batch, self.draw(state, progress))
+        return state.trainer.validation_loss(batch, self.draw(state, progress, state.generator))
+
+    def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
+        """The architecture of the largest entries of a draw."""
+        with torch.no_grad():
+            return derived(self.draw(state, END, generator), state.problem.space)
 
 
 def best_of(problem: Problem, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:
