@@ -17,9 +17,10 @@ from supernas.hypergradients import Unrolled
 from supernas.networks.base import Output, Unselected, Weights
 from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
+from supernas.task import Task
 from supernas.trees import State
 
-__all__ = ["MixtureTrainer", "PathTrainer", "Trainer"]
+__all__ = ["MixtureTrainer", "PathTrainer", "Trainer", "training_loss"]
 
 Carry = tuple[Tensor, ...] | None
 
@@ -50,44 +51,57 @@ class Trainer(State):
         unselected: Unselected = "skip",
     ) -> Tensor:
         """The loss on the next validation batch, with a graph; the arguments are those of `Network.after_stem`."""
-        output = self.problem.network(batch.inputs, W, active, self.valid_carry, unselected)
+        carry = self.next_valid_carry(batch)
+        return self.judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch)
+
+    def judge(self, output: Output, batch: Batch) -> Tensor:
+        """The loss of an output on the validation batch, whose hidden state the next one goes on from."""
         self.valid_carry = _detached(output.carry)
         return self.problem.task.loss(output.prediction, batch.targets)
 
+    def next_carry(self, batch: Batch) -> Carry:
+        """The hidden state that a training batch goes on from."""
+        return self.carry if batch.follows else None
+
+    def next_valid_carry(self, batch: Batch) -> Carry:
+        """The hidden state that a validation batch goes on from."""
+        return self.valid_carry if batch.follows else None
+
     # -- looking ahead ------------------------------------------------------------------------------------------------
 
-    def next_step(self, progress: Progress) -> Unrolled:
-        """The step that the weights' optimiser would make now, without Nesterov's correction and clipping."""
-        optimiser = self.optimiser
+    def next_step(self, progress: Progress, share: float) -> Unrolled:
+        """The step that the weights' optimiser would make now, on a batch of that part of the usual size; without
+        Nesterov's correction, and clipped where the space's published code clips it.
+        """
+        optimiser, space = self.optimiser, self.problem.space
         weights = {name: w for name, w in self.problem.network.named_parameters() if w.requires_grad}
         buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
         return Unrolled(
             weights,
-            rate=optimiser.learning_rate(progress),
+            rate=optimiser.learning_rate(progress) * share,
             momentum=optimiser.options.momentum,
             decay=optimiser.options.weight_decay,
             buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
+            clip=optimiser.options.clip if space.unrolled_clips else 0.0,
         )
 
     def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
         """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
-        return self._loss_at(weights, batch, W, self.carry)[0]
+        return training_loss(self.problem.task, self._run_at(weights, batch, W, self.next_carry(batch)), batch)
 
     def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
         """`validation_loss` of a mixture at given weights."""
-        loss, carry = self._loss_at(weights, batch, W, self.valid_carry)
-        self.valid_carry = _detached(carry)
-        return loss
+        return self.judge(self._run_at(weights, batch, W, self.next_valid_carry(batch)), batch)
 
-    def _loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> tuple[Tensor, Carry]:
-        output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))
-        return self.problem.task.loss(output.prediction, batch.targets), output.carry
+    def _run_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> Output:
+        output: Output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))
+        return output
 
     # -- the step -----------------------------------------------------------------------------------------------------
 
     def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
         """Steps along the gradient that is there; the training metric of the output."""
-        self.optimiser.step(progress)
+        self.optimiser.step(progress, batch.share)
         self.carry = _detached(output.carry)
         return self.problem.task.metric(output.prediction.detach(), batch.targets)
 
@@ -117,10 +131,11 @@ class PathTrainer(Trainer):
         self.optimiser.zero_grad()
         stem = network.embed(batch.inputs)
         shared = stem.detach().requires_grad_() if objective.shares_stem else stem
+        carry = self.next_carry(batch)
 
         def forward(path: Architecture) -> tuple[Tensor, Output]:
-            output = network.after_stem(shared, active=path.pairs, carry=self.carry)
-            return task.loss(output.prediction, batch.targets), output
+            output = network.after_stem(shared, active=path.pairs, carry=carry)
+            return training_loss(task, output, batch), output
 
         metrics, output = objective.backward(self.objective, architecture, forward)
         if objective.shares_stem and shared.grad is not None:  # None where no path leads from the input to the output
@@ -142,10 +157,16 @@ class MixtureTrainer(Trainer):
         """One step of the weights on the mixture of all options that the network holds; `W` is taken as it is."""
         self.optimiser.zero_grad()
         fixed = {kind: matrix.detach() for kind, matrix in W.items()}
-        output = self.problem.network(batch.inputs, fixed, carry=self.carry)
-        loss = self.problem.task.loss(output.prediction, batch.targets)
+        output = self.problem.network(batch.inputs, fixed, carry=self.next_carry(batch))
+        loss = training_loss(self.problem.task, output, batch)
         loss.backward()
         return {"loss": loss.detach(), "train_metric": self._finish(output, batch, progress)}
+
+
+def training_loss(task: Task, output: Output, batch: Batch) -> Tensor:
+    """The task's loss, and what the network adds to it."""
+    loss = task.loss(output.prediction, batch.targets)
+    return loss if output.penalty is None else loss + output.penalty
 
 
 def _detached(carry: Carry) -> Carry:

@@ -161,7 +161,7 @@ class BaLeNAS(Alternating, Distribution):
                 W = self.relax(state, self.theta(state, one))
                 return trainer.validation_loss_at(weights, valid, W)
 
-            mean, step = list(state.alpha.values()), trainer.next_step(progress)
+            mean, step = list(state.alpha.values()), trainer.next_step(progress, train.share)
             losses = [partial(valid_loss, one=one) for one in drawn]
             found = unrolled_gradients(train_loss, losses, mean, step, self.hypergradient, self.radius)
             for one, (loss, gradient) in zip(drawn, found, strict=True):

@@ -11,7 +11,8 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
 - On NAS-Bench-201 the published first-order code moves the weights first, everywhere else alpha moves first; order 2
   looks through the step that is about to be made, so there alpha always moves first.
 - The step that is looked through is the optimiser's, with its momentum buffer and weight decay, as in the released
-  code; Nesterov's correction and the clipping of the gradient are left out of it, as there.
+  code; Nesterov's correction is left out of it, and the clipping of the gradient too, except in the recurrent space,
+  as there.
 - `hypergradient="finite-difference"` is the published form; `"exact"` differentiates through the step
   (`hypergradients.py`).
 - Published: 50 epochs with Adam at 3e-4 (19,550 steps with batch 64 on half of CIFAR-10: a movement of 5.9).
@@ -57,7 +58,7 @@ class DARTS(AlphaMethod):
             lambda weights: trainer.training_loss_at(weights, train, self.relax(state, alpha)),
             lambda weights: trainer.validation_loss_at(weights, valid, self.relax(state, alpha)),
             list(alpha.values()),
-            trainer.next_step(progress),
+            trainer.next_step(progress, train.share),
             self.hypergradient,
             self.radius,
         )
