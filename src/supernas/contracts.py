@@ -94,7 +94,8 @@ class Problem:
         weights: the optimiser of the weights.
         steps: training steps of the whole search.
         seed: of every generator that the method makes.
-        examples: those of the validation part, from which the architecture is learnt; by default half of CIFAR-10's.
+        terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
+            CIFAR-10's.
     """
 
     network: Network
@@ -104,7 +105,7 @@ class Problem:
     weights: SGDSettings
     steps: int
     seed: int
-    examples: int = 25_000
+    terms: int = 25_000
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ takes the best by a training-free proxy: `supernas.studies.selection`.
   Eq. 17. Eq. 15 and 18 square the mean gradient, VAdam's code averages squares (`adam.squares`). What these do to the
   width of q, and Eq. 14's exact curvature, is said in `vadam.py`.
 - The paper does not say which mixture trains the weights, nor the M of its first-order row. Here the weights are
-  trained at the mean, and M is 3, the best of its second-order rows. N is the number of validation examples (25,000 in
-  its runs).
+  trained at the mean, and M is 3, the best of its second-order rows. N is the number of validation images (25,000 in
+  its runs), or words.
 - `order=2` looks through the next step of the weights. `unroll="once"`: from the mean, before anything is drawn, the
   same for all draws, as in released remnants of its code; the gradient is that of L_val(w'(mu), mu + sigma noise) in
   mu. `each`: anew from every draw, that of L_val(w'(theta), theta), as Eq. 9 reads.
@@ -66,7 +66,10 @@ class BaLeNAS(Alternating, Distribution):
     )
     samples: int = setting(3, "M: draws of each step", equation="Eq. 13", ge=1)
     train_set_size: int | None = setting(
-        None, "N: examples that the likelihood counts; those of the validation part by default", equation="Eq. 6", ge=1
+        None,
+        "N: examples that the likelihood counts; by default the images, or words, of the validation part",
+        equation="Eq. 6",
+        ge=1,
     )
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 9")
     unroll: Literal["once", "each"] = setting("once", "order 2: one step from the mean, or one from every draw")
@@ -114,7 +117,7 @@ class BaLeNAS(Alternating, Distribution):
     def mover(self, alpha: Sequence[Tensor], problem: Problem) -> Posterior:
         """The Gaussian around alpha."""
         kind = VAdam if self.inference == "natural" else BayesByBackprop
-        return kind(alpha, self.adam, problem.steps * (1 - self.waits), self.train_set_size or problem.examples)
+        return kind(alpha, self.adam, problem.steps * (1 - self.waits), self.train_set_size or problem.terms)
 
     def move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the Gaussian along the mean gradient of M draws."""
