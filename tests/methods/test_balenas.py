@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from supernas.configuration import resolve_search
 from supernas.contracts import Differentiable, Distribution
 from supernas.curvature import gradient_and_diagonal
 from supernas.errors import UserError
 from supernas.methods.balenas import BaLeNAS
 from supernas.methods.pc_darts import PCDARTS
 from supernas.progress import Progress
+from supernas.search import Search
 from supernas.settings import build
 from supernas.vadam import PosteriorSettings, VAdam
 
@@ -216,6 +218,20 @@ def test_the_examples_of_the_likelihood_are_those_of_the_validation_part_unless_
     assert start(BaLeNAS()).adam.examples == 25_000
     assert start(BaLeNAS(train_set_size=300)).adam.examples == 300
     assert start(BaLeNAS(waits=0.5)).adam.lr == pytest.approx(5.9 / 50)
+
+
+@pytest.mark.parametrize(
+    ("space", "data", "count"),
+    [
+        ("nas-bench-201", {"source": "digits", "train_size": 96}, 48),
+        ("darts-rnn", {"train_words": 100, "valid_words": 80, "bptt": 8}, 80),
+    ],
+)
+def test_a_search_counts_images_or_words(tmp_path, space, data, count):
+    size = {"units": 3} if space == "darts-rnn" else {"channels": 2, "cells": 1}
+    search = {"epochs": 1, "batch_size": 4, "device": "cpu"}
+    document = {"space": space, "method": {"name": "balenas"}, "supernet": size, "data": data, "search": search}
+    assert Search(resolve_search(document), tmp_path / "run").state.method.adam.examples == count
 
 
 def test_the_base_makes_the_mixture(start, toy_batch):

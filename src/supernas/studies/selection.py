@@ -8,15 +8,19 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
 from supernas.architecture import Architecture
+from supernas.checkpoint import checkpoint_exists
 from supernas.contracts import Distribution, Method
 from supernas.errors import UserError
+from supernas.finished import read_run
+from supernas.search import Search
 
-__all__ = ["Selected", "select_from_distribution"]
+__all__ = ["Selected", "learnt", "select_from_distribution"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def select_from_distribution(
     draws: int,
     score: Callable[[Architecture], float],
     generator: torch.Generator,
+    direction: Literal["max", "min"] = "max",
 ) -> Selected:
     """Draws architectures, scores each different one once, and takes the best, of equals the first drawn.
 
@@ -49,8 +54,9 @@ def select_from_distribution(
         method: one that ends with a distribution.
         state: its state.
         draws: how many are drawn, repeats included.
-        score: more is better; what is not a number is never the best if another has a score.
+        score: what is not a number is never the best if another architecture has a score.
         generator: of the draws.
+        direction: whether a good score is large (`max`) or small (`min`).
 
     Raises:
         UserError: if the method has no distribution, or there is nothing to draw.
@@ -61,5 +67,19 @@ def select_from_distribution(
         raise UserError(f"{draws} draws; wanted 1 or more")
     counts = Counter(method.draw_architecture(state, generator) for _ in range(draws))
     scores = {architecture: float(score(architecture)) for architecture in counts}
-    best = max(scores, key=lambda one: -math.inf if math.isnan(scores[one]) else scores[one])
+    sign = 1 if direction == "max" else -1
+    best = max(scores, key=lambda one: -math.inf if math.isnan(scores[one]) else sign * scores[one])
     return Selected(best, scores[best], scores, dict(counts))
+
+
+def learnt(folder: Path) -> tuple[Method, Any]:
+    """The method of a finished search, and the state in which it ended, from the run folder's checkpoint.
+
+    Raises:
+        UserError: if the folder holds no finished search, or no checkpoint that can be read.
+    """
+    config, _ = read_run(folder)
+    if not checkpoint_exists(folder):
+        raise UserError(f"{folder} holds no checkpoint, where what the method learnt is kept; run the search again")
+    with torch.random.fork_rng():
+        return config.method, Search(config, folder, resume=True).state.method
