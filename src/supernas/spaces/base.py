@@ -215,6 +215,16 @@ class Space(ABC):
         """The number of genes in which two architectures differ."""
         return sum(a != b for a, b in zip(self.genes(one), self.genes(other), strict=True))
 
+    def combined(self, cells: Mapping[str, Architecture]) -> Architecture:
+        """The architecture that has each kind's cell from the architecture given for it."""
+        return Architecture(
+            tuple(pair for kind, where in self.kinds.items() for pair in cells[kind].pairs if pair[0] in where)
+        )
+
+    def distance_in(self, kind: str, one: Architecture, other: Architecture) -> int:
+        """The part of `distance`, which adds up over kinds of cell, that is due to one kind."""
+        return self.distance(one, self.combined({**dict.fromkeys(self.kinds, one), kind: other}))
+
     def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
         """An architecture that shares no operation with `previous` and has every operation of `current` that it lacks.
 
