@@ -27,6 +27,8 @@ FLOORS = (
             "sequences",
             "hypergradients",
             "curvature",
+            "vadam",
+            "bayes_by_backprop",
         ),
         *("objectives", "stopping"),
     },

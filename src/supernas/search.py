@@ -135,7 +135,14 @@ class Search(Loop[Epoch, Result]):
     def _problem(self, network: Network) -> Problem:
         config = self.config
         return Problem(
-            network, config.space, self.task, config.objective, config.weights, self.steps, config.search.seed
+            network=network,
+            space=config.space,
+            task=self.task,
+            objective=config.objective,
+            weights=config.weights,
+            steps=self.steps,
+            seed=config.search.seed,
+            terms=self.data.terms("valid"),
         )
 
     def _before_epoch(self) -> None:

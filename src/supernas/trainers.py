@@ -1,15 +1,19 @@
 """The weight step of every method: along single paths, with any objective, or along a mixture.
 
-Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream.
+Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream, and
+what a method needs that looks at the losses after the next step.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
+from torch.func import functional_call
 
 from supernas.architecture import Architecture, Pair
 from supernas.contracts import Metrics, Problem
 from supernas.data import Batch
+from supernas.hypergradients import Unrolled
 from supernas.networks.base import Output, Unselected, Weights
 from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
@@ -62,6 +66,38 @@ class Trainer(State):
     def next_valid_carry(self, batch: Batch) -> Carry:
         """The hidden state that a validation batch goes on from."""
         return self.valid_carry if batch.follows else None
+
+    # -- looking ahead ------------------------------------------------------------------------------------------------
+
+    def next_step(self, progress: Progress, share: float) -> Unrolled:
+        """The step that the weights' optimiser would make now, on a batch of that part of the usual size; without
+        Nesterov's correction, and clipped where the space's published code clips it.
+        """
+        optimiser, space = self.optimiser, self.problem.space
+        weights = {name: w for name, w in self.problem.network.named_parameters() if w.requires_grad}
+        buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
+        return Unrolled(
+            weights,
+            rate=optimiser.learning_rate(progress) * share,
+            momentum=optimiser.options.momentum,
+            decay=optimiser.options.weight_decay,
+            buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
+            clip=optimiser.options.clip if space.unrolled_clips else 0.0,
+        )
+
+    def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+        """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
+        return training_loss(self.problem.task, self._run_at(weights, batch, W, self.next_carry(batch)), batch)
+
+    def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+        """`validation_loss` of a mixture at given weights."""
+        return self.judge(self._run_at(weights, batch, W, self.next_valid_carry(batch)), batch)
+
+    def _run_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> Output:
+        output: Output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))
+        return output
+
+    # -- the step -----------------------------------------------------------------------------------------------------
 
     def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
         """Steps along the gradient that is there; the training metric of the output."""
