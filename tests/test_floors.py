@@ -16,7 +16,7 @@ FLOORS = (
     {"errors", "architecture", "graphs", "registry", "settings", "records", "trees", "task", "progress", "data"},
     {"operations", "depthwise", "spaces", "strategies", "domains"},
     {"networks", "model_space", "autoencoder", "benchmarks", "pictures"},
-    {"densities", "novelty", "cost", "proxies"},
+    {"densities", "novelty", "cost", "budgets", "limits", "proxies"},
     {
         *(
             "contracts",

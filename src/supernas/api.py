@@ -53,6 +53,9 @@ def make_search(
     seed: int | None = None,
     device: str | None = None,
     track: int | None = None,
+    max_parameters: float | None = None,
+    max_flops: float | None = None,
+    max_latency_ms: float | None = None,
     config: Mapping[str, Any] | None = None,
     set: Iterable[str] = (),  # the name of the command line's option
     out: str | Path | None = None,
@@ -69,6 +72,11 @@ def make_search(
         "objective": objective,
         "data": {"source": source, "directory": _text(data_dir)},
         "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
+        "budget": {
+            "max_parameters": max_parameters,
+            "max_flops": max_flops,
+            "max_latency_ms": max_latency_ms,
+        },
     }
     made = resolve_search(document(config, flags, set))
     folder = Path(out) if out else None
@@ -89,10 +97,11 @@ def search(**arguments: Any) -> Result:
 
     Args:
         **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
-            (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track` as on
-            the command line; `task`, the loss and the metric, if not the usual ones; `config`, a nested dictionary of
-            settings; `set`, a list of "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners;
-            `on_step`, a listener; `benchmark`, a table whose truth is recorded.
+            (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track`,
+            `max_parameters`, `max_flops`, `max_latency_ms` as on the command line; `task`, the loss and the metric, if
+            not the usual ones; `config`, a nested dictionary of settings; `set`, a list of "section.name=value";
+            `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener; `benchmark`, a table whose
+            truth is recorded.
 
     Returns:
         The architecture, its history, the trained supernet, the record, and the run folder.

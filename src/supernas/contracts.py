@@ -96,6 +96,7 @@ class Problem:
         seed: of every generator that the method makes.
         terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
             CIFAR-10's.
+        penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
     """
 
     network: Network
@@ -106,6 +107,7 @@ class Problem:
     steps: int
     seed: int
     terms: int = 25_000
+    penalty: Callable[[Weights], Tensor] | None = None
 
 
 @dataclass(frozen=True)
