@@ -1,0 +1,29 @@
+"""Networks of DARTS cells as readable source; the auxiliary head and drop path are matters of training, and left out."""
+
+from collections.abc import Mapping
+from typing import ClassVar, cast
+
+from supernas.export.families.base import CellFamily
+from supernas.export.templates import darts_cnn
+from supernas.export.trained import Trained
+from supernas.networks.darts_cnn import Cell, DARTSCNNEvaluation, DARTSCNNNetwork
+from supernas.spaces.darts.edges import EDGES
+
+__all__ = ["DARTSCNNFamily"]
+
+_STEMS = {"cifar": "CifarStem", "imagenet": "ImageNetStem"}
+
+
+class DARTSCNNFamily(CellFamily):
+    """A normal and a reduction cell."""
+
+    network = DARTSCNNNetwork
+    template = darts_cnn
+    cell = Cell
+    edges = EDGES
+    tables: ClassVar[Mapping[str, str]] = {"normal": "NORMAL", "reduce": "REDUCE"}
+    prefixes: ClassVar[Mapping[str, str]] = {"stem.": "stem.first.", "second_stem.": "stem.second."}
+
+    def aliases(self, trained: Trained) -> dict[str, str]:
+        """Which stem."""
+        return {"Stem": _STEMS[cast(DARTSCNNEvaluation, trained.config.network).stem]}

@@ -1,0 +1,30 @@
+"""`pt2`: a `torch.export` program, which PyTorch loads without the source of the network."""
+
+from pathlib import Path
+
+import torch
+
+from supernas.export.formats.base import Format, traced
+from supernas.export.trained import Trained
+
+__all__ = ["PT2"]
+
+
+class PT2(Format):
+    """A program with its weights."""
+
+    files = ("network.pt2",)
+    reader = """
+import torch
+
+
+def predict(folder, inputs):
+    return torch.export.load(folder / "network.pt2").module()(inputs)
+"""
+
+    def check(self, trained: Trained) -> None:
+        """Nothing is needed."""
+
+    def write(self, trained: Trained, folder: Path) -> None:
+        """The program."""
+        torch.export.save(traced(trained), folder / self.files[0])

@@ -1,0 +1,45 @@
+"""`pytorch`: one readable Python file and its weights, which need torch and safetensors and nothing else."""
+
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from supernas.errors import UserError
+from supernas.export.families import writer
+from supernas.export.formats.base import Format
+from supernas.export.trained import Trained
+
+__all__ = ["PyTorch"]
+
+
+class PyTorch(Format):
+    """Source and weights."""
+
+    files = ("network.py", "weights.safetensors")
+    reader = """
+import importlib.util
+
+
+def predict(folder, inputs):
+    spec = importlib.util.spec_from_file_location("network", folder / "network.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load()(inputs)
+"""
+
+    def check(self, trained: Trained) -> None:
+        """Somebody must know how to write this network as source."""
+        network = type(trained.model.network)
+        if writer(network) is None:
+            raise UserError(
+                f"nobody has written down how a {network.__name__} reads as source, so format pytorch is not to be had "
+                "for it; take --format pt2 or onnx"
+            )
+
+    def write(self, trained: Trained, folder: Path) -> None:
+        """The source and the weights under its names."""
+        family = writer(type(trained.model.network))
+        assert family is not None
+        source, weights = self.files
+        folder.joinpath(source).write_text(family.source(trained), encoding="utf-8")
+        save_file(family.weights(trained), folder / weights)
