@@ -89,7 +89,9 @@ class _Piece:
             return {alias.asname or alias.name for alias in node.names}
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             return {node.name}
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         return {target.id for target in targets if isinstance(target, ast.Name)}
 
     @property

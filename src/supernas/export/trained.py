@@ -55,6 +55,7 @@ class Trained:
         inputs: what it reads.
         examples: some inputs.
         examples_are: what these are, in words.
+        logits: what the network makes of them.
     """
 
     weights: Path
@@ -64,6 +65,7 @@ class Trained:
     inputs: Inputs
     examples: Tensor
     examples_are: str
+    logits: Tensor
 
     @property
     def accuracies(self) -> dict[str, float]:
@@ -89,10 +91,15 @@ def read_trained(run: Path) -> Trained:
         raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
     images = load_images(config.data)
     inputs = Inputs(
-        (images.channels, images.resolution, images.resolution), images.num_classes, images.mean, images.std, images.classes
+        (images.channels, images.resolution, images.resolution),
+        images.num_classes,
+        images.mean,
+        images.std,
+        images.classes,
     )
     examples, examples_are = _examples(images, inputs)
-    return Trained(weights, config, record, _model(config, inputs, weights), inputs, examples, examples_are)
+    model = _model(config, inputs, weights)
+    return Trained(weights, config, record, model, inputs, examples, examples_are, _logits(model, examples))
 
 
 def _config(run: Path, folder: Path) -> TrainConfig:
@@ -127,3 +134,21 @@ def _examples(images: data.ImageData, inputs: Inputs) -> tuple[Tensor, str]:
     some = images.test.select(torch.arange(min(_EXAMPLES, len(images.test))))
     batch = next(data.batches(some, len(some), mean=images.mean, std=images.std))
     return batch.inputs.contiguous(), f"{len(some)} test images of {images.name}"
+
+
+def _logits(model: Standalone, examples: Tensor) -> Tensor:
+    """What a network makes of some examples.
+
+    Raises:
+        UserError: if that is something else each time, so that nothing could be compared with it.
+    """
+    with torch.no_grad():
+        logits: Tensor = model(examples)
+        if not logits.isfinite().all():
+            raise UserError("the trained network gives logits that are not finite numbers: its training went wrong")
+        if not logits.equal(model(examples)):
+            raise UserError(
+                "this network gives other logits each time, so nothing that is written could be compared with it; "
+                "operations such as `noise` are there for experiments only"
+            )
+    return logits

@@ -62,7 +62,11 @@ class CellFamily(Family):
     def source(self, trained: Trained) -> str:
         """The module; `none` is left out of the tables."""
         space, inputs, size = trained.config.space, trained.inputs, trained.config.network
-        tables = {name: _table(space, trained.model.architecture.pairs, kind, self.edges) for kind, name in self.tables.items()}
+        tables = {
+            name: _table(space, trained.model.architecture.pairs, kind, self.edges)
+            for kind, name in self.tables.items()
+        }
+        classes = (inputs.num_classes,)
         constants: dict[str, object] = {
             "MEAN": inputs.mean,
             "STD": inputs.std,
@@ -74,8 +78,7 @@ class CellFamily(Family):
         }
         usage = (
             "network = load()  # ready to predict; weights.safetensors lies beside this file",
-            f"logits = network(normalise(images))  # [batch, {', '.join(map(str, inputs.shape))}], pixels from 0 to 1, to "
-            f"[batch, {inputs.num_classes}]",
+            f"logits = network(normalise(images))  # {_shape(inputs.shape)}, pixels from 0 to 1, to {_shape(classes)}",
         )
         return written(
             self.template,
@@ -112,7 +115,8 @@ def docstring(trained: Trained, usage: tuple[str, ...]) -> str:
     record, config = trained.record, trained.config
     options = config.train
     measured = "; ".join(f"{name.replace('_', ' ')} {value:.2f} %" for name, value in trained.accuracies.items())
-    training = f"{record['epochs']} epochs of {record['data']} in batches of {options.batch_size}, seed {options.seed}"
+    epochs = "1 epoch" if record["epochs"] == 1 else f"{record['epochs']} epochs"
+    training = f"{epochs} of {record['data']} in batches of {options.batch_size}, seed {options.seed}"
     parts = (
         f"A network of the space {config.space.name}, trained on {record['data']}.",
         "\n".join(f"    {line}" for line in usage),
@@ -123,9 +127,15 @@ def docstring(trained: Trained, usage: tuple[str, ...]) -> str:
     return "\n\n".join(map(_wrapped, map(_printable, parts))) + "\n"
 
 
+def _shape(one: tuple[int, ...]) -> str:
+    return f"[batch, {', '.join(map(str, one))}]"
+
+
 def _printable(text: str) -> str:
     """Text that can stand in a docstring: a folder of data may have any name."""
-    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text).replace("\\", "/").replace('"', "'")
+    return (
+        "".join(one if one.isprintable() or one == "\n" else "?" for one in text).replace("\\", "/").replace('"', "'")
+    )
 
 
 def _wrapped(text: str) -> str:

@@ -1,7 +1,9 @@
-"""Networks of DARTS cells as readable source; the auxiliary head and drop path are matters of training, and left out."""
+"""Networks of DARTS cells as readable source, without what only training needs: auxiliary head and drop path."""
 
 from collections.abc import Mapping
 from typing import ClassVar, cast
+
+from torch import nn
 
 from supernas.export.families.base import CellFamily
 from supernas.export.templates import darts_cnn
@@ -19,8 +21,8 @@ class DARTSCNNFamily(CellFamily):
 
     network = DARTSCNNNetwork
     template = darts_cnn
-    cell = Cell
-    edges = EDGES
+    cell: ClassVar[type[nn.Module]] = Cell
+    edges: ClassVar[tuple[tuple[int, int], ...]] = EDGES
     tables: ClassVar[Mapping[str, str]] = {"normal": "NORMAL", "reduce": "REDUCE"}
     prefixes: ClassVar[Mapping[str, str]] = {"stem.": "stem.first.", "second_stem.": "stem.second."}
 

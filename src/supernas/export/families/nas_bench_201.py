@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from torch import nn
+
 from supernas.export.families.base import CellFamily
 from supernas.export.templates import nas_bench_201
 from supernas.networks.nas_bench_201 import Cell, NASBench201Network
@@ -16,6 +18,6 @@ class NASBench201Family(CellFamily):
 
     network = NASBench201Network
     template = nas_bench_201
-    cell = Cell
-    edges = EDGES
+    cell: ClassVar[type[nn.Module]] = Cell
+    edges: ClassVar[tuple[tuple[int, int], ...]] = EDGES
     tables: ClassVar[Mapping[str, str]] = {"cell": "CELL"}

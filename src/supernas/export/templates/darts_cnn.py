@@ -77,9 +77,7 @@ class Separable(nn.Module):
     def __init__(self, channels: int, kernel: int, stride: int, dilation: int = 1) -> None:
         super().__init__()
         padding = dilation * (kernel // 2)
-        self.depthwise = nn.Conv2d(
-            channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False
-        )
+        self.depthwise = nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -174,7 +172,7 @@ class CifarStem(nn.Module):
 
 
 class ImageNetStem(nn.Module):
-    """Three 3x3 convolutions of stride 2: the inputs of the first cell have a quarter and an eighth of the resolution."""
+    """Three 3x3 convolutions of stride 2: the first cell reads a quarter and an eighth of the resolution."""
 
     channels = CHANNELS
     reduces = True

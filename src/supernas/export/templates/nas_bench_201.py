@@ -89,9 +89,7 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (CHANNELS, 2 * CHANNELS, 4 * CHANNELS)
-        self.stem = nn.Sequential(
-            nn.Conv2d(IN_CHANNELS, CHANNELS, 3, padding=1, bias=False), nn.BatchNorm2d(CHANNELS)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(IN_CHANNELS, CHANNELS, 3, padding=1, bias=False), nn.BatchNorm2d(CHANNELS))
         self.body = nn.Sequential()
         for stage, channels in enumerate(widths):
             if stage > 0:
