@@ -3,9 +3,9 @@
 import ast
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,25 +15,26 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import supernas
-from runs_toy import CELL, make
+from runs_toy import CELL
+from supernas.configuration import resolve_train
 from supernas.errors import UserError
-from supernas.export import check, export, families, formats
+from supernas.export import check, export, families
 from supernas.export.source import literal, written
 from supernas.export.templates import nas_bench_201
-from supernas.export.trained import Inputs, Trained, read_trained
+from supernas.export.trained import Trained, read_trained
 from supernas.networks.nas_bench_201 import NASBench201Network
-from supernas.networks.base import Standalone
+from supernas.train import Training
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")
 EMPTY_NODE = CELL.replace("nor_conv_3x3~0|+", "none~0|+", 1)  # node 1 is zero, and node 2 reads it
 TOYS = {
-    "nas-bench-201": {"architecture": EMPTY_NODE},
-    "darts-cnn": {
-        "space": "darts-cnn",
-        "architecture": "Random_NSAS",  # holds `none`
-        "network": {"cells": 3, "auxiliary_weight": 0.4, "drop_path": 0.2},
-        "data": {"source": "made.npz"},
+    "nas-bench-201": {"architecture": EMPTY_NODE, "network": {"channels": 4, "cells": 1}},
+    "darts-cnn": {  # the architecture holds `none`
+        "architecture": "Random_NSAS",
+        "network": {"channels": 4, "cells": 3, "auxiliary_weight": 0.4, "drop_path": 0.2},
+        "data": {"source": "images.npz"},
     },
+    "darts-rnn": {"architecture": "DARTS_V2", "network": {"units": 5}, "data": {"source": "texts", "test_columns": 3}},
 }
 SIDES = {"cifar": 9, "imagenet": 17}  # odd ones: the reductions pad
 
@@ -42,18 +43,22 @@ SIDES = {"cifar": 9, "imagenet": 17}  # odd ones: the reductions pad
 def runs(tmp_path_factory):
     """The run folder of a finished toy training of each family."""
     folder = tmp_path_factory.mktemp("runs")
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (12, 33, 33, 3), dtype=np.uint8)  # what an auxiliary head can read
-    np.savez(folder / "made.npz", x_train=images, y_train=np.arange(12) % 3)
-    changes = {"network": {"channels": 4, "cells": 1}, "train": {"epochs": 1, "batch_size": 12}}
-    made = {}
+    images = np.random.default_rng(0).integers(0, 255, (8, 33, 33, 3), dtype=np.uint8)  # the auxiliary head reads them
+    np.savez(folder / "images.npz", x_train=images, y_train=np.arange(8) % 2)
+    folder.joinpath("texts").mkdir()
+    for part in ("train", "valid", "test"):
+        folder.joinpath("texts", f"{part}.txt").write_text("the cat sat on the mat\nand so did I\n" * 20)
     for name, toy in TOYS.items():
-        document = supernas.configuration.merge(changes, toy)
-        if "data" in toy:
-            document["data"]["source"] = str(folder / "made.npz")
-        made[name] = folder / name
-        make("train", made[name], document).run()
-    return made
+        data = {"directory": str(folder), **toy.get("data", {"train_size": 64})}
+        document = {"space": name, **toy, "data": data, "train": {"epochs": 1, "batch_size": 8}}
+        Training(resolve_train(document), folder / name).run()
+    return {name: folder / name for name in TOYS}
+
+
+@pytest.fixture(scope="session")
+def sources(runs, tmp_path_factory):
+    """Each of them as source."""
+    return {name: export(run, out=tmp_path_factory.mktemp("exports") / "one" / "out") for name, run in runs.items()}
 
 
 def module_at(path):
@@ -67,24 +72,26 @@ def module_at(path):
 
 
 @pytest.mark.parametrize("name", TOYS)
-def test_a_network_as_source_needs_torch_and_safetensors_only(name, runs, tmp_path):
-    made = export(runs[name], out=tmp_path / "out")
-    assert sorted(path.name for path in made.folder.iterdir()) == ["export.json", "network.py", "weights.safetensors"]
+def test_a_network_as_source_needs_torch_and_safetensors_only(name, sources, runs):
+    made, trained = sources[name], read_trained(runs[name])
+    assert {file.name for file in made.folder.iterdir()} == {"export.json", *made.record["files"]}
+    assert list(made.folder.parent.iterdir()) == [made.folder]  # and nothing beside it
     assert made.record["difference"] <= check.TOLERANCE * made.record["largest_logit"] != 0
     source = made.files[0].read_text()
-    assert {name.partition(".")[0] for name in imports(source)} - sys.stdlib_module_names == {"torch", "safetensors"}
-    assert list(tmp_path.iterdir()) == [made.folder]
-    module, trained = module_at(made.files[0]), read_trained(runs[name])
-    for norm in (one for one in module.load().modules() if isinstance(one, torch.nn.BatchNorm2d)):
-        assert norm.num_batches_tracked > 0
-        assert not norm.running_mean.equal(torch.zeros_like(norm.running_mean))
-    assert "auxiliary" not in " ".join(load_file(made.files[1]))
+    assert {path.partition(".")[0] for path in imports(source)} - sys.stdlib_module_names == {"torch", "safetensors"}
     assert trained.config.architecture[:60] in source
-    ruff = [sys.executable, "-m", "ruff"]
+    weights = load_file(made.folder / "weights.safetensors")
+    assert not [one for one in weights if "auxiliary" in one]
+    counted = trained.model.network.state_dict()
+    means = [one for one in counted if one.endswith("running_mean") and "auxiliary" not in one]
+    assert [weights[one] for one in weights if one.endswith("running_mean")] == [] or len(means) > 3
+    stored = sorted(float(weights[one].sum()) for one in weights if one.endswith("running_mean"))
+    assert stored == sorted(float(counted[one].sum()) for one in means)
     if find_spec("ruff"):
-        config = ["--config", str(Path(__file__).parents[1] / "pyproject.toml"), str(made.files[0])]
-        for command in (["check", "--no-cache"], ["format", "--no-cache", "--check"]):
-            subprocess.run([*ruff, *command, *config], check=True, capture_output=True)
+        config = ["--no-cache", "--config", str(Path(__file__).parents[1] / "pyproject.toml"), str(made.files[0])]
+        for command in (["check"], ["format", "--check"]):
+            done = subprocess.run([sys.executable, "-m", "ruff", *command, *config], capture_output=True, text=True)
+            assert not done.returncode, done.stdout
 
 
 def imports(source):
@@ -101,62 +108,99 @@ def test_a_network_as_a_program_takes_batches_of_any_size(format, name, runs, tm
         pytest.importorskip(library)
     made = export(runs[name], format=format, out=tmp_path / "out")  # compares on more than the traced batch of two
     assert made.record["difference"] <= check.TOLERANCE * made.record["largest_logit"] != 0
-    trained, read = read_trained(runs[name]), {}
-    exec(formats.get(format).reader, read)  # in a process of its own it was run already
-    for count in (1, 5):
-        logits = read["predict"](made.folder, trained.examples[:count])
-        assert torch.allclose(logits, trained.logits[:count], atol=1e-6)
+    assert made.record["inputs"] == read_trained(runs[name]).facts
 
 
-def test_the_written_normalisation_is_that_of_the_training(runs, tmp_path):
-    module = module_at(export(runs["nas-bench-201"], out=tmp_path / "out").files[0])
-    images = supernas.data.load("digits").test.images[:256] / 255
-    assert torch.allclose(module.normalise(images), read_trained(runs["nas-bench-201"]).examples, atol=1e-5)
+def test_the_written_normalisation_is_that_of_the_training(sources, runs):
+    module, images = module_at(sources["nas-bench-201"].files[0]), supernas.data.load("digits").test.images
+    trained = read_trained(runs["nas-bench-201"])
+    assert torch.allclose(module.normalise(images[: len(trained.examples)] / 255), trained.examples, atol=1e-5)
+
+
+def test_a_written_language_model_goes_on_from_its_state(sources, runs):
+    made, trained = sources["darts-rnn"], read_trained(runs["darts-rnn"])
+    module, words = module_at(made.files[0]), trained.examples
+    network = module.load()
+    first, state = network(words[:4])
+    second, _ = network(words[4:], state)
+    assert torch.allclose(torch.cat([first, second]).flatten(0, 1), trained.logits, atol=1e-6)
+    assert not torch.allclose(second, network(words[4:])[0], atol=1e-6)
+    vocabulary = module.vocabulary()
+    assert [vocabulary[number] for number in words[:4, 0]] == ["the", "cat", "sat", "on"]
+
+
+@pytest.mark.parametrize("name", ["darts-cnn", "darts-rnn"])
+def test_without_the_data_the_record_says_what_a_network_reads(name, runs, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(runs[name], run)
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["directory"] = str(tmp_path)
+    run.joinpath("config.json").write_text(json.dumps(config))
+    there, gone = read_trained(runs[name]), read_trained(run)
+    assert "random" in gone.examples_are
+    assert "there is no" in gone.examples_are
+    assert gone.examples.dtype == there.examples.dtype
+    assert gone.facts == there.facts
+    if name == "darts-rnn":
+        assert "vocabulary" not in families.writer(type(gone.model.network)).source(gone)
+    record = json.loads((run / "result.json").read_text())
+    del record["inputs"]
+    run.joinpath("result.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="does not describe them: there is no"):
+        read_trained(run)
 
 
 # -- any architecture --------------------------------------------------------------------------------------------------
 
 
-def standing_in(space, architecture, **network):
-    """A `Trained` with random weights in float64, without a training."""
-    stem = network.get("stem", "cifar")
-    inputs = Inputs((2, SIDES[stem], SIDES[stem]), 3, (0.5, 0.1), (0.2, 1.0), ("a", "b", "c"))
-    text = space.format(architecture)
-    config = supernas.configuration.resolve_train(
-        {"space": space.name, "architecture": text, "network": {"channels": 3, "cells": 3, **network}}
-    )
-    model: Standalone = space.build(text, num_classes=3, in_channels=2, **vars(config.network)).double().eval()
+IMAGES = {"network": {"num_classes": 3, "in_channels": 2}, "mean": [0.5, 0.1], "std": [0.2, 1.0], "classes": ["a"] * 3}
+CASES = {
+    "nas-bench-201": [(number, {}) for number in range(1, 7)] + [(0, {})],  # number 0 is all `none`
+    "darts-cnn": [
+        *(("Random_NSAS", {}), ("EENAS", {"stem": "imagenet"}), ("PC_DARTS_image", {"auxiliary_weight": 0.4})),
+        *((number, {"stem": ("cifar", "imagenet")[number % 2]}) for number in range(1, 5)),
+    ],
+    "darts-rnn": [("DARTS_V1", {}), *((number, {}) for number in range(1, 6))],
+}
+
+
+def standing_in(name, architecture, network):
+    """A `Trained` with random weights in float64, without a training; a number means one drawn with that seed."""
+    space = supernas.space(name)
+    if isinstance(architecture, int):
+        drawn = space[0] if architecture == 0 else space.sample(np.random.default_rng(architecture))
+        architecture = space.format(drawn)
+    if name == "darts-rnn":
+        size, facts, examples = {"units": 6}, {"network": {"num_classes": 7}}, torch.randint(7, (5, 2))
+    else:
+        side = SIDES.get(network.get("stem"), 8 if name == "nas-bench-201" else 9)
+        size, facts = {"channels": 3, "cells": 3, **network}, {**IMAGES, "input_shape": [2, side, side]}
+        examples = torch.randn(2, 2, side, side, dtype=torch.float64)
+    config = resolve_train({"space": name, "architecture": architecture, "network": size})
+    model = space.build(config.architecture, **facts["network"], **vars(config.network)).double().eval()
     with torch.no_grad():
         for tensor in model.state_dict().values():  # running statistics as well
             if tensor.is_floating_point():
                 tensor.copy_(torch.rand_like(tensor) + (0.5 if tensor.ndim == 1 else -0.5))
-    examples = torch.randn(2, *inputs.shape, dtype=torch.float64)
-    with torch.no_grad():
         logits = model(examples)
-    record = {"epochs": 2, "data": 'a"""\\b\n', "test_accuracy": 12.0}
-    return Trained(Path("none"), config, record, model, inputs, examples, "random", logits)
+    record = {"epochs": 2, "data": 'a"""\\b\n', "metric": "accuracy_percent", "test_accuracy": 12.0}
+    return Trained(Path("none"), config, record, model, facts, None, examples, "random", logits)
 
 
-DARTS = ("Random_NSAS", "EENAS", "PC_DARTS_image")  # `none`, an input twice, every operation
-
-
-@pytest.mark.parametrize("number", range(7))
-@pytest.mark.parametrize("name", TOYS)
-def test_the_source_computes_the_same_in_float64(name, number, tmp_path):
-    space, rng = supernas.space(name), np.random.default_rng(number)
-    architecture, settings = space.sample(rng), {}
-    if name == "darts-cnn":
-        settings = {"stem": ("cifar", "imagenet")[number % 2], "auxiliary_weight": 0.4 * (number % 3 == 0)}
-        architecture = space.parse(DARTS[number]) if number < len(DARTS) else architecture
-    elif number == 0:
-        architecture = space[0]  # all `none`
-    trained = standing_in(space, architecture, **settings)
+@pytest.mark.parametrize(
+    ("name", "architecture", "network"),
+    [(name, *case) for name, cases in CASES.items() for case in cases],
+)
+def test_the_source_computes_the_same_in_float64(name, architecture, network, tmp_path):
+    trained = standing_in(name, architecture, network)
     family = families.writer(type(trained.model.network))
     tmp_path.joinpath("network.py").write_text(family.source(trained))
     network = module_at(tmp_path / "network.py").Network().double()
     network.load_state_dict(family.weights(trained))
     with torch.no_grad():
-        assert (network.eval()(trained.examples) - trained.logits).abs().max() < 1e-10
+        output = network.eval()(trained.examples)
+    logits = output[0].flatten(0, 1) if isinstance(output, tuple) else output
+    assert (logits - trained.logits).abs().max() < 1e-10
     assert trained.logits.abs().max() > 1e-3
 
 
@@ -165,7 +209,7 @@ def test_a_template_is_cut_to_what_is_needed():
     assert "CELLS = 7  # in each of the three stages" in source
     assert "ReLUConvNorm" not in source
     assert "def normalise" in source
-    assert "normalise" not in written(nas_bench_201, "", constants={}, roots=["Network"])
+    assert "def normalise" not in written(nas_bench_201, "", constants={}, roots=["Network"])
 
 
 def test_literals_read_back():
@@ -186,6 +230,7 @@ def test_wrong_source_is_found_out_and_leaves_nothing(runs, tmp_path, monkeypatc
     monkeypatch.setattr(families.base.CellFamily, "weights", damaged)
     with pytest.raises(UserError, match="computes something else"):
         export(runs["nas-bench-201"], out=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
     source = families.base.CellFamily.source
     monkeypatch.setattr(families.base.CellFamily, "source", lambda *given: "import supernas\n" + source(*given))
     with pytest.raises(UserError, match="does not run without supernas: ImportError"):
@@ -204,6 +249,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(runs, tmp_path, monkeypatch
         assert "\n" not in str(caught.value)
 
     run = runs["nas-bench-201"]
+    refused("take --format pytorch", runs["darts-rnn"], format="pt2")
     refused("unknown format 'onx'; did you mean 'onnx'", run, format="onx")
     refused("does not exist", tmp_path / "nowhere")
     refused("is no run folder", tmp_path)

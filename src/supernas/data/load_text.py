@@ -48,9 +48,7 @@ def text_names() -> dict[str, str]:
     return {_PYTHON: "80,000 words of Python's own documentation (comes with Python)", **described}
 
 
-def load_text(
-    name_or_path: str | Path, directory: Path | str | None = None, vocabulary: int | None = None
-) -> TextData:
+def load_text(name_or_path: str | Path, directory: Path | str | None = None, vocabulary: int | None = None) -> TextData:
     """Load a text.
 
     Args:

@@ -66,7 +66,7 @@ def agreement(form: Format, trained: Trained, folder: Path) -> Agreement:
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"what was written does not run without supernas: {reason}")
-        logits = load_file(answer)["logits"]
+        logits = load_file(answer)["logits"].reshape(trained.logits.shape)
     found = Agreement(float((logits - trained.logits).abs().max()), float(trained.logits.abs().max()))
     if not found.difference <= TOLERANCE * found.largest:  # nor if it is not a number
         raise UserError(

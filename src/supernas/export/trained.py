@@ -10,37 +10,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from supernas import data
 from supernas.configuration import TrainConfig, read_file, resolve_train
+from supernas.domains import Material
 from supernas.errors import UserError
 from supernas.networks.base import Standalone
 from supernas.records import read_json
-from supernas.runs import load_images
 
-__all__ = ["Inputs", "Trained", "read_trained"]
+__all__ = ["Trained", "read_trained"]
 
 _EXAMPLES = 256
 _RANDOM = 64
 _WEIGHTS = "weights.safetensors"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a network reads.
-
-    Attributes:
-        shape: of one input.
-        num_classes: classes that it tells apart.
-        mean: mean of each channel, with pixels between 0 and 1, that was subtracted.
-        std: what the difference was divided by.
-        classes: the name of each class.
-    """
-
-    shape: tuple[int, ...]
-    num_classes: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +32,8 @@ class Trained:
         config: its configuration.
         record: the content of its `result.json`.
         model: the trained network, in evaluation mode.
-        inputs: what it reads.
+        facts: what one must know of the data to use it (`Material.facts`).
+        material: the data; None where they cannot be had any more.
         examples: some inputs.
         examples_are: what these are, in words.
         logits: what the network makes of them.
@@ -62,16 +43,17 @@ class Trained:
     config: TrainConfig
     record: Mapping[str, Any]
     model: Standalone
-    inputs: Inputs
+    facts: Mapping[str, Any]
+    material: Material | None
     examples: Tensor
     examples_are: str
     logits: Tensor
 
     @property
-    def accuracies(self) -> dict[str, float]:
-        """What the training measured on images that it did not train on, in percent."""
-        names = ("valid_accuracy", "test_accuracy")
-        return {name: float(self.record[name]) for name in names if self.record.get(name) is not None}
+    def measured(self) -> dict[str, float]:
+        """What the training measured on data that it did not train on, by name."""
+        parts = ("valid_", "test_")
+        return {name: value for name, value in self.record.items() if name.startswith(parts) and _is_number(value)}
 
 
 def read_trained(run: Path) -> Trained:
@@ -81,7 +63,8 @@ def read_trained(run: Path) -> Trained:
         run: its run folder, or the weights in it.
 
     Raises:
-        UserError: if there is none, it is a search, it is not finished, or its weights are damaged.
+        UserError: if there is none, it is a search, it is not finished, its weights are damaged, or neither its record
+            nor its data say what it reads.
     """
     weights = run / _WEIGHTS if run.is_dir() else run
     folder = weights.parent
@@ -89,17 +72,13 @@ def read_trained(run: Path) -> Trained:
     record = read_json(folder / "result.json")
     if record is None:
         raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
-    images = load_images(config.data)
-    inputs = Inputs(
-        (images.channels, images.resolution, images.resolution),
-        images.num_classes,
-        images.mean,
-        images.std,
-        images.classes,
-    )
-    examples, examples_are = _examples(images, inputs)
-    model = _model(config, inputs, weights)
-    return Trained(weights, config, record, model, inputs, examples, examples_are, _logits(model, examples))
+    material, why_not = _material(config)
+    facts = record.get("inputs") or (material.facts() if material else None)
+    if facts is None:
+        raise UserError(f"the data of {folder} cannot be read, and its result.json does not describe them: {why_not}")
+    model = _model(config, facts, weights)
+    examples, examples_are = _examples(material, facts, why_not)
+    return Trained(weights, config, record, model, facts, material, examples, examples_are, _logits(model, examples))
 
 
 def _config(run: Path, folder: Path) -> TrainConfig:
@@ -113,9 +92,16 @@ def _config(run: Path, folder: Path) -> TrainConfig:
     return resolve_train(document)
 
 
-def _model(config: TrainConfig, inputs: Inputs, weights: Path) -> Standalone:
-    size = {"num_classes": inputs.num_classes, "in_channels": inputs.shape[0]}
-    model: Standalone = config.space.build(config.architecture, **size, **vars(config.network))
+def _material(config: TrainConfig) -> tuple[Material | None, str]:
+    """(the data, or None, why they cannot be read)."""
+    try:
+        return config.data.load(), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Standalone:
+    model: Standalone = config.space.build(config.architecture, **facts["network"], **vars(config.network))
     try:
         model.load_state_dict(load_file(weights))
     except OSError as error:
@@ -126,14 +112,17 @@ def _model(config: TrainConfig, inputs: Inputs, weights: Path) -> Standalone:
     return model.eval()
 
 
-def _examples(images: data.ImageData, inputs: Inputs) -> tuple[Tensor, str]:
-    """(inputs, what they are): test images, or random numbers where there are none."""
-    if images.test is None:
-        drawn = torch.randn(_RANDOM, *inputs.shape, generator=torch.Generator().manual_seed(0))
-        return drawn, f"{_RANDOM} random inputs ({images.name} has no test images)"
-    some = images.test.select(torch.arange(min(_EXAMPLES, len(images.test))))
-    batch = next(data.batches(some, len(some), mean=images.mean, std=images.std))
-    return batch.inputs.contiguous(), f"{len(some)} test images of {images.name}"
+def _examples(material: Material | None, facts: Mapping[str, Any], why_not: str) -> tuple[Tensor, str]:
+    """(inputs, what they are): test data, or random ones of their shape where there are none."""
+    classes = facts["network"]["num_classes"]
+    if material is None or "test" not in material.parts:
+        why = why_not if material is None else f"{material.name} has no test {material.examples}"
+        shape, generator = (_RANDOM, *facts["input_shape"]), torch.Generator().manual_seed(0)
+        if facts["input_type"] == "int64":  # words
+            return torch.randint(classes, shape, generator=generator), f"{_RANDOM} random words ({why})"
+        return torch.randn(shape, generator=generator), f"{_RANDOM} random inputs ({why})"
+    inputs = next(material.batches("test", torch.device("cpu"), _EXAMPLES)).inputs.contiguous()
+    return inputs, f"the first test {material.examples} of {material.name} ({'x'.join(map(str, inputs.shape))})"
 
 
 def _logits(model: Standalone, examples: Tensor) -> Tensor:
@@ -152,3 +141,7 @@ def _logits(model: Standalone, examples: Tensor) -> Tensor:
                 "operations such as `noise` are there for experiments only"
             )
     return logits
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -57,9 +57,9 @@ def export(run: str | Path, *, format: str = "pytorch", out: str | Path | None =
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     try:
-        form.write(trained, scratch)
+        files = form.write(trained, scratch)
         found = agreement(form, trained, scratch)
-        record = {**_about(trained), "format": format, "files": list(form.files), "compared_on": trained.examples_are}
+        record = {**_about(trained), "format": format, "files": list(files), "compared_on": trained.examples_are}
         record |= {"difference": found.difference, "largest_logit": found.largest}
         write_json(scratch / _RECORD, record)
         scratch.chmod(0o755)
@@ -68,7 +68,7 @@ def export(run: str | Path, *, format: str = "pytorch", out: str | Path | None =
         scratch.replace(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Exported(folder, tuple(folder / file for file in form.files), record)
+    return Exported(folder, tuple(folder / file for file in files), record)
 
 
 def _check_free(folder: Path) -> None:
@@ -79,15 +79,11 @@ def _check_free(folder: Path) -> None:
 
 def _about(trained: Trained) -> dict[str, Any]:
     """What who uses the network must know of it, and where it comes from."""
-    inputs = trained.inputs
-    taken = ("space", "architecture", "data", "seed", "epochs", "parameters", "flops")
+    taken = ("space", "architecture", "data", "seed", "epochs", "parameters", "flops", "metric")
     return {
         **{name: trained.record.get(name) for name in taken},
-        **trained.accuracies,
-        "input_shape": list(inputs.shape),
-        "mean": list(inputs.mean),
-        "std": list(inputs.std),
-        "classes": list(inputs.classes),
+        **trained.measured,
+        "inputs": dict(trained.facts),
         "weights": str(trained.weights),
         "environment": environment(torch.device("cpu")),
     }

@@ -2,7 +2,7 @@
 
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any, ClassVar
@@ -13,9 +13,8 @@ from supernas.export.source import literal, written
 from supernas.export.trained import Trained
 from supernas.networks.base import Auxiliary, Network
 from supernas.operations import Zero
-from supernas.spaces.base import Space
 
-__all__ = ["CellFamily", "Family", "docstring"]
+__all__ = ["CellFamily", "Family", "docstring", "table"]
 
 _WIDTH = 120
 
@@ -36,6 +35,10 @@ class Family(ABC):
     @abstractmethod
     def weights(self, trained: Trained) -> dict[str, Tensor]:
         """The trained network's tensors, by their names in that module's network."""
+
+    def texts(self, trained: Trained) -> dict[str, str]:
+        """Further files that the module reads, by name; none by default."""
+        return {}
 
 
 class CellFamily(Family):
@@ -61,30 +64,27 @@ class CellFamily(Family):
 
     def source(self, trained: Trained) -> str:
         """The module; `none` is left out of the tables."""
-        space, inputs, size = trained.config.space, trained.inputs, trained.config.network
-        tables = {
-            name: _table(space, trained.model.architecture.pairs, kind, self.edges)
-            for kind, name in self.tables.items()
-        }
-        classes = (inputs.num_classes,)
+        facts, size = trained.facts, vars(trained.config.network)
+        tables = {name: table(trained, kind, self.edges) for kind, name in self.tables.items()}
         constants: dict[str, object] = {
-            "MEAN": inputs.mean,
-            "STD": inputs.std,
-            "IN_CHANNELS": inputs.shape[0],
-            "NUM_CLASSES": inputs.num_classes,
-            "CHANNELS": size.channels,
-            "CELLS": size.cells,
+            "MEAN": tuple(facts["mean"]),
+            "STD": tuple(facts["std"]),
+            "IN_CHANNELS": facts["network"]["in_channels"],
+            "NUM_CLASSES": facts["network"]["num_classes"],
+            "CHANNELS": size["channels"],
+            "CELLS": size["cells"],
             **tables,
         }
+        given, made = facts["input_shape"], [facts["network"]["num_classes"]]
         usage = (
             "network = load()  # ready to predict; weights.safetensors lies beside this file",
-            f"logits = network(normalise(images))  # {_shape(inputs.shape)}, pixels from 0 to 1, to {_shape(classes)}",
+            f"logits = network(normalise(images))  # {_shape(given)}, pixels from 0 to 1, to {_shape(made)}",
         )
         return written(
             self.template,
             docstring(trained, usage),
             constants={name: literal(value) for name, value in constants.items()},
-            operations={operation for table in tables.values() for _, _, operation in table},
+            operations={operation for entries in tables.values() for _, _, operation in entries},
             aliases=self.aliases(trained),
         )
 
@@ -114,20 +114,21 @@ def docstring(trained: Trained, usage: tuple[str, ...]) -> str:
     """What a written module says of itself: how it is used, what it is, and how it was trained."""
     record, config = trained.record, trained.config
     options = config.train
-    measured = "; ".join(f"{name.replace('_', ' ')} {value:.2f} %" for name, value in trained.accuracies.items())
+    measured = ", ".join(f"{name} {value:.2f}" for name, value in trained.measured.items())
+    unit = f" ({record['metric']})" if measured else ""
     epochs = "1 epoch" if record["epochs"] == 1 else f"{record['epochs']} epochs"
     training = f"{epochs} of {record['data']} in batches of {options.batch_size}, seed {options.seed}"
     parts = (
         f"A network of the space {config.space.name}, trained on {record['data']}.",
         "\n".join(f"    {line}" for line in usage),
         f"Architecture: {config.architecture}",
-        f"Training: {training}{'; ' if measured else ''}{measured}.",
+        f"Training: {training}{'; ' if measured else ''}{measured.replace('_', ' ')}{unit.replace('_', ' ')}.",
         f"Written by supernas {version('supernas')}; needs torch and safetensors.",
     )
     return "\n\n".join(map(_wrapped, map(_printable, parts))) + "\n"
 
 
-def _shape(one: tuple[int, ...]) -> str:
+def _shape(one: list[int]) -> str:
     return f"[batch, {', '.join(map(str, one))}]"
 
 
@@ -144,12 +145,11 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, _WIDTH - 3, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
-def _table(
-    space: Space, pairs: tuple[tuple[int, int], ...], kind: str, edges: tuple[tuple[int, int], ...]
-) -> list[tuple[int, int, str]]:
-    """The operations of a kind of cell but `none`, edge by edge."""
+def table(trained: Trained, kind: str, edges: Sequence[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """(node, source, operation) of a kind of cell, edge by edge; `none` is left out."""
+    space = trained.config.space
     where = space.kinds[kind]
-    held = sorted((pair for pair in pairs if pair[0] in where), key=lambda pair: pair[0])
+    held = sorted((pair for pair in trained.model.architecture.pairs if pair[0] in where), key=lambda pair: pair[0])
     named = [(*edges[choice - where.start], space.choices[choice].options[option]) for choice, option in held]
     return [entry for entry in named if entry[2] != "none"]
 

@@ -1,6 +1,7 @@
 """Networks of DARTS cells as readable source, without what only training needs: auxiliary head and drop path."""
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import ClassVar, cast
 
 from torch import nn
@@ -20,7 +21,7 @@ class DARTSCNNFamily(CellFamily):
     """A normal and a reduction cell."""
 
     network = DARTSCNNNetwork
-    template = darts_cnn
+    template: ClassVar[ModuleType] = darts_cnn
     cell: ClassVar[type[nn.Module]] = Cell
     edges: ClassVar[tuple[tuple[int, int], ...]] = EDGES
     tables: ClassVar[Mapping[str, str]] = {"normal": "NORMAL", "reduce": "REDUCE"}

@@ -1,6 +1,7 @@
 """NAS-Bench-201 networks as readable source."""
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import ClassVar
 
 from torch import nn
@@ -17,7 +18,7 @@ class NASBench201Family(CellFamily):
     """One cell in three stages."""
 
     network = NASBench201Network
-    template = nas_bench_201
+    template: ClassVar[ModuleType] = nas_bench_201
     cell: ClassVar[type[nn.Module]] = Cell
     edges: ClassVar[tuple[tuple[int, int], ...]] = EDGES
     tables: ClassVar[Mapping[str, str]] = {"cell": "CELL"}

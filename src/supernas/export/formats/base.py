@@ -7,21 +7,20 @@ from typing import ClassVar
 import torch
 from torch.export import Dim, ExportedProgram
 
+from supernas.errors import UserError
 from supernas.export.trained import Trained
 
-__all__ = ["Format", "traced"]
+__all__ = ["Format", "check_traceable", "traced"]
 
 
 class Format(ABC):
     """A way to write a trained network.
 
     Attributes:
-        files: what it writes, the most important first.
-        reader: Python source of `predict(folder, inputs)`, which reads these files and gives the network's output. It
-            runs where this package cannot be imported.
+        reader: Python source of `predict(folder, inputs)`, which reads what was written and gives the network's output.
+            It runs where this package cannot be imported.
     """
 
-    files: ClassVar[tuple[str, ...]]
     reader: ClassVar[str]
 
     @abstractmethod
@@ -33,8 +32,23 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def write(self, trained: Trained, folder: Path) -> None:
-        """Writes the files into a folder."""
+    def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
+        """Writes into a folder, and says which files, the most important first."""
+
+
+def check_traceable(trained: Trained) -> None:
+    """Whether a program of plain operations can hold the network.
+
+    Raises:
+        UserError: if it goes on from a hidden state.
+    """
+    with torch.no_grad():
+        recurrent = trained.model.output(trained.examples).carry is not None
+    if recurrent:
+        raise UserError(
+            "a recurrent network reads texts of any length and goes on from a hidden state, which a traced program "
+            "does not: take --format pytorch"
+        )
 
 
 def traced(trained: Trained) -> ExportedProgram:

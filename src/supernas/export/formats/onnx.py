@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from supernas.errors import UserError
-from supernas.export.formats.base import Format, traced
+from supernas.export.formats.base import Format, check_traceable, traced
 from supernas.export.trained import Trained
 
 __all__ = ["ONNX"]
@@ -19,7 +19,6 @@ _LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 class ONNX(Format):
     """An ONNX model with its weights; its input is called `images`, its output `logits`."""
 
-    files = ("network.onnx",)
     reader = """
 import onnxruntime
 import torch
@@ -32,12 +31,13 @@ def predict(folder, inputs):
 """
 
     def check(self, trained: Trained) -> None:
-        """ONNX's libraries must be there."""
+        """ONNX's libraries must be there, and the network hold no state."""
+        check_traceable(trained)
         missing = [library for library in _LIBRARIES if find_spec(library) is None]
         if missing:
             raise UserError(f"--format onnx needs {' and '.join(missing)}: pip install 'supernas[onnx]'")
 
-    def write(self, trained: Trained, folder: Path) -> None:
+    def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
         """The model, weights included."""
         log = logging.getLogger("torch.onnx")
         level = log.level
@@ -47,7 +47,7 @@ def predict(folder, inputs):
                 warnings.simplefilter("ignore")  # deprecations among torch's own parts
                 torch.onnx.export(
                     traced(trained),
-                    f=folder / self.files[0],
+                    f=folder / "network.onnx",
                     dynamo=True,
                     external_data=False,
                     input_names=["images"],
@@ -56,3 +56,4 @@ def predict(folder, inputs):
                 )
         finally:
             log.setLevel(level)
+        return ("network.onnx",)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from supernas.export.formats.base import Format, traced
+from supernas.export.formats.base import Format, check_traceable, traced
 from supernas.export.trained import Trained
 
 __all__ = ["PT2"]
@@ -13,7 +13,6 @@ __all__ = ["PT2"]
 class PT2(Format):
     """A program with its weights."""
 
-    files = ("network.pt2",)
     reader = """
 import torch
 
@@ -23,8 +22,10 @@ def predict(folder, inputs):
 """
 
     def check(self, trained: Trained) -> None:
-        """Nothing is needed."""
+        """It must hold no state."""
+        check_traceable(trained)
 
-    def write(self, trained: Trained, folder: Path) -> None:
+    def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
         """The program."""
-        torch.export.save(traced(trained), folder / self.files[0])
+        torch.export.save(traced(trained), folder / "network.pt2")
+        return ("network.pt2",)

@@ -15,7 +15,6 @@ __all__ = ["PyTorch"]
 class PyTorch(Format):
     """Source and weights."""
 
-    files = ("network.py", "weights.safetensors")
     reader = """
 import importlib.util
 
@@ -24,7 +23,8 @@ def predict(folder, inputs):
     spec = importlib.util.spec_from_file_location("network", folder / "network.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.load()(inputs)
+    output = module.load()(inputs)
+    return output[0] if isinstance(output, tuple) else output  # a recurrent network gives its state too
 """
 
     def check(self, trained: Trained) -> None:
@@ -36,10 +36,12 @@ def predict(folder, inputs):
                 "for it; take --format pt2 or onnx"
             )
 
-    def write(self, trained: Trained, folder: Path) -> None:
-        """The source and the weights under its names."""
+    def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
+        """The source, the weights under its names, and what else it reads."""
         family = writer(type(trained.model.network))
         assert family is not None
-        source, weights = self.files
-        folder.joinpath(source).write_text(family.source(trained), encoding="utf-8")
-        save_file(family.weights(trained), folder / weights)
+        texts = {"network.py": family.source(trained), **family.texts(trained)}
+        for name, text in texts.items():
+            folder.joinpath(name).write_text(text, encoding="utf-8")
+        save_file(family.weights(trained), folder / "weights.safetensors")
+        return (*texts, "weights.safetensors")
