@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import supernas
 from runs_toy import CELL
+from supernas import cli
 from supernas.configuration import resolve_train
 from supernas.errors import UserError
 from supernas.export import check, export, families
@@ -102,13 +103,41 @@ def imports(source):
             yield node.module
 
 
-@pytest.mark.parametrize(("format", "name"), [("pt2", "darts-cnn"), ("onnx", "nas-bench-201")])
-def test_a_network_as_a_program_takes_batches_of_any_size(format, name, runs, tmp_path):
+SLOW = pytest.mark.slow
+PROGRAMS = [
+    ("pt2", "darts-cnn"),
+    ("onnx", "nas-bench-201"),
+    pytest.param("pt2", "nas-bench-201", marks=SLOW),
+    pytest.param("onnx", "darts-cnn", marks=SLOW),
+]
+
+
+@pytest.mark.parametrize(("format", "name"), PROGRAMS)
+def test_a_network_as_a_program_takes_batches_of_any_size(format, name, runs, tmp_path, monkeypatch, capsys):
     for library in ONNX if format == "onnx" else ():
         pytest.importorskip(library)
-    made = export(runs[name], format=format, out=tmp_path / "out")  # compares on more than the traced batch of two
-    assert made.record["difference"] <= check.TOLERANCE * made.record["largest_logit"] != 0
-    assert made.record["inputs"] == read_trained(runs[name]).facts
+    command(monkeypatch, runs[name], "--format", format, "--out", tmp_path / "out")
+    said, record = capsys.readouterr().out, json.loads(tmp_path.joinpath("out", "export.json").read_text())
+    trained = read_trained(runs[name])
+    assert len(trained.examples) > 2  # it was traced with two
+    assert record["difference"] <= check.TOLERANCE * record["largest_logit"] != 0
+    assert record["inputs"] == trained.facts
+    for text in (f"network.{format}", trained.examples_are, f"{record['difference']:.1e} at most"):
+        assert text in said
+
+
+def command(monkeypatch, *words, code=0):
+    """Runs `supernas export`."""
+    monkeypatch.setattr(sys, "argv", ["supernas", "export", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
+    command(monkeypatch, tmp_path, "--format", "pickle", code=2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "supernas: unknown format 'pickle'; (known: onnx, pt2, pytorch)"
 
 
 def test_the_written_normalisation_is_that_of_the_training(sources, runs):
@@ -202,6 +231,16 @@ def test_the_source_computes_the_same_in_float64(name, architecture, network, tm
     logits = output[0].flatten(0, 1) if isinstance(output, tuple) else output
     assert (logits - trained.logits).abs().max() < 1e-10
     assert trained.logits.abs().max() > 1e-3
+
+
+def test_other_data_under_the_same_name_are_not_taken_for_those_of_the_training(runs, tmp_path):
+    shutil.copytree(runs["nas-bench-201"], tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "result.json").read_text())
+    record["inputs"]["mean"] = [0.25]
+    tmp_path.joinpath("run", "result.json").write_text(json.dumps(record))
+    trained = read_trained(tmp_path / "run")
+    assert trained.facts["mean"] == [0.25]
+    assert trained.examples_are == "64 random inputs (digits is not what it was in the training)"
 
 
 def test_a_template_is_cut_to_what_is_needed():

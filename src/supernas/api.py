@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
+from supernas.export import export
 from supernas.search import Epoch, Result, Search
 from supernas.studies.plan import read_study
 from supernas.studies.recorded import recorded_search
 from supernas.studies.run_study import StudyResult, run_study
 from supernas.train import Training, TrainResult, sized
 
-__all__ = ["derive", "make_search", "make_training", "search", "study", "train"]
+__all__ = ["derive", "export", "make_search", "make_training", "search", "study", "train"]
 
 Listener = Callable[[Any], "dict[str, Any] | None"]
 

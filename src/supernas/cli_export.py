@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from supernas.api import export as write
+
 __all__ = ["export"]
 
 
@@ -17,8 +19,6 @@ def export(
     ] = None,
 ) -> None:
     """Write a trained network for use without supernas, and check in a process of its own that it computes the same."""
-    from supernas.export import export as write
-
     made = write(run, format=format, out=out)
     record = made.record
     console = Console(highlight=False, soft_wrap=True)

@@ -72,7 +72,7 @@ def read_trained(run: Path) -> Trained:
     record = read_json(folder / "result.json")
     if record is None:
         raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
-    material, why_not = _material(config)
+    material, why_not = _material(config, record.get("inputs"))
     facts = record.get("inputs") or (material.facts() if material else None)
     if facts is None:
         raise UserError(f"the data of {folder} cannot be read, and its result.json does not describe them: {why_not}")
@@ -92,12 +92,15 @@ def _config(run: Path, folder: Path) -> TrainConfig:
     return resolve_train(document)
 
 
-def _material(config: TrainConfig) -> tuple[Material | None, str]:
-    """(the data, or None, why they cannot be read)."""
+def _material(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Material | None, str]:
+    """(the data, or None, why they are not to be had); `facts` are those of the training, where they were recorded."""
     try:
-        return config.data.load(), ""
+        material = config.data.load()
     except UserError as error:
         return None, str(error)
+    if facts is not None and material.facts() != facts:
+        return None, f"{material.name} is not what it was in the training"
+    return material, ""
 
 
 def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Standalone:
@@ -114,12 +117,12 @@ def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Stan
 
 def _examples(material: Material | None, facts: Mapping[str, Any], why_not: str) -> tuple[Tensor, str]:
     """(inputs, what they are): test data, or random ones of their shape where there are none."""
-    classes = facts["network"]["num_classes"]
     if material is None or "test" not in material.parts:
         why = why_not if material is None else f"{material.name} has no test {material.examples}"
         shape, generator = (_RANDOM, *facts["input_shape"]), torch.Generator().manual_seed(0)
         if facts["input_type"] == "int64":  # words
-            return torch.randint(classes, shape, generator=generator), f"{_RANDOM} random words ({why})"
+            words = torch.randint(facts["network"]["num_classes"], shape, generator=generator)
+            return words, f"{_RANDOM} random words ({why})"
         return torch.randn(shape, generator=generator), f"{_RANDOM} random inputs ({why})"
     inputs = next(material.batches("test", torch.device("cpu"), _EXAMPLES)).inputs.contiguous()
     return inputs, f"the first test {material.examples} of {material.name} ({'x'.join(map(str, inputs.shape))})"
