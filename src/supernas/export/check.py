@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from supernas.errors import UserError
 from supernas.export.formats import Format
 from supernas.export.trained import Trained
 
-__all__ = ["TOLERANCE", "Agreement", "agreement"]
+__all__ = ["TOLERANCE", "Agreement", "agreement", "compared"]
 
 TOLERANCE = 1e-5  # of the largest logit
 
@@ -66,8 +67,17 @@ def agreement(form: Format, trained: Trained, folder: Path) -> Agreement:
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"what was written does not run without supernas: {reason}")
-        logits = load_file(answer)["logits"].reshape(trained.logits.shape)
-    found = Agreement(float((logits - trained.logits).abs().max()), float(trained.logits.abs().max()))
+        logits = load_file(answer)["logits"]
+    return compared(logits.reshape(trained.logits.shape), trained.logits)
+
+
+def compared(logits: Tensor, expected: Tensor) -> Agreement:
+    """How far logits are from what they should be.
+
+    Raises:
+        UserError: if that is too far.
+    """
+    found = Agreement(float((logits - expected).abs().max()), float(expected.abs().max()))
     if not found.difference <= TOLERANCE * found.largest:  # nor if it is not a number
         raise UserError(
             f"what was written computes something else: logits of up to {found.largest:.3g} differ by "
