@@ -20,6 +20,7 @@ from supernas import cli
 from supernas.configuration import resolve_train
 from supernas.errors import UserError
 from supernas.export import check, export, families
+from supernas.export.formats import onnx as onnx_format
 from supernas.export.source import literal, written
 from supernas.export.templates import nas_bench_201
 from supernas.export.trained import Trained, read_trained
@@ -288,7 +289,6 @@ def test_what_cannot_be_exported_is_said_in_one_line(runs, tmp_path, monkeypatch
     run = runs["nas-bench-201"]
     refused("take --format pytorch", runs["darts-rnn"], format="pt2")
     refused("unknown format 'onx'; did you mean 'onnx'", run, format="onx")
-    formats.get("onnx")
     refused("does not exist", tmp_path / "nowhere")
     refused("is no run folder", tmp_path)
     (tmp_path / "taken").mkdir()
@@ -309,7 +309,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(runs, tmp_path, monkeypatch
     copy.joinpath("config.json").write_text(json.dumps({"search": {}}))
     refused(f"is a search.*first `supernas train {copy}`", copy)
 
-    monkeypatch.setattr(sys.modules["supernas.export.formats.onnx"], "find_spec", lambda name: None)
+    monkeypatch.setattr(onnx_format, "find_spec", lambda name: None)
     refused("pip install 'supernas\\[onnx\\]'", run, format="onnx")
     monkeypatch.setattr(type(supernas.space("nas-bench-201")), "network", f"{__name__}:Own")
     refused("nobody has written down how a Own.*--format pt2 or onnx", run)
