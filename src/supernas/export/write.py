@@ -1,7 +1,7 @@
 """An export: what is written, checked, and only then moved to where it was wanted."""
 
+import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,9 @@ def export(run: str | Path, *, format: str = "pytorch", out: str | Path | None =
     folder = Path(out) if out else trained.weights.parent / f"export-{format}"
     _check_free(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        place = folder.absolute()
+        scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
+        scratch.mkdir(parents=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     try:
@@ -62,7 +63,6 @@ def export(run: str | Path, *, format: str = "pytorch", out: str | Path | None =
         record = {**_about(trained), "format": format, "files": list(files), "compared_on": trained.examples_are}
         record |= {"difference": found.difference, "largest_logit": found.largest}
         write_json(scratch / _RECORD, record)
-        scratch.chmod(0o755)
         if folder.exists():
             folder.rmdir()
         scratch.replace(folder)

@@ -114,15 +114,15 @@ def docstring(trained: Trained, usage: tuple[str, ...]) -> str:
     """What a written module says of itself: how it is used, what it is, and how it was trained."""
     record, config = trained.record, trained.config
     options = config.train
-    measured = ", ".join(f"{name} {value:.2f}" for name, value in trained.measured.items())
-    unit = f" ({record['metric']})" if measured else ""
+    unit = " %" if "percent" in record["metric"] else ""
+    measured = [f"{name.replace('_', ' ')} {value:.2f}{unit}" for name, value in trained.measured.items()]
     epochs = "1 epoch" if record["epochs"] == 1 else f"{record['epochs']} epochs"
     training = f"{epochs} of {record['data']} in batches of {options.batch_size}, seed {options.seed}"
     parts = (
         f"A network of the space {config.space.name}, trained on {record['data']}.",
         "\n".join(f"    {line}" for line in usage),
         f"Architecture: {config.architecture}",
-        f"Training: {training}{'; ' if measured else ''}{measured.replace('_', ' ')}{unit.replace('_', ' ')}.",
+        f"Training: {', '.join([training, *measured])}.",
         f"Written by supernas {version('supernas')}; needs torch and safetensors.",
     )
     return "\n\n".join(map(_wrapped, map(_printable, parts))) + "\n"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from supernas.errors import UserError
 from supernas.export.families import writer
@@ -43,5 +43,5 @@ def predict(folder, inputs):
         texts = {"network.py": family.source(trained), **family.texts(trained)}
         for name, text in texts.items():
             folder.joinpath(name).write_text(text, encoding="utf-8")
-        save_file(family.weights(trained), folder / "weights.safetensors")
+        folder.joinpath("weights.safetensors").write_bytes(save(family.weights(trained)))
         return (*texts, "weights.safetensors")
