@@ -70,7 +70,10 @@ def legal(names):
 
 SMALLEST = {"nas-bench-201": {"cells": 1}, "darts-cnn": {"cells": 3}}
 PARTIAL = {("darts-cnn", "pc-darts"): {"channels": 8}}  # a quarter of them is two
-QUICK = {"e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}}}  # for a space whose autoencoder does not ship
+QUICK = {  # for a space whose autoencoder does not ship
+    "e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}},
+    "balenas": {"samples": 2},
+}
 
 
 def config_of(space, method, objective, **search):

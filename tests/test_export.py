@@ -19,12 +19,11 @@ from runs_toy import CELL
 from supernas import cli
 from supernas.configuration import resolve_train
 from supernas.errors import UserError
-from supernas.export import check, export, families
+from supernas.export import check, export, families, formats
 from supernas.export.formats import onnx as onnx_format
 from supernas.export.source import literal, written
 from supernas.export.templates import nas_bench_201
 from supernas.export.trained import Trained, read_trained
-from supernas.networks.nas_bench_201 import NASBench201Network
 from supernas.train import Training
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")
@@ -276,8 +275,36 @@ def test_source_that_needs_this_package_is_found_out_and_leaves_nothing(runs, tm
     assert not list(tmp_path.iterdir())
 
 
-class Own(NASBench201Network):
-    """A network that nobody has described as source."""
+class Own(torch.nn.Module):
+    """A user's model."""
+
+    def __init__(self):
+        super().__init__()
+        options = {"one": torch.nn.Linear(4, 4), "two": torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh())}
+        self.first = supernas.Choice("first", options)
+        self.last = torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+def test_a_model_of_ones_own_is_a_program_but_no_source(tmp_path):
+    space, inputs = supernas.ModelSpace(Own), torch.randn(20, 4)
+    data = (inputs, (inputs[:, 0] > 0).long())
+    supernas.train("first=two", space=space, data=data, epochs=1, out=tmp_path / "run")
+    trained = read_trained(tmp_path / "run", space)
+    form = formats.get("pt2")
+    form.check(trained)
+    form.write(trained, tmp_path)
+    read = {}
+    exec(form.reader, read)
+    assert check.compared(read["predict"](tmp_path, trained.examples).detach(), trained.logits).largest > 0
+    with pytest.raises(UserError, match=r"how a ModelNetwork reads as source.*--format pt2 or onnx"):
+        export(tmp_path / "run", space=space)
+    with pytest.raises(UserError, match="training of the model 'own': its code is yours"):
+        export(tmp_path / "run")
+    with pytest.raises(UserError, match="is a run in the space own, not nas-bench-201"):
+        export(tmp_path / "run", space=supernas.space("nas-bench-201"))
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(runs, tmp_path, monkeypatch):
@@ -311,5 +338,3 @@ def test_what_cannot_be_exported_is_said_in_one_line(runs, tmp_path, monkeypatch
 
     monkeypatch.setattr(onnx_format, "find_spec", lambda name: None)
     refused("pip install 'supernas\\[onnx\\]'", run, format="onnx")
-    monkeypatch.setattr(type(supernas.space("nas-bench-201")), "network", f"{__name__}:Own")
-    refused("nobody has written down how a Own.*--format pt2 or onnx", run)

@@ -135,7 +135,14 @@ class Search(Loop[Epoch, Result]):
     def _problem(self, network: Network) -> Problem:
         config = self.config
         return Problem(
-            network, config.space, self.task, config.objective, config.weights, self.steps, config.search.seed
+            network=network,
+            space=config.space,
+            task=self.task,
+            objective=config.objective,
+            weights=config.weights,
+            steps=self.steps,
+            seed=config.search.seed,
+            terms=self.data.terms("valid"),
         )
 
     def _before_epoch(self) -> None:
@@ -257,7 +264,7 @@ class Search(Loop[Epoch, Result]):
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
         space = self.config.space
-        model = space.build(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
+        model = space.standalone(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
         return cost(model, self.data.input_shape, dtype=self.data.input_type)
 
 

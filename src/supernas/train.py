@@ -277,6 +277,8 @@ def sized(config: TrainConfig, parameters: int, data: Material | None = None) ->
     """
     material = data or config.data.load()
     width = config.space.network_class.width
+    if not width:
+        raise UserError(f"the networks of {config.space.name} have no width to be found by a number of parameters")
 
     def with_width(value: int) -> TrainConfig:
         return replace(config, network=replace(config.network, **{width: value}))
@@ -286,7 +288,7 @@ def sized(config: TrainConfig, parameters: int, data: Material | None = None) ->
 
 def _build(config: TrainConfig, data: Material) -> Standalone:
     """The network of a training, with its initial weights."""
-    model: Standalone = config.space.build(config.architecture, **data.network, **vars(config.network))
+    model: Standalone = config.space.standalone(config.architecture, **data.network, **vars(config.network))
     return model
 
 

@@ -87,6 +87,10 @@ class TextMaterial(Material):
         """How many windows; at least one."""
         return max(1, len(self.words(part)) // self.settings.bptt)
 
+    def terms(self, part: str) -> int:
+        """How many words."""
+        return len(self.words(part))
+
     def words(self, part: str) -> Tensor:
         """The word numbers of a part."""
         words: Tensor = getattr(self.text, part)

@@ -10,11 +10,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from supernas import spaces
 from supernas.configuration import TrainConfig, read_file, resolve_train
 from supernas.domains import Material
 from supernas.errors import UserError
 from supernas.networks.base import Standalone
 from supernas.records import read_json
+from supernas.spaces.base import Space
 
 __all__ = ["Trained", "read_trained"]
 
@@ -56,11 +58,12 @@ class Trained:
         return {name: value for name, value in self.record.items() if name.startswith(parts) and _is_number(value)}
 
 
-def read_trained(run: Path) -> Trained:
+def read_trained(run: Path, space: Space | None = None) -> Trained:
     """A finished training.
 
     Args:
         run: its run folder, or the weights in it.
+        space: the space of a user's own model, which a configuration can only name.
 
     Raises:
         UserError: if there is none, it is a search, it is not finished, its weights are damaged, or neither its record
@@ -68,7 +71,7 @@ def read_trained(run: Path) -> Trained:
     """
     weights = run / _WEIGHTS if run.is_dir() else run
     folder = weights.parent
-    config = _config(run, folder)
+    config = _config(run, folder, space)
     record = read_json(folder / "result.json")
     if record is None:
         raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
@@ -81,7 +84,7 @@ def read_trained(run: Path) -> Trained:
     return Trained(weights, config, record, model, facts, material, examples, examples_are, _logits(model, examples))
 
 
-def _config(run: Path, folder: Path) -> TrainConfig:
+def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
     file = folder / "config.json"
     if not run.exists() or not file.is_file():
         what = "is no run folder" if run.exists() else "does not exist"
@@ -89,7 +92,16 @@ def _config(run: Path, folder: Path) -> TrainConfig:
     document = read_file(file)
     if "train" not in document:
         raise UserError(f"{folder} is a search, whose supernet is no trained network: first `supernas train {folder}`")
-    return resolve_train(document)
+    named = document.get("space")
+    named = named["name"] if isinstance(named, dict) else named
+    if space is None and named not in spaces.names():
+        raise UserError(
+            f"{folder} is a training of the model '{named}': its code is yours, so export it in Python with "
+            "supernas.export(..., space=...)"
+        )
+    if space is not None and space.name != named:
+        raise UserError(f"{folder} is a run in the space {named}, not {space.name}")
+    return resolve_train({**document, "space": space or document["space"]})
 
 
 def _material(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Material | None, str]:
@@ -104,7 +116,7 @@ def _material(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Mat
 
 
 def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Standalone:
-    model: Standalone = config.space.build(config.architecture, **facts["network"], **vars(config.network))
+    model: Standalone = config.space.standalone(config.architecture, **facts["network"], **vars(config.network))
     try:
         model.load_state_dict(load_file(weights))
     except OSError as error:
@@ -121,7 +133,7 @@ def _examples(material: Material | None, facts: Mapping[str, Any], why_not: str)
         why = why_not if material is None else f"{material.name} has no test {material.examples}"
         shape, generator = (_RANDOM, *facts["input_shape"]), torch.Generator().manual_seed(0)
         if facts["input_type"] == "int64":  # words
-            words = torch.randint(facts["network"]["num_classes"], shape, generator=generator)
+            words = torch.randint(facts["network"].get("num_classes", 2), shape, generator=generator)
             return words, f"{_RANDOM} random words ({why})"
         return torch.randn(shape, generator=generator), f"{_RANDOM} random inputs ({why})"
     inputs = next(material.batches("test", torch.device("cpu"), _EXAMPLES)).inputs.contiguous()

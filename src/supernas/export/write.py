@@ -13,6 +13,7 @@ from supernas.export import formats
 from supernas.export.check import agreement
 from supernas.export.trained import Trained, read_trained
 from supernas.records import environment, write_json
+from supernas.spaces.base import Space
 
 __all__ = ["Exported", "export"]
 
@@ -34,12 +35,15 @@ class Exported:
     record: dict[str, Any]
 
 
-def export(run: str | Path, *, format: str = "pytorch", out: str | Path | None = None) -> Exported:
+def export(
+    run: str | Path, *, format: str = "pytorch", out: str | Path | None = None, space: Space | None = None
+) -> Exported:
     """Writes a trained network for use without this package, and checks that it computes the same.
 
     Args:
         run: the run folder of a finished training, or the weights in it.
         format: `pytorch` (readable source and weights), `pt2` (a `torch.export` program) or `onnx`.
+        space: the `ModelSpace` of a model of your own; it is not needed for the others.
         out: a folder that is empty or not there yet; by default `export-<format>` beside the weights.
 
     Raises:
@@ -47,7 +51,7 @@ def export(run: str | Path, *, format: str = "pytorch", out: str | Path | None =
             computes something else. Then nothing is left behind.
     """
     form = formats.get(format)
-    trained = read_trained(Path(run))
+    trained = read_trained(Path(run), space)
     form.check(trained)
     folder = Path(out) if out else trained.weights.parent / f"export-{format}"
     _check_free(folder)
