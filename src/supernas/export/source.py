@@ -14,8 +14,6 @@ from types import ModuleType
 
 __all__ = ["literal", "written"]
 
-_WIDTH = 120
-
 
 def written(
     template: ModuleType,
