@@ -7,6 +7,7 @@ from typing import Any
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
+from supernas.export import export
 from supernas.search import Epoch, Result, Search
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
@@ -15,7 +16,7 @@ from supernas.studies.run_study import StudyResult, run_study
 from supernas.task import Task
 from supernas.train import Training, TrainResult, sized
 
-__all__ = ["derive", "make_search", "make_training", "search", "study", "train"]
+__all__ = ["derive", "export", "make_search", "make_training", "search", "study", "train"]
 
 Data = str | Path | Material | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""

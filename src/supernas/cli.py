@@ -17,6 +17,7 @@ from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
+from supernas.cli_export import export
 from supernas.cli_study import study
 from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
 from supernas.cost import cost
@@ -42,6 +43,7 @@ app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
 app.command()(correlate)
 app.command()(derive)
+app.command()(export)
 app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
