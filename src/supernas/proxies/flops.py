@@ -1,0 +1,29 @@
+"""Multiply-adds: the other baseline that a proxy should beat.
+
+C. White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022. Dead edges count, so
+architectures of one canonical form may differ.
+"""
+
+import torch
+
+from supernas.cost import cost
+from supernas.data import Batch
+from supernas.networks.base import Standalone
+from supernas.proxies.base import Loss, Proxy
+from supernas.settings import settings
+
+__all__ = ["FLOPs"]
+
+
+@settings
+class FLOPs(Proxy):
+    """Multiply-adds for one image; a baseline."""
+
+    needs = "shape"
+    invariant = False
+    reference = "baseline"
+
+    def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> float:
+        """Counted as in `supernas show`, at the batch's resolution."""
+        _, channels, height, width = batch.inputs.shape
+        return cost(network, (channels, height, width)).multiply_adds

@@ -1,0 +1,54 @@
+"""Linear regions: into how many pieces a network cuts its inputs, on each of which it is linear.
+
+W. Chen, X. Gong and Z. Wang, "Neural Architecture Search on ImageNet in Four GPU Hours: A Theoretically Inspired
+Perspective" (TE-NAS), ICLR 2021 (section 3.1.2): the number of different activation patterns of the rectified linear
+units over random inputs. In a network of ordinary size every input has a pattern of its own; so, as in the released code
+for NAS-Bench-201, the patterns are counted in a network of one channel and as few cells as can be, on tiny grey images
+of normal noise. (There their side is 3, which stride 2 halves unevenly; here 4.) A count is always defined.
+"""
+
+from typing import Any
+
+import torch
+
+from supernas.data import Batch
+from supernas.networks.base import Standalone
+from supernas.proxies._relus import ReLUs
+from supernas.proxies.base import Loss, Proxy
+from supernas.settings import setting, settings
+
+__all__ = ["LinearRegions"]
+
+
+@settings
+class LinearRegions(Proxy):
+    """Activation patterns of a small network over random inputs."""
+
+    needs = "shape"
+    invariant = False  # units that lead nowhere count
+    reference = "Chen, Gong and Wang, ICLR 2021"
+
+    inputs: int = setting(1000, "random images", ge=2)
+    side: int = setting(4, "height and width of an image", ge=2)
+    channels: int = setting(1, "channels C of the small network", ge=1)
+    repeats: int = setting(3, "draws of weights and images, whose counts are averaged", ge=1)
+
+    def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> float:
+        """The mean count."""
+        device = batch.inputs.device
+        size = {"in_channels": 1, "channels": self.channels, "cells": _fewest_cells(network)}
+        counts = []
+        for _ in range(self.repeats):
+            small = network.network.space.build(network.architecture, **size).to(device).train()
+            noise = torch.randn(self.inputs, 1, self.side, self.side, generator=generator).to(device)
+            with torch.no_grad(), ReLUs() as relus:
+                small(noise)
+            units = torch.cat([on for on, _ in relus.patterns()], dim=1)
+            counts.append(len(torch.unique(units, dim=0)))
+        return sum(counts) / len(counts)
+
+
+def _fewest_cells(network: Standalone) -> int:
+    """The least value of the setting `cells`."""
+    field: Any = network.network.network_settings.__pydantic_fields__["cells"]  # type: ignore[attr-defined]
+    return next(int(rule.ge) for rule in field.metadata if hasattr(rule, "ge"))
