@@ -74,9 +74,13 @@ class Proxy(ABC):
 
 def weighted_layers(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
     """The convolutions and linear layers of a network, without those that only help training."""
-    left_out = {id(inner) for module in network.modules() if isinstance(module, Auxiliary) for inner in module.modules()}
+    left_out = {
+        id(inner) for module in network.modules() if isinstance(module, Auxiliary) for inner in module.modules()
+    }
     return [
-        module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear) and id(module) not in left_out
+        module
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and id(module) not in left_out
     ]
 
 

@@ -1,14 +1,14 @@
 """Fisher: how much the loss depends on each channel being there.
 
 L. Theis, I. Korshunova, A. Tejani and F. Huszar, "Faster gaze prediction with dense networks and Fisher pruning", 2018
-(Eq. 8), for architectures in J. Turner et al., "BlockSwap: Fisher-guided Block Substitution for Network Compression on a
-Budget", ICLR 2020. For channel c of a convolution's or linear layer's output a, over images n and pixels p,
+(Eq. 8), for architectures in J. Turner et al., "BlockSwap: Fisher-guided Block Substitution for Network Compression on
+a Budget", ICLR 2020. For channel c of a convolution's or linear layer's output a, over images n and pixels p,
 
     Delta_c = 1/2 mean_n (sum_p a_ncp * dL/da_ncp)^2,
 
-and as in M. Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, every weight that makes a channel has
-the channel's Delta: score = sum over layers and channels of Delta_c * (weights of the channel). Where nothing leads from
-the input to the output, only the classifier's bias is left to score.
+and as in M. Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, every weight that makes a channel
+has the channel's Delta: score = sum over layers and channels of Delta_c * (weights of the channel). Where nothing leads
+from the input to the output, only the classifier's bias is left to score.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Parameters: the baseline that a proxy should beat.
 
-N. Ning et al., "Evaluating Efficient Performance Estimators of Neural Architectures", NeurIPS 2021, and C. White et al.,
-"A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022, find few proxies that do. Dead edges
-count, so architectures of one canonical form may differ.
+N. Ning et al., "Evaluating Efficient Performance Estimators of Neural Architectures", NeurIPS 2021, and C. White et
+al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022, find few proxies that do. Dead
+edges count, so architectures of one canonical form may differ.
 """
 
 import torch

@@ -7,8 +7,8 @@ Lightweight NAS", ICLR 2021: with all weights |w|, one input of ones and R the s
     score = log sum_w |w * dR/dw|.
 
 Normalisation is taken out, and everything is in double precision. The published score is the sum itself, of which
-networks of ordinary size have 1e30 and more: the logarithm ranks the same and overflows in no table. Where nothing leads
-from the input to the output the sum is 0 and the score is the lowest.
+networks of ordinary size have 1e30 and more: the logarithm ranks the same and overflows in no table. Where nothing
+leads from the input to the output the sum is 0 and the score is the lowest.
 """
 
 from collections.abc import Iterator

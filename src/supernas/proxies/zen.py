@@ -1,7 +1,7 @@
 """Zen-score: how much a network's features move when its input moves a little. It looks at no data.
 
-M. Lin, P. Wang, Z. Sun, H. Chen, X. Sun, Q. Qian, H. Li and R. Jin, "Zen-NAS: A Zero-Shot NAS for High-Performance Image
-Recognition", ICCV 2021 (Algorithm 1): with all weights and inputs normal, f the last feature map before pooling,
+M. Lin, P. Wang, Z. Sun, H. Chen, X. Sun, Q. Qian, H. Li and R. Jin, "Zen-NAS: A Zero-Shot NAS for High-Performance
+Image Recognition", ICCV 2021 (Algorithm 1): with all weights and inputs normal, f the last feature map before pooling,
 
     score = log E ||f(x) - f(x + alpha e)||_1 + sum over normalisations of log sqrt(mean_c var_c),
 
@@ -44,7 +44,7 @@ class Zen(Proxy):
         shape = (self.images, *batch.inputs.shape[1:])
 
         def noise(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=generator).to(batch.inputs.device)
+            return torch.randn(*shape, generator=generator).to(batch.inputs)
 
         scores = []
         with torch.no_grad():
