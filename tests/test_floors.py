@@ -24,7 +24,18 @@ FLOORS = (
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "run_log", "loop", "search", "train", "finished"},
     {"report", "studies", "export"},
-    {"api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_derive", "cli_study", "__init__", "__main__"},
+    {
+        "api",
+        "display",
+        "cli",
+        "cli_benchmark",
+        "cli_correlate",
+        "cli_derive",
+        "cli_score",
+        "cli_study",
+        "__init__",
+        "__main__",
+    },
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(path.relative_to(ROOT).with_suffix("").parts for path in ROOT.rglob("*.py"))

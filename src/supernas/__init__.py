@@ -8,7 +8,7 @@
 
 from importlib.metadata import version
 
-from supernas.api import derive, search, study, train
+from supernas.api import derive, score, search, study, train
 from supernas.api import make_search as Search
 from supernas.api import make_training as Training
 from supernas.architecture import Architecture
@@ -22,6 +22,7 @@ __all__ = [
     "UserError",
     "__version__",
     "derive",
+    "score",
     "search",
     "space",
     "study",

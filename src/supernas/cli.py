@@ -12,11 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from supernas import data, methods, objectives, presets, spaces, stopping
+from supernas import data, methods, objectives, presets, proxies, spaces, stopping
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
+from supernas.cli_score import score
 from supernas.cli_study import study
 from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
 from supernas.cost import cost
@@ -42,6 +43,7 @@ app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
 app.command()(correlate)
 app.command()(derive)
+app.command()(score)
 app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
@@ -284,6 +286,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
     "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
+    "proxies": lambda: {name: _headline(proxies.get(name)) for name in proxies.names()},
     "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
@@ -296,7 +299,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
 @app.command(name="list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="methods, objectives, stopping, spaces, architectures, datasets, presets")
+        str, typer.Argument(help="methods, objectives, stopping, proxies, spaces, architectures, datasets, presets")
     ],
 ) -> None:
     """What there is to choose from."""
@@ -307,7 +310,7 @@ def list_(
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective, stopping, space or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping, proxy, space or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
     space: SpaceOption = None,
 ) -> None:
@@ -335,6 +338,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "method": methods.get,
         "objective": objectives.get,
         "stopping": stopping.get,
+        "proxy": proxies.get,
         "space": spaces.settings_class,
     }
     if kind in parts:

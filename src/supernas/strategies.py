@@ -26,9 +26,9 @@ def draw(space: Space, count: int, generator: np.random.Generator, least: int = 
     Raises:
         UserError: if fewer than `least` are wanted, or the space has fewer.
     """
-    if not least <= count <= len(space):
-        raise UserError(f"{count} architectures wanted; {space.name} can give {least} to {len(space)}")
-    if count == len(space):
+    if not least <= count <= space.size:
+        raise UserError(f"{count} architectures wanted; {space.name} can give {least} to {space.size}")
+    if count == space.size:
         return list(space)
     drawn: dict[Architecture, None] = {}
     while len(drawn) < count:
