@@ -17,9 +17,10 @@ import supernas
 from supernas import methods, objectives, registry, spaces, stopping
 from supernas.architecture import Architecture
 from supernas.autoencoder.pretrained import SHIPPED
-from supernas.configuration import DEFAULT_SPACE, DataSettings, SearchConfig, SearchSettings, merge, resolve_search
+from supernas.configuration import DEFAULT_SPACE, SearchConfig, SearchSettings, merge, resolve_search
 from supernas.contracts import Method, Metrics, Problem, Stage
 from supernas.data import Augmentation
+from supernas.domains.images import DataSettings
 from supernas.errors import UserError
 from supernas.networks.base import SupernetSettings
 from supernas.objectives.plain import Plain
@@ -30,12 +31,22 @@ from supernas.stopping.never import Never
 from supernas.trainers import PathTrainer
 from supernas.trees import State
 
-# Two epochs of three steps: 96 digits, halves of 48, batches of 16, the smallest network of the space.
-TOY = {
-    "supernet": {"channels": 2},
-    "data": {"source": "digits", "train_size": 96},
-    "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+# Two epochs of three steps: 96 digits, halves of 48, batches of 16, or 4 pieces of a text of 25 time steps; and the
+# smallest network of the space.
+_SEARCH = {"epochs": 2, "device": "cpu"}
+TOYS = {
+    "images": {
+        "supernet": {"channels": 2},
+        "data": {"source": "digits", "train_size": 96},
+        "search": {**_SEARCH, "batch_size": 16, "validation_images": 16},
+    },
+    "text": {
+        "supernet": {"units": 3},
+        "data": {"train_words": 100, "valid_words": 80, "bptt": 8},
+        "search": {**_SEARCH, "batch_size": 4, "validation_images": 2},
+    },
 }
+TOY = TOYS["images"]
 
 
 def combinations():
@@ -57,8 +68,8 @@ def legal(names):
     return True
 
 
-SMALLEST = {"nas-bench-201": {"cells": 1}}
-PARTIAL = {"pc-darts": {"channels": 8}}  # a quarter of them is two
+SMALLEST = {"nas-bench-201": {"cells": 1}, "darts-cnn": {"cells": 3}}
+PARTIAL = {("darts-cnn", "pc-darts"): {"channels": 8}}  # a quarter of them is two
 QUICK = {"e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}}}  # for a space whose autoencoder does not ship
 
 
@@ -67,8 +78,8 @@ def config_of(space, method, objective, **search):
     if not (SHIPPED / f"{space}.safetensors").exists():
         named.update(QUICK.get(method, {}))
     document = {"space": space, "method": named, "objective": objective, "search": search}
-    size = SMALLEST.get(space, {"cells": 3, **PARTIAL.get(method, {})})
-    return resolve_search(merge(TOY, {"supernet": size}, document))
+    size = {**SMALLEST.get(space, {}), **PARTIAL.get((space, method), {})}
+    return resolve_search(merge(TOYS[spaces.get(space).domain], {"supernet": size}, document))
 
 
 @pytest.fixture(autouse=True)

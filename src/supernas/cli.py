@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from supernas import data, methods, objectives, presets, proxies, spaces, stopping
+from supernas import data, domains, methods, objectives, presets, proxies, spaces, stopping
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
@@ -127,11 +127,12 @@ def search(
         benchmark=benchmark,
     )
     result = _run(run, tensorboard)
-    record = result.record
+    record, task = result.record, run.task
+    valid = task.text(record[f"valid_{task.quantity}"])
     _print_rows(
         {
             "architecture": result.text,
-            "supernet accuracy": f"{record['valid_accuracy']:.2f} % (inherited weights, validation half)",
+            f"supernet {task.quantity}": f"{valid} (inherited weights, validation {run.data.examples})",
             "parameters": f"{record['parameters']:,}",
             "multiply-adds": f"{record['flops']:,}",
             "run folder": str(result.folder),
@@ -187,13 +188,14 @@ def train(
         "device": device,
     }
     run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters))
-    if compare_random and run.images.test is None:
-        why = "train.split leaves the test images alone" if run.valid else f"{run.images.name} has no test images"
+    if compare_random and "test" not in run.data.parts:
+        alone = f"train.split leaves the test {run.data.examples} alone"
+        why = alone if run.config.train.split else f"{run.data.name} has no test {run.data.examples}"
         raise UserError(f"{why}, so --compare-random has nothing to compare")
     result = _run(run, tensorboard)
     rows = {
         "architecture": result.text,
-        **_accuracy(result),
+        **_judged(result, run.data.examples),
         "parameters": f"{result.record['parameters']:,}",
         "run folder": str(result.folder),
     }
@@ -202,20 +204,23 @@ def train(
     _print_rows(rows)
 
 
-def _accuracy(result: TrainResult) -> dict[str, str]:
-    """What the training is judged by: the test images, or the validation half where these are left alone."""
-    if result.valid_accuracy is not None:
-        return {"validation accuracy": f"{result.valid_accuracy:.2f} % (the test images were not looked at)"}
-    accuracy = result.test_accuracy
-    return {"test accuracy": "no test images" if accuracy is None else f"{accuracy:.2f} %"}
+def _judged(result: TrainResult, examples: str) -> dict[str, str]:
+    """What the training is judged by: the test data, or validation data where these are left alone."""
+    task, quantity = result.task, result.task.quantity
+    if result.test_metric is not None:
+        return {f"test {quantity}": task.text(result.test_metric)}
+    if result.valid_metric is not None:
+        return {f"validation {quantity}": f"{task.text(result.valid_metric)} (the test {examples} were not looked at)"}
+    return {f"test {quantity}": f"no test {examples}"}
 
 
 def _random_architectures(config: TrainConfig, count: int, folder: Path) -> str:
-    """Trains random architectures exactly like the one found; (mean, deviation and n of their test accuracies)."""
+    """Trains random architectures exactly like the one found; (mean, deviation and n of their test metrics)."""
     results = train_random(config, count, folder / "random")
-    accuracies = [result.record["test_accuracy"] for result in results]
-    deviation = stdev(accuracies) if count > 1 else 0.0
-    return f"{mean(accuracies):.2f} +- {deviation:.2f} % test accuracy (mean, deviation, n = {count}, trained alike)"
+    task = results[0].task
+    metrics = [result.record[f"test_{task.quantity}"] for result in results]
+    spread = f"{mean(metrics):.2f} +- {task.text(stdev(metrics) if count > 1 else 0.0)}"
+    return f"{spread} test {task.quantity} (mean, deviation, n = {count}, trained alike)"
 
 
 def _run(run: Any, tensorboard: bool) -> Any:
@@ -256,14 +261,17 @@ def show(
     architecture: Annotated[str, typer.Argument(help="an architecture as text, or a run folder")],
     space: SpaceOption = None,
     svg: Annotated[Path | None, typer.Option(help="write the cell as a picture")] = None,
-    classes: Annotated[int, typer.Option(min=2, help="classes of the network whose cost is shown")] = 10,
-    resolution: Annotated[int, typer.Option(min=8, help="side of its images")] = 32,
+    classes: Annotated[
+        int | None, typer.Option(min=2, help="classes of the network whose cost is shown, or words that it knows")
+    ] = None,
+    resolution: Annotated[int | None, typer.Option(min=8, help="side of its images (default 32)")] = None,
 ) -> None:
     """The cell as text and picture, its cost at the published size, its index and canonical form."""
     text, space_document, _ = _architecture(architecture, space)
     where = read_space(space_document or DEFAULT_SPACE)
     found = where.parse(text)
-    spent = cost(where.build(found, num_classes=classes), (3, resolution, resolution))
+    size = domains.get(where.domain).published(classes, resolution)
+    spent = cost(where.build(found, **size.network), size.input_shape, dtype=size.input_type)
     live = set(where.live(found))
     for choice, option in found.pairs:
         name = where.choices[choice].options[option]
@@ -274,8 +282,8 @@ def show(
             "architecture": where.format(found),
             **({"index": str(where.index(found))} if where.enumerable else {}),
             "canonical": where.canonical(found),
-            "parameters": f"{spent.parameters:,} (published size, {classes} classes)",
-            "multiply-adds": f"{spent.multiply_adds:,} ({resolution}x{resolution}; {spent.convention})",
+            "parameters": f"{spent.parameters:,} (published size, {size.classes})",
+            "multiply-adds": f"{spent.multiply_adds:,} ({size.example}; {spent.convention})",
         }
     )
     if svg:
@@ -291,7 +299,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },
-    "datasets": data.names,
+    "datasets": lambda: {**data.names(), **data.text_names()},
     "presets": presets.meanings,
 }
 
@@ -314,7 +322,7 @@ def describe(
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
     space: SpaceOption = None,
 ) -> None:
-    """Every setting: type, default, range, meaning, equation. The sections supernet and network depend on the space."""
+    """Every setting: type, default, range, meaning, equation. Sections supernet, network, data depend on the space."""
     table = Table("setting", "type", "default", "range", "meaning", "equation", box=None, pad_edge=False)
     for one in describe_settings(_settings_class(kind, name, space or DEFAULT_SPACE)):
         table.add_row(one.name, one.type, str(one.default), one.range, one.meaning, one.equation)
@@ -322,15 +330,16 @@ def describe(
 
 
 def _settings_class(kind: str, name: str, space: str) -> type:
-    from supernas.configuration import DataSettings, SearchSettings, TrainSettings
-    from supernas.optimisers import SGDSettings
+    from supernas.averaging import TrainingWeightsSettings
+    from supernas.configuration import SearchSettings, TrainSettings
 
-    network = spaces.get(space).network_class
+    where = spaces.get(space)
+    network = where.network_class
     sections: dict[str, type] = {
         "supernet": network.supernet_settings,
         "network": network.network_settings,
-        "weights": SGDSettings,
-        "data": DataSettings,
+        "weights": TrainingWeightsSettings,
+        "data": domains.get(where.domain),
         "search": SearchSettings,
         "train": TrainSettings,
     }

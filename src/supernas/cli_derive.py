@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -89,13 +90,17 @@ def train_tracked(
     from supernas.studies.tracking import retrain
 
     search, _ = read_run(folder)
-    beside = {**training_beside(search), "architecture": search.space.format(search.space[0])}
+    beside = {
+        **training_beside(search),
+        "architecture": search.space.format(search.space.sample(np.random.default_rng(0))),
+    }
     given = {"data": {"directory": str(data_dir) if data_dir else None}, "train": flags}
     training = resolve_train(document(merge(beside, read_file(config) if config else {}), given, sets))
     out = Console(highlight=False, soft_wrap=True)
     results = retrain(folder, training, lambda run: out.print(f"training {run.config.architecture}", markup=False))
     for number, result in enumerate(results, start=1):
-        out.print(f"A{number}  {result.valid_accuracy:.2f} % on the validation half  {result.text}", markup=False)
+        metric = result.task.text(result.record[f"valid_{result.task.quantity}"])
+        out.print(f"A{number}  {metric} on the validation part  {result.text}", markup=False)
     out.print(str(folder / "tracked.svg"), markup=False)
 
 

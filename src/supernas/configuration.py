@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import pydantic
 
-from supernas import methods, objectives, presets, spaces, stopping
+from supernas import domains, methods, objectives, presets, spaces, stopping
+from supernas.averaging import TrainingWeightsSettings
 from supernas.contracts import Differentiable, Method, Objective, Stopping
-from supernas.data import Augmentation
+from supernas.domains import Domain
 from supernas.errors import UserError, unknown
-from supernas.networks.base import NetworkSize, SupernetSettings
+from supernas.networks.base import NetworkSettings
 from supernas.optimisers import SGDSettings
 from supernas.settings import build, field_names, parse_value, setting, settings
 from supernas.spaces.base import Space
@@ -31,7 +32,6 @@ else:
 __all__ = [
     "DEFAULT_SPACE",
     "SEARCH_SECTIONS",
-    "DataSettings",
     "Document",
     "SearchConfig",
     "SearchSettings",
@@ -55,17 +55,6 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @settings
-class DataSettings:
-    """Which images, and how they are prepared."""
-
-    source: str = setting("digits", "the name of a data set, or a path")
-    directory: str | None = setting(None, "where its files are; the download cache by default")
-    resolution: int | None = setting(None, "images with a larger side are averaged down to this one", ge=4)
-    train_size: int | None = setting(None, "of more training images a class-balanced subset of this size", ge=2)
-    augmentation: Augmentation | None = setting(None, "flip, padded crop, cutout; the data set's usual ones by default")
-
-
-@settings
 class SearchSettings:
     """The search loop."""
 
@@ -74,8 +63,16 @@ class SearchSettings:
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
     device: Device = setting("auto", "where to compute")
-    split: float = setting(0.5, "part of the training images that trains weights; the rest judges", gt=0, lt=1)
-    validation_images: int = setting(1000, "validation images on which an architecture is judged", ge=1)
+    split: float | None = setting(
+        None,
+        "part of the training data that trains weights; the rest judges. By default half of the images; a text has a "
+        "validation part of its own",
+        gt=0,
+        lt=1,
+    )
+    validation_images: int = setting(
+        1000, "validation images (of a text: windows) on which an architecture is judged", ge=1
+    )
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
@@ -98,6 +95,11 @@ class TrainSettings:
     ema: float = setting(
         0.0, "decay of a moving average of the weights, which is tested in their place; 0: none", ge=0, lt=1
     )
+    keep: Literal["last", "best"] = setting(
+        "last",
+        "the weights that are returned: the last ones, or those of the epoch that was best on validation data, which "
+        "also come back where a loss is not a number",
+    )
     precision: Literal["float32", "bfloat16"] = setting("float32", "of a training step's matrix products")
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
@@ -117,9 +119,9 @@ class SearchConfig:
     objective: Objective
     stopping_name: str
     stopping: Stopping
-    supernet: SupernetSettings
+    supernet: NetworkSettings
     weights: SGDSettings
-    data: DataSettings
+    data: Domain
     search: SearchSettings
 
     def document(self) -> Document:
@@ -142,9 +144,9 @@ class TrainConfig:
 
     space: Space
     architecture: str
-    network: NetworkSize
-    weights: SGDSettings
-    data: DataSettings
+    network: NetworkSettings
+    weights: TrainingWeightsSettings
+    data: Domain
     train: TrainSettings
 
     def document(self) -> Document:
@@ -187,17 +189,20 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
                 f"method.{name} is the objective's {name}, and objective.{name} has another value; give one"
             )
         objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
+    method = build(method_class, method_values, "method")
+    supernet = build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet")
+    _check_stages(space, method_name, method, supernet)
     return SearchConfig(
         space,
         method_name,
-        build(method_class, method_values, "method"),
+        method,
         objective_name,
         build(objective_class, objective_values, "objective"),
         stopping_name,
         build(stopping_class, stopping_values, "stopping"),
-        build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet"),
+        supernet,
         build(SGDSettings, given.get("weights", {}), "weights"),
-        build(DataSettings, given.get("data", {}), "data"),
+        build(domains.get(space.domain), given.get("data", {}), "data"),
         build(SearchSettings, given.get("search", {}), "search"),
     )
 
@@ -217,8 +222,8 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
         space,
         space.format(space.parse(str(given["architecture"]))),
         build(space.network_class.network_settings, given.get("network", {}), "network"),
-        build(SGDSettings, given.get("weights", {}), "weights"),
-        build(DataSettings, given.get("data", {}), "data"),
+        build(TrainingWeightsSettings, given.get("weights", {}), "weights"),
+        build(domains.get(space.domain), given.get("data", {}), "data"),
         build(TrainSettings, given.get("train", {}), "train"),
     )
 
@@ -350,6 +355,16 @@ def _check_together(
             f"stopping rule {stopping_name} does not go with {method_name}, which has no relaxed architecture "
             f"parameters: {stopping.needs_alpha}"
         )
+
+
+def _check_stages(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:
+    """Refuses a method whose stages change what the networks of the space do not have."""
+    for name in (name for stage in method.stages() for name in stage.supernet):
+        if not hasattr(supernet, name):
+            raise UserError(
+                f"method {method_name} changes supernet.{name} on the way, and the networks of the space {space.name} "
+                "have no such setting; take another method"
+            )
 
 
 def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from supernas.networks.base import Auxiliary, Standalone
 from supernas.spaces.base import CostConvention
 
-__all__ = ["Cost", "channels_for", "cost"]
+__all__ = ["Cost", "cost", "width_for"]
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,19 @@ class Cost:
     convention: str
 
 
-def cost(model: nn.Module, input_shape: tuple[int, int, int], convention: CostConvention | None = None) -> Cost:
-    """The cost of a plain module on one input of shape (channels, height, width); it is left as it was.
+def cost(
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    convention: CostConvention | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Cost:
+    """The cost of a plain module on one input; it is left as it was.
 
     Args:
         model: the module.
-        input_shape: of one input.
+        input_shape: of one input: (channels, height, width) of an image, (1,) of a word.
         convention: how multiply-adds are counted; by default as in the network's space.
+        dtype: of the input.
     """
     if convention is None:
         assert isinstance(model, Standalone), "a module without a space needs a convention"
@@ -53,7 +59,7 @@ def cost(model: nn.Module, input_shape: tuple[int, int, int], convention: CostCo
         model.eval()
         device = next(model.parameters()).device
         with torch.no_grad():
-            model(torch.zeros(1, *input_shape, device=device))
+            model(torch.zeros(1, *input_shape, device=device, dtype=dtype))
     finally:
         for handle in handles:
             handle.remove()
@@ -62,17 +68,17 @@ def cost(model: nn.Module, input_shape: tuple[int, int, int], convention: CostCo
     return Cost(sum(parameter.numel() for parameter in _counted(model)), counted, convention.name)
 
 
-def channels_for(parameters: int, build: Callable[[int], nn.Module]) -> int:
-    """The channels C of the first stage with which a network's parameters come nearest to a number.
+def width_for(parameters: int, build: Callable[[int], nn.Module]) -> int:
+    """The width (channels C of the first stage, or units) with which a network's parameters come nearest to a number.
 
     Args:
         parameters: wanted.
-        build: makes the network with C channels; its parameters must grow with C.
+        build: makes the network of a width; its parameters must grow with it.
     """
 
-    def excess(channels: int) -> int:
+    def excess(width: int) -> int:
         with torch.device("meta"):  # nothing is allocated
-            return sum(parameter.numel() for parameter in _counted(build(channels))) - parameters
+            return sum(parameter.numel() for parameter in _counted(build(width))) - parameters
 
     high = 1
     while excess(high) < 0:

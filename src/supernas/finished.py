@@ -1,6 +1,5 @@
 """What a finished search left, for others to build on: its configuration, its weights, and how to train beside it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ from torch import Tensor
 
 from supernas.configuration import Document, SearchConfig, TrainConfig, read_file, resolve_search
 from supernas.errors import UserError
-from supernas.networks.base import NetworkSize, Standalone
+from supernas.networks.base import Standalone
 from supernas.operations import BatchNorm
-from supernas.settings import field_names
 from supernas.spaces.base import Space
 
 __all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]
@@ -50,9 +48,10 @@ def training_beside(config: SearchConfig) -> Document:
     on the search's halves of its images, at the size of its supernet, by the recipe of its preset.
     """
     document = config.document()
-    size = {name: document["supernet"][name] for name in field_names(NetworkSize)}
+    size = config.space.network_class.size_of(config.supernet)
     options: dict[str, Any] = {"preset": config.search.preset, "seed": config.search.seed}
-    halves = {"split": config.search.split, "split_seed": config.search.seed}
+    split = _split(config)
+    halves = {} if split is None else {"split": split, "split_seed": config.search.seed}
     return {
         "space": document["space"],
         "network": size,
@@ -68,14 +67,20 @@ def check_halves(search: SearchConfig, training: TrainConfig) -> None:
         UserError: if it is not.
     """
     mine, theirs = (  # how images are varied, and where they lie, may differ
-        replace(data, augmentation=None, directory=None) for data in (training.data, search.data)
+        {**vars(data), "augmentation": None, "directory": None} for data in (training.data, search.data)
     )
     seed = training.train.seed if training.train.split_seed is None else training.train.split_seed
-    if (training.train.split, seed) != (search.search.split, search.search.seed) or mine != theirs:
+    seeds_differ = training.train.split is not None and seed != search.search.seed
+    if training.train.split != _split(search) or seeds_differ or mine != theirs:
         raise UserError(
             "this compares trainings with a search's supernet, so they train on the halves of the search's images; "
             "leave data and train.split as they are"
         )
+
+
+def _split(config: SearchConfig) -> float | None:
+    """The split of a search's data, the usual one where none was given."""
+    return config.data.usual_split if config.search.split is None else config.search.split
 
 
 def inherit(model: Standalone, space: Space, folder: Path) -> None:
@@ -106,7 +111,8 @@ def inherit(model: Standalone, space: Space, folder: Path) -> None:
         if name not in theirs:
             raise UserError(f"the supernet in {folder} holds no weight {name}: its method narrowed it on the way")
         if theirs[name].shape != mine.shape:
-            size = ", ".join(f"network.{field}={getattr(config.supernet, field)}" for field in field_names(NetworkSize))
+            needed = config.space.network_class.size_of(config.supernet)
+            size = ", ".join(f"network.{field}={value}" for field, value in needed.items())
             raise UserError(
                 f"the supernet in {folder} has {name} of shape {list(theirs[name].shape)}, the network of shape "
                 f"{list(mine.shape)}; to inherit, train on the search's data at its size ({size})"

@@ -41,6 +41,7 @@ class Unrolled:
         momentum: factor of the buffers.
         decay: L2 factor.
         buffers: momentum buffers of those weights that have one.
+        clip: largest norm of the gradient; 0 does not clip. The factor that it takes is a number, without gradient.
     """
 
     weights: Tensors
@@ -48,16 +49,24 @@ class Unrolled:
     momentum: float
     decay: float
     buffers: Tensors
+    clip: float = 0.0
 
     def after(self, gradients: Sequence[Tensor]) -> dict[str, Tensor]:
         """The weights w' after the step, for the gradients of the training loss in the order of the weights."""
-        moved = {}
+        moved, factor = {}, self.clipped(gradients)
         for (name, w), g in zip(self.weights.items(), gradients, strict=True):
-            direction = g + self.decay * w.detach()
+            direction = factor * g + self.decay * w.detach()
             if name in self.buffers:
                 direction = direction + self.momentum * self.buffers[name]
             moved[name] = w.detach() - self.rate * direction
         return moved
+
+    def clipped(self, gradients: Sequence[Tensor]) -> Tensor | float:
+        """The factor by which clipping shortens the gradients."""
+        if not self.clip:
+            return 1.0
+        norm = torch.stack([g.detach().norm() for g in gradients]).norm()
+        return (self.clip / norm.clamp_min(1e-12)).clamp_max(1.0)
 
 
 def unrolled_gradient(
@@ -83,7 +92,8 @@ def unrolled_gradient(
     both = _gradients(loss, [*alpha, *moved.values()])
     direct, direction = both[: len(alpha)], both[len(alpha) :]
     second = _mixed_product(train_loss, alpha, step.weights, direction, radius)
-    return loss.detach(), tuple(d - step.rate * s for d, s in zip(direct, second, strict=True))
+    rate = step.rate * step.clipped(gradients)
+    return loss.detach(), tuple(d - rate * s for d, s in zip(direct, second, strict=True))
 
 
 def _mixed_product(

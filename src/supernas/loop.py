@@ -8,7 +8,7 @@ checkpoint (which knows how many lines belong to it) replaces the one before; af
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,10 +17,12 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from supernas import data
 from supernas.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.contracts import Metrics
+from supernas.data import Batch
+from supernas.domains import Material, Stream
 from supernas.errors import UserError
+from supernas.networks.base import Output
 from supernas.progress import Progress
 from supernas.records import append_line, environment
 from supernas.runs import (
@@ -32,12 +34,14 @@ from supernas.runs import (
     seed_everything,
     stop_on_interrupt,
 )
-from supernas.task import CLASSIFICATION, Task
+from supernas.task import Judge, Task
 from supernas.trees import State
 
-__all__ = ["EpochReport", "Loop", "Moving"]
+__all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving", "is_finite"]
 
-_EVALUATION_BATCH = 500
+Carry = tuple[Tensor, ...] | None
+Forward = Callable[[Tensor, Carry], Output]
+"""Runs a batch of inputs, going on from a hidden state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,7 @@ class Moving(State):
     """All that changes during a run, and so all that a checkpoint holds."""
 
     network: nn.Module
-    train: data.Stream
+    train: Stream
     step: int = 0
     seconds: float = 0.0
     ended: bool = False  # before the last step, by a rule
@@ -75,11 +79,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         steps_per_epoch: steps of one epoch; set by `_start`.
         folder: the run's folder.
         notes: what the user should know about a resumption.
+        data: what it learns from, and is judged on.
         task: the loss that trains and the metric that judges.
     """
 
     weights_file: str
-    task: Task = CLASSIFICATION
+    task: Task
     state: Moving
     steps_per_epoch: int
 
@@ -87,13 +92,13 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self,
         config: SearchConfig | TrainConfig,
         settings: SearchSettings | TrainSettings,
-        images: data.ImageData | data.SearchData,
+        data: Material,
         path: Path,
         resume: bool,
         on_epoch: tuple[Callable[[EpochT], dict[str, Any] | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
     ) -> None:
-        self._settings, self._options, self._described = settings, config.data, images
+        self._settings, self.data = settings, data
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
         self.device = choose_device(settings.device)
@@ -147,6 +152,9 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _before_epoch(self) -> None:
         """What happens before an epoch's first step; usually nothing."""
 
+    def _conclude(self) -> None:
+        """What happens to the network after the last epoch; usually nothing."""
+
     def _rebuild(self, tree: dict[str, Any]) -> None:
         """Makes `self.state` one that a saved state fits; usually it does already."""
 
@@ -183,6 +191,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if not self.finished:
             raise RuntimeError("the run has not come to its end")
         record = self.folder.result() if self._concluded else None
+        self._conclude()
         if record is None:
             record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
             if self.folder.earlier:
@@ -254,7 +263,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
 
     def _means(self) -> dict[str, float]:
         """The epoch's metrics."""
-        return {name: float(total) / self.state.counts[name] for name, total in self.state.sums.items()}
+        means = {name: float(total) / self.state.counts[name] for name, total in self.state.sums.items()}
+        return {name: self.task.finish(mean) if name == "train_metric" else mean for name, mean in means.items()}
 
     def _tick(self) -> float:
         """Adds the time since the last call, and gives the seconds of the whole run."""
@@ -268,7 +278,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         losses = [name for name, total in self.state.sums.items() if "loss" in name and not math.isfinite(float(total))]
         if losses:
             diverged(losses[0], progress.epoch, self.folder)
-        if not all(bool(weight.isfinite().all()) for weight in self.state.network.parameters()):
+        if not is_finite(self.state.network):
             diverged("a weight", progress.epoch, self.folder)
 
     # -- saving and resuming ------------------------------------------------------------------------------------------
@@ -294,46 +304,29 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 "resume with that version, or start again with another --out"
             ) from error
 
-    # -- images -------------------------------------------------------------------------------------------------------
-
-    def _stream(self, images: data.ImageSet, seed: int) -> data.Stream:
-        """Endless augmented batches of a part of the run's images."""
-        return data.Stream(
-            images,
-            self._settings.batch_size,
-            mean=self._described.mean,
-            std=self._described.std,
-            augmentation=data.usual_augmentation(self._described, self._options.augmentation),
-            seed=seed,
-            device=self.device,
-        )
-
-    def _images(self, images: data.ImageSet, count: int) -> data.Batch:
-        """The first images as they are, as one batch."""
-        described = self._described
-        first = images.select(torch.arange(min(count, len(images))))
-        return next(data.batches(first, len(first), mean=described.mean, std=described.std, device=self.device))
+    # -- judging ------------------------------------------------------------------------------------------------------
 
     def _measure(
-        self,
-        network: nn.Module,
-        predict: Callable[[Tensor], Tensor],
-        images: data.ImageSet,
-        *more: Callable[[Tensor, Tensor], Tensor],
+        self, network: nn.Module, forward: Forward, batches: Iterable[Batch], *more: Judge
     ) -> tuple[float, ...]:
-        """The task's metric, and `more`, of predictions over images as they are, the network in evaluation mode."""
-        described = self._described
-        parts = math.ceil(len(images) / _EVALUATION_BATCH)
-        size = math.ceil(len(images) / parts)  # equal parts: the statistics of a batch depend on its size
-        totals = [0.0] * (1 + len(more))
+        """The task's metric, and `more`, of a forward pass over batches, with the network in evaluation mode."""
+        carry: Carry = None
+        totals, count = [0.0] * (1 + len(more)), 0
         network.eval()
         with torch.inference_mode():
-            for batch in data.batches(images, size, mean=described.mean, std=described.std, device=self.device):
-                prediction = predict(batch.inputs)
+            for batch in batches:
+                output = forward(batch.inputs, carry if batch.follows else None)
+                carry = output.carry
+                count += batch.targets.numel()
                 for number, metric in enumerate((self.task.metric, *more)):
-                    totals[number] += float(metric(prediction, batch.targets)) * len(batch.targets)
+                    totals[number] += float(metric(output.prediction, batch.targets)) * batch.targets.numel()
         network.train()
-        return tuple(total / len(images) for total in totals)
+        return self.task.finish(totals[0] / count), *(total / count for total in totals[1:])
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(weight.isfinite().all()) for weight in network.parameters())
 
 
 def _holds_nan(tree: Any) -> bool:

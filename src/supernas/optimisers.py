@@ -1,6 +1,5 @@
-"""How weights and architecture parameters are stepped: SGD with momentum, a schedule and clipping; Adam; averages."""
+"""How weights and architecture parameters are stepped: SGD with momentum, a schedule and clipping; Adam."""
 
-import copy
 import math
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from supernas.progress import Progress
 from supernas.settings import setting, settings
 
-__all__ = ["AdamSettings", "SGDSettings", "WeightAverage", "WeightsOptimiser"]
+__all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser"]
 
 _TAIL = 5  # epochs of the smaller slope in which a linear decay ends
 
@@ -78,13 +77,17 @@ class WeightsOptimiser:
         """Forgets the gradients; those of options that then do not run are None, or zeros if idle is `momentum`."""
         self.sgd.zero_grad(set_to_none=self.options.idle == "none")
 
-    def step(self, progress: Progress) -> None:
-        """One step at the learning rate of this moment."""
+    def step(self, progress: Progress, share: float = 1.0) -> None:
+        """One step at the learning rate of this moment, times the size of the batch as a part of a usual one."""
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
         for group in self.sgd.param_groups:
-            group["lr"] = self.learning_rate(progress)
+            group["lr"] = self.learning_rate(progress) * share
         self.sgd.step()
+
+    def forget(self) -> None:
+        """Momentum begins anew."""
+        self.sgd.state.clear()
 
     def learning_rate(self, progress: Progress) -> float:
         """From `lr` towards `lr_min`, after a linear warm-up."""
@@ -132,33 +135,3 @@ def linear_decay(epoch: float, epochs: int) -> float:
     if epochs <= _TAIL:
         return left / epochs
     return (left - _TAIL if left > _TAIL else left / _TAIL) / (epochs - _TAIL)
-
-
-class WeightAverage:
-    """The exponential moving average of all that a network has learnt, running statistics among it.
-
-    Attributes:
-        network: a copy of the network that holds the averages.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network)
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Moves the averages: decay * average + (1 - decay) * network."""
-        current = network.state_dict()
-        for name, average in self.network.state_dict().items():
-            if average.is_floating_point():
-                average.lerp_(current[name], 1 - self.decay)
-            else:
-                average.copy_(current[name])
-
-    def state_dict(self) -> dict[str, Any]:
-        """The averages."""
-        return self.network.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores them."""
-        self.network.load_state_dict(state)

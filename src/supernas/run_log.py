@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["RunLog"]
 
-_SHOWN = ("loss", "train_metric", "train_accuracy", "valid_loss", "valid_metric", "valid_accuracy", "distinct")
+_SHOWN = ("loss", "train_metric", "valid_loss", "valid_metric", "distinct")
 
 
 class RunLog:

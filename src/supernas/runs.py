@@ -11,9 +11,8 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import torch
 
-from supernas import data
 from supernas.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
-from supernas.configuration import DataSettings, Document, fingerprint, read_file
+from supernas.configuration import Document, fingerprint, read_file
 from supernas.errors import UserError
 from supernas.records import cut_back, read_json, remove_temporaries, write_atomically, write_json
 
@@ -23,7 +22,6 @@ __all__ = [
     "choose_device",
     "diverged",
     "generator_states",
-    "load_images",
     "restore_generators",
     "seed_everything",
     "stop_on_interrupt",
@@ -150,25 +148,6 @@ def _differences(theirs: Document, mine: Document, where: str = "") -> list[str]
         elif one != other:
             found.append(f"{where}{key} is {one} there and {other} here")
     return found
-
-
-def load_images(options: DataSettings) -> data.ImageData:
-    """The images that a run's settings name.
-
-    Raises:
-        UserError: if they cannot be read.
-    """
-    directory = Path(options.directory) if options.directory else None
-    images = data.load(options.source, directory)
-    resolution = _if_less(options.resolution, images.resolution)
-    train_size = _if_less(options.train_size, len(images.train))
-    if resolution is None and train_size is None:
-        return images
-    return data.load(options.source, directory, resolution=resolution, train_size=train_size)
-
-
-def _if_less(wanted: int | None, there: int) -> int | None:
-    return wanted if wanted is not None and wanted < there else None
 
 
 def choose_device(name: str) -> torch.device:

@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from supernas import data
 from supernas.architecture import Architecture
 from supernas.configuration import SearchConfig, fingerprint
 from supernas.contracts import Look, Metrics, Problem, stage_starts
 from supernas.cost import Cost, cost
-from supernas.loop import EpochReport, Loop, Moving
-from supernas.networks.base import Network
+from supernas.data import Batch
+from supernas.domains import Material, Stream
+from supernas.loop import Carry, EpochReport, Loop, Moving
+from supernas.networks.base import Network, Output
 from supernas.pictures import cell_svg
 from supernas.progress import Progress
-from supernas.runs import load_images
-from supernas.task import CLASSIFICATION, Task
+from supernas.task import Task
 from supernas.trees import State
 
 __all__ = ["Epoch", "Result", "Search", "run_name"]
@@ -58,7 +59,7 @@ class _Moving(Moving):
 
     network: Network
     method: State
-    valid: data.Stream
+    valid: Stream
     stopping: State
     answer: int | None = None  # the epoch whose architecture a stopping rule has chosen
     history: list[str] = field(default_factory=list)  # text of every epoch's derived architecture
@@ -76,7 +77,8 @@ class Search(Loop[Epoch, Result]):
             epoch's line of `metrics.jsonl`.
         truth: what a benchmark says of an architecture. It is asked of every epoch's architecture and of the final one,
             for the record alone: no method sees it.
-        task: what is to be learnt, if not the classification of images.
+        task: what is to be learnt, if not what is usual for the data.
+        data: what to learn from, where the configuration does not say it: all of it, to be split as a search does.
         on_step: called after every step with the progress and the metrics of that step.
 
     Raises:
@@ -96,20 +98,24 @@ class Search(Loop[Epoch, Result]):
         on_epoch: tuple[Callable[[Epoch], dict[str, Any] | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         truth: Callable[[Architecture], dict[str, float]] | None = None,
-        task: Task = CLASSIFICATION,
+        task: Task | None = None,
+        data: Material | None = None,
     ) -> None:
         self.config = config
-        self.task = task
         self.truth = truth
-        self.images = _images(config)
-        folder = folder or Path("runs") / run_name(config, self.images.name)
-        super().__init__(config, config.search, self.images, folder, resume, on_epoch, on_step)
+        material = (data or config.data.load()).for_search(config.search.seed, config.search.split)
+        self.task = task or material.task()
+        folder = folder or Path("runs") / run_name(config, material.name)
+        super().__init__(config, config.search, material, folder, resume, on_epoch, on_step)
 
     # -- set-up and stages --------------------------------------------------------------------------------------------
 
     def _start(self) -> _Moving:
-        halves = (self.images.train, self.images.valid)
-        train, valid = (self._stream(half, self.config.search.seed * 2 + number) for number, half in enumerate(halves))
+        options = self.config.search
+        train, valid = (
+            self.data.stream(part, options.batch_size, options.seed * 2 + number, self.device)
+            for number, part in enumerate(("train", "valid"))
+        )
         self.steps_per_epoch = train.steps_per_epoch
         self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
@@ -123,9 +129,7 @@ class Search(Loop[Epoch, Result]):
 
     def _network(self, stage: int, pairs: Any) -> Network:
         settings = replace(self.config.supernet, **self.stages[stage].supernet)
-        network: Network = self.config.space.supernet(
-            num_classes=self.images.num_classes, in_channels=self.images.channels, pairs=pairs, **vars(settings)
-        )
+        network: Network = self.config.space.supernet(pairs=pairs, **self.data.network, **vars(settings))
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _problem(self, network: Network) -> Problem:
@@ -182,8 +186,8 @@ class Search(Loop[Epoch, Result]):
         state.answer, state.ended = finding.answer, finding.answer is not None
         return finding.metrics
 
-    def _first_images(self, count: int) -> data.Batch:
-        return self._images(self.images.valid, count)
+    def _first_images(self, count: int) -> Batch:
+        return self.data.first("valid", count, self.device)
 
     def _line(self, epoch: Epoch) -> dict[str, Any]:
         operations = self.config.space.operation_counts(epoch.architecture)
@@ -201,13 +205,15 @@ class Search(Loop[Epoch, Result]):
         return self.state.network
 
     def validate(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
-        """The metric of an architecture with the supernet's weights on a part of the validation images."""
-        there = len(self.images.valid)
-        count = min(images or self.config.search.validation_images, there)
-        start = part % (there // count) * count
-        chosen = self.images.valid.select(torch.arange(start, start + count))
+        """The metric of an architecture with the supernet's weights on a part of the validation images (or windows)."""
         network = self.network
-        return self._measure(network, lambda x: network(x, active=architecture.pairs).prediction, chosen)[0]
+
+        def forward(x: Tensor, carry: Carry) -> Output:
+            output: Output = network(x, active=architecture.pairs, carry=carry)
+            return output
+
+        limit = images or self.config.search.validation_images
+        return self._measure(network, forward, self.data.batches("valid", self.device, limit, part))[0]
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -220,7 +226,8 @@ class Search(Loop[Epoch, Result]):
             "method": config.method_name,
             "objective": config.objective_name,
             "space": config.space.name,
-            "data": self.images.name,
+            "data": self.data.name,
+            "data_note": self.data.note,
             "seed": config.search.seed,
             "preset": config.search.preset,
             "epochs": len(state.history),
@@ -232,7 +239,7 @@ class Search(Loop[Epoch, Result]):
             "flops": spent.multiply_adds,
             "flops_convention": spent.convention,
             "metric": self.task.metric_name,
-            "valid_accuracy": self.validate(architecture, len(self.images.valid)),
+            f"valid_{self.task.quantity}": self.validate(architecture, self.data.count("valid")),
             **self._truth(architecture),
         }
 
@@ -248,19 +255,13 @@ class Search(Loop[Epoch, Result]):
         return Result(space.parse(text), text, history, record, self.network, self.folder.path)
 
     def cost(self, architecture: Architecture) -> Cost:
-        """What the found network costs at the supernet's size, in form `evaluation`, on these images."""
+        """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
         space = self.config.space
-        size = space.network_class.size_of(self.config.supernet)
-        model = space.build(architecture, num_classes=self.images.num_classes, in_channels=self.images.channels, **size)
-        return cost(model, (self.images.channels, self.images.resolution, self.images.resolution))
+        model = space.build(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
+        return cost(model, self.data.input_shape, dtype=self.data.input_type)
 
 
 def run_name(config: SearchConfig, data_name: str) -> str:
     """`<space>-<data>-<method>-<objective>-<hash of the configuration>-s<seed>`."""
     mark = fingerprint(config.document())
     return f"{config.space.name}-{data_name}-{config.method_name}-{config.objective_name}-{mark}-s{config.search.seed}"
-
-
-def _images(config: SearchConfig) -> data.SearchData:
-    """The training and validation halves; the test images go no further than this function."""
-    return data.search_data(load_images(config.data), config.search.seed, config.search.split)

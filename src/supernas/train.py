@@ -1,33 +1,39 @@
-"""Training one architecture from scratch, on all training images ("evaluation" in the papers).
+"""Training one architecture from scratch, on all training data ("evaluation" in the papers).
 
-The recipe is that of the space's presets: published settings of optimiser, schedule, augmentation, auxiliary loss and
-drop path. The test images are looked at once, at the end. With `train.split` it trains on a search's training half and
-is judged on its validation half after every epoch; the test images are then out of reach: who chooses between
-architectures or settings by such runs has not seen them.
+The recipe is that of the space's presets: published settings of optimiser, schedule, augmentation, dropouts, auxiliary
+loss. The test data are looked at once, at the end. Where the data have a validation part (texts) it is looked at after
+every epoch: it can choose the weights (`train.keep`), and begin to average them (`weights.patience`).
+
+With `train.split` it trains on a search's training half and is judged on its validation half after every epoch; the
+test data are then out of reach: who chooses between architectures or settings by such runs has not seen them.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from supernas import data
 from supernas.architecture import Architecture
+from supernas.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.configuration import TrainConfig, fingerprint
 from supernas.contracts import Metrics
-from supernas.cost import channels_for, cost
+from supernas.cost import cost, width_for
+from supernas.domains import Material
+from supernas.errors import UserError
 from supernas.finished import inherit
-from supernas.loop import EpochReport, Loop, Moving
+from supernas.loop import Carry, EpochReport, Loop, Moving, is_finite
 from supernas.networks.base import Standalone
-from supernas.optimisers import WeightAverage, WeightsOptimiser
+from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
-from supernas.runs import check_precision, load_images
+from supernas.runs import check_precision, diverged
 from supernas.strategies import draw
-from supernas.task import classification, top5_accuracy
+from supernas.task import Judge, Task
+from supernas.trainers import training_loss
 
 __all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
 
@@ -42,6 +48,7 @@ class TrainResult:
         model: the trained network, a plain module with `forward(x)`.
         record: the content of `result.json`.
         folder: where the run was written.
+        task: what was learnt.
     """
 
     architecture: Architecture
@@ -49,18 +56,24 @@ class TrainResult:
     model: Standalone
     record: dict[str, Any]
     folder: Path
+    task: Task
+
+    @property
+    def test_metric(self) -> float | None:
+        """The task's metric on the test data; None if there are none, or a split leaves them alone."""
+        metric: float | None = self.record[f"test_{self.task.quantity}"]
+        return metric
+
+    @property
+    def valid_metric(self) -> float | None:
+        """The task's metric on validation data; None if there are none."""
+        metric: float | None = self.record.get(f"valid_{self.task.quantity}")
+        return metric
 
     @property
     def test_accuracy(self) -> float | None:
-        """Top-1 accuracy on the test images, in percent; None if the data have none, or a split leaves them alone."""
-        accuracy: float | None = self.record["test_accuracy"]
-        return accuracy
-
-    @property
-    def valid_accuracy(self) -> float | None:
-        """Top-1 accuracy on the validation half, in percent; None without `train.split`."""
-        accuracy: float | None = self.record.get("valid_accuracy")
-        return accuracy
+        """Top-1 accuracy on the test images, in percent; None if the data have none, or it was no classification."""
+        return self.record.get("test_accuracy")
 
 
 @dataclass(kw_only=True)
@@ -70,6 +83,10 @@ class _Moving(Moving):
     network: Standalone
     optimiser: WeightsOptimiser
     average: WeightAverage | None
+    carry: Carry = None  # the hidden state of a recurrent network, after the last batch
+    best: dict[str, Tensor] = field(default_factory=dict)  # the weights of the best epoch, where they are kept
+    best_metric: float | None = None
+    reloads: int = 0  # in this epoch
 
 
 class Training(Loop[EpochReport, TrainResult]):
@@ -82,6 +99,8 @@ class Training(Loop[EpochReport, TrainResult]):
         on_epoch: listeners, called with each finished epoch's report; what they return (a dictionary or None) is added
             to the epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
+        task: what is to be learnt, if not what is usual for the data.
+        data: what to learn from, where the configuration does not say it.
 
     Raises:
         UserError: if the folder holds another configuration's run, or a run and `resume` is not asked for, or the data
@@ -99,36 +118,61 @@ class Training(Loop[EpochReport, TrainResult]):
         resume: bool = False,
         on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
+        task: Task | None = None,
+        data: Material | None = None,
     ) -> None:
         self.config = config
         self.architecture = config.space.parse(config.architecture)
-        self.task = classification(config.train.label_smoothing)
-        self.images, self.valid = _images(config)
-        folder = folder or Path("runs") / run_name(config, self.images.name)
-        super().__init__(config, config.train, self.images, folder, resume, on_epoch, on_step)
-        if self.images.test is None and self.valid is None:
-            self.notes.append(f"{self.images.name} has no test images: the result has no test accuracy")
+        material = _material(config, data)
+        self.task = task or material.task(config.train.label_smoothing)
+        self._check(material)
+        folder = folder or Path("runs") / run_name(config, material.name)
+        super().__init__(config, config.train, material, folder, resume, on_epoch, on_step)
+        if "test" not in material.parts and config.train.split is None:
+            lacking = f"{material.name} has no test {material.examples}: the result has no test {self.task.quantity}"
+            self.notes.append(lacking)
+
+    def _check(self, material: Material) -> None:
+        config = self.config
+        wanted = {"train.keep=best": config.train.keep == "best", "weights.patience": config.weights.patience > 0}
+        for name in (name for name, asked in wanted.items() if asked and "valid" not in material.parts):
+            raise UserError(
+                f"{name} needs validation {material.examples}, and {material.name} has none; leave it out, or keep "
+                "some apart with train.split=0.9"
+            )
+        if config.weights.patience and config.train.ema:
+            raise UserError("weights.patience and train.ema are two averages of the weights; give one of them")
 
     @property
     def model(self) -> Standalone:
         """The network that is tested and written: the one that is trained, or the average of its weights."""
         average = self.state.average
-        return self.state.network if average is None else cast(Standalone, average.network)
+        return cast(Standalone, average.network) if average is not None and average.ready else self.state.network
 
     def _trained(self) -> Standalone:
         return self.model
 
     def _start(self) -> _Moving:
-        config, images = self.config, self.images
+        config, data = self.config, self.data
         check_precision(config.train.precision, self.device)
-        model = _build(config, images)
+        model = _build(config, data)
         if config.train.inherit:
             inherit(model, config.space, Path(config.train.inherit))
         model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        stream = self._stream(images.train, config.train.seed)
+        stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
         self.steps_per_epoch = stream.steps_per_epoch
-        average = WeightAverage(model, config.train.ema) if config.train.ema else None
-        return _Moving(network=model, train=stream, optimiser=WeightsOptimiser(model, config.weights), average=average)
+        return _Moving(
+            network=model,
+            train=stream,
+            optimiser=WeightsOptimiser(model, config.weights),
+            average=self._average(model),
+            best=_copy(model) if config.train.keep == "best" else {},
+        )
+
+    def _average(self, model: Standalone) -> WeightAverage | None:
+        if self.config.weights.patience:
+            return TriggeredAverage(model, self.config.weights.patience, self.task.better)
+        return MovingAverage(model, self.config.train.ema) if self.config.train.ema else None
 
     def _step(self, progress: Progress) -> Metrics:
         state, batch = self.state, next(self.state.train)
@@ -136,15 +180,31 @@ class Training(Loop[EpochReport, TrainResult]):
         network.advance(progress)
         state.optimiser.zero_grad()
         with self._precision():
-            output = state.network.output(batch.inputs)
-            loss = self.task.loss(output.prediction, batch.targets)
+            output = state.network.output(batch.inputs, state.carry if batch.follows else None)
+            loss = training_loss(self.task, output, batch)
             if output.auxiliary is not None:
                 loss = loss + network.auxiliary_weight * self.task.loss(output.auxiliary, batch.targets)
         loss.backward()
-        state.optimiser.step(progress)
+        state.optimiser.step(progress, batch.share)
         if state.average is not None:
             state.average.update(state.network)
-        return {"loss": loss.detach(), "train_accuracy": self.task.metric(output.prediction.detach(), batch.targets)}
+        state.carry = output.carry and tuple(part.detach() for part in output.carry)
+        if state.best and not (bool(loss.isfinite()) and is_finite(state.network)):
+            return self._reload(progress)
+        return {"loss": loss.detach(), "train_metric": self.task.metric(output.prediction.detach(), batch.targets)}
+
+    def _reload(self, progress: Progress) -> Metrics:
+        """Goes on from the best weights with the next batch: those since are lost, but not the run."""
+        state = self.state
+        state.reloads += 1
+        if state.best_metric is None or state.reloads > 1:
+            diverged("the loss or a weight", progress.epoch, self.folder)
+        state.network.load_state_dict(state.best)
+        state.optimiser.forget()
+        if state.average is not None:
+            state.average.restart()
+        state.carry = None
+        return {"reloads": torch.ones(())}
 
     def _precision(self) -> AbstractContextManager[Any]:
         """Where a step computes in bfloat16, or a context that does nothing."""
@@ -153,21 +213,40 @@ class Training(Loop[EpochReport, TrainResult]):
         return torch.autocast(self.device.type, torch.bfloat16)
 
     def _close_epoch(self, progress: Progress) -> EpochReport:
-        metrics = {**self._means(), **self._validated()}
+        metrics, state = self._means(), self.state
+        state.reloads = 0
+        if "valid" in self.data.parts:
+            metrics["valid_metric"] = self._judge("valid")[0]
+            self._remember(metrics["valid_metric"])
+            if state.average is not None:
+                state.average.epoch(metrics["valid_metric"])
         return EpochReport(epoch=progress.epoch, epochs=self.epochs, metrics=metrics, seconds=self._tick())
 
-    def _validated(self) -> dict[str, float]:
-        return {} if self.valid is None else {"valid_accuracy": self._measure(self.model, self.model, self.valid)[0]}
+    def _remember(self, metric: float) -> None:
+        """Keeps the weights if they are the best so far, and wanted."""
+        state = self.state
+        if state.best and (state.best_metric is None or self.task.better(metric, state.best_metric)):
+            state.best, state.best_metric = _copy(self.model), metric
+
+    def _conclude(self) -> None:
+        """The network that is returned takes the best weights, where they were asked for."""
+        if self.state.best:
+            self.model.load_state_dict(self.state.best)
+
+    def _judge(self, part: str, *more: Judge) -> tuple[float, ...]:
+        return self._measure(self.model, self.model.output, self.data.batches(part, self.device), *more)
 
     def _record(self) -> dict[str, Any]:
-        config, images = self.config, self.images
-        spent = cost(self.model, (images.channels, images.resolution, images.resolution))
-        test: tuple[float | None, ...] = (None, None)
-        if images.test is not None:
-            test = self._measure(self.model, self.model, images.test, top5_accuracy)
+        config, data, quantity = self.config, self.data, self.task.quantity
+        spent = cost(self.model, data.input_shape, dtype=data.input_type)
+        names = [quantity, *self.task.others]
+        tested: tuple[float | None, ...] = (None,) * len(names)
+        if "test" in data.parts:
+            tested = self._judge("test", *self.task.others.values())
         return {
             "space": config.space.name,
-            "data": images.name,
+            "data": data.name,
+            "data_note": data.note,
             "architecture": config.architecture,
             "seed": config.train.seed,
             "preset": config.train.preset,
@@ -177,35 +256,36 @@ class Training(Loop[EpochReport, TrainResult]):
             "flops": spent.multiply_adds,
             "flops_convention": spent.convention,
             "metric": self.task.metric_name,
-            "train_accuracy": self._measure(self.model, self.model, images.train)[0],
-            **self._validated(),
-            "test_accuracy": test[0],
-            "test_top5_accuracy": test[1],
+            **{f"{part}_{quantity}": self._judge(part)[0] for part in ("train", "valid") if part in data.parts},
+            **{f"test_{name}": value for name, value in zip(names, tested, strict=True)},
         }
 
     def _result(self, record: dict[str, Any]) -> TrainResult:
-        return TrainResult(self.architecture, self.config.architecture, self.model, record, self.folder.path)
+        return TrainResult(self.architecture, self.config.architecture, self.model, record, self.folder.path, self.task)
 
 
-def sized(config: TrainConfig, parameters: int) -> TrainConfig:
-    """The same training with as many channels as bring the network nearest to a number of parameters.
+def _copy(model: Standalone) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def sized(config: TrainConfig, parameters: int, data: Material | None = None) -> TrainConfig:
+    """The same training with as many channels (or units) as bring the network nearest to a number of parameters.
 
     Raises:
         UserError: if the data cannot be read.
     """
-    images = load_images(config.data)
+    material = data or config.data.load()
+    width = config.space.network_class.width
 
-    def with_channels(channels: int) -> TrainConfig:
-        return replace(config, network=replace(config.network, channels=channels))
+    def with_width(value: int) -> TrainConfig:
+        return replace(config, network=replace(config.network, **{width: value}))
 
-    return with_channels(channels_for(parameters, lambda channels: _build(with_channels(channels), images)))
+    return with_width(width_for(parameters, lambda value: _build(with_width(value), material)))
 
 
-def _build(config: TrainConfig, images: data.ImageData) -> Standalone:
+def _build(config: TrainConfig, data: Material) -> Standalone:
     """The network of a training, with its initial weights."""
-    model: Standalone = config.space.build(
-        config.architecture, num_classes=images.num_classes, in_channels=images.channels, **vars(config.network)
-    )
+    model: Standalone = config.space.build(config.architecture, **data.network, **vars(config.network))
     return model
 
 
@@ -251,7 +331,7 @@ def train_each(
     Raises:
         UserError: as `Training` does.
     """
-    name, results = load_images(config.data).name, []
+    name, results = config.data.load().name, []
     for architecture in architectures:
         one = replace(config, architecture=config.space.format(architecture))
         path = (folder or Path("runs")) / run_name(one, name)
@@ -262,14 +342,12 @@ def train_each(
     return results
 
 
-def _images(config: TrainConfig) -> tuple[data.ImageData, data.ImageSet | None]:
-    """(images, validation half); with a split the test images go no further than this function."""
-    images, options = load_images(config.data), config.train
+def _material(config: TrainConfig, data: Material | None) -> Material:
+    """The data; with a split the test data go no further than this function."""
+    options, material = config.train, data or config.data.load()
     if options.split is None:
-        return images, None
-    seed = options.seed if options.split_seed is None else options.split_seed
-    halves = data.search_data(images, seed, options.split)
-    return replace(images, train=halves.train, test=None), halves.valid
+        return material
+    return material.for_search(options.seed if options.split_seed is None else options.split_seed, options.split)
 
 
 def run_name(config: TrainConfig, data_name: str) -> str:

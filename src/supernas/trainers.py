@@ -13,9 +13,10 @@ from supernas.data import Batch
 from supernas.networks.base import Output, Unselected, Weights
 from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
+from supernas.task import Task
 from supernas.trees import State
 
-__all__ = ["MixtureTrainer", "PathTrainer", "Trainer"]
+__all__ = ["MixtureTrainer", "PathTrainer", "Trainer", "training_loss"]
 
 Carry = tuple[Tensor, ...] | None
 
@@ -46,13 +47,25 @@ class Trainer(State):
         unselected: Unselected = "skip",
     ) -> Tensor:
         """The loss on the next validation batch, with a graph; the arguments are those of `Network.after_stem`."""
-        output = self.problem.network(batch.inputs, W, active, self.valid_carry, unselected)
+        carry = self.next_valid_carry(batch)
+        return self.judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch)
+
+    def judge(self, output: Output, batch: Batch) -> Tensor:
+        """The loss of an output on the validation batch, whose hidden state the next one goes on from."""
         self.valid_carry = _detached(output.carry)
         return self.problem.task.loss(output.prediction, batch.targets)
 
+    def next_carry(self, batch: Batch) -> Carry:
+        """The hidden state that a training batch goes on from."""
+        return self.carry if batch.follows else None
+
+    def next_valid_carry(self, batch: Batch) -> Carry:
+        """The hidden state that a validation batch goes on from."""
+        return self.valid_carry if batch.follows else None
+
     def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
         """Steps along the gradient that is there; the training metric of the output."""
-        self.optimiser.step(progress)
+        self.optimiser.step(progress, batch.share)
         self.carry = _detached(output.carry)
         return self.problem.task.metric(output.prediction.detach(), batch.targets)
 
@@ -82,10 +95,11 @@ class PathTrainer(Trainer):
         self.optimiser.zero_grad()
         stem = network.embed(batch.inputs)
         shared = stem.detach().requires_grad_() if objective.shares_stem else stem
+        carry = self.next_carry(batch)
 
         def forward(path: Architecture) -> tuple[Tensor, Output]:
-            output = network.after_stem(shared, active=path.pairs, carry=self.carry)
-            return task.loss(output.prediction, batch.targets), output
+            output = network.after_stem(shared, active=path.pairs, carry=carry)
+            return training_loss(task, output, batch), output
 
         metrics, output = objective.backward(self.objective, architecture, forward)
         if objective.shares_stem and shared.grad is not None:  # None where no path leads from the input to the output
@@ -107,10 +121,16 @@ class MixtureTrainer(Trainer):
         """One step of the weights on the mixture of all options that the network holds; `W` is taken as it is."""
         self.optimiser.zero_grad()
         fixed = {kind: matrix.detach() for kind, matrix in W.items()}
-        output = self.problem.network(batch.inputs, fixed, carry=self.carry)
-        loss = self.problem.task.loss(output.prediction, batch.targets)
+        output = self.problem.network(batch.inputs, fixed, carry=self.next_carry(batch))
+        loss = training_loss(self.problem.task, output, batch)
         loss.backward()
         return {"loss": loss.detach(), "train_metric": self._finish(output, batch, progress)}
+
+
+def training_loss(task: Task, output: Output, batch: Batch) -> Tensor:
+    """The task's loss, and what the network adds to it."""
+    loss = task.loss(output.prediction, batch.targets)
+    return loss if output.penalty is None else loss + output.penalty
 
 
 def _detached(carry: Carry) -> Carry:

@@ -75,9 +75,9 @@ def test_batches_keep_order_and_the_last_part():
     parts = list(batches(given, 10, mean=MEAN, std=STD))
     assert [len(part.targets) for part in parts] == [10, 10, 3]
     assert torch.equal(torch.cat([part.targets for part in parts]), given.labels)
-    unvaried = {int(target): row for part in parts for row, target in zip(*part, strict=True)}
+    unvaried = {int(target): row for part in parts for row, target in zip(part.inputs, part.targets, strict=True)}
     drawn = next(stream(augmentation=None))
-    assert all(torch.equal(row, unvaried[int(target)]) for row, target in zip(*drawn, strict=True))
+    assert all(torch.equal(row, unvaried[int(target)]) for row, target in zip(drawn.inputs, drawn.targets, strict=True))
 
 
 def test_user_errors():

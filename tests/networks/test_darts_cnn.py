@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from supernas import spaces
 from supernas.architecture import Architecture
-from supernas.cost import channels_for, cost
+from supernas.cost import cost, width_for
 from supernas.depthwise import DepthwiseConv
 from supernas.errors import UserError
 from supernas.networks.darts_cnn import AuxiliaryHead
@@ -103,14 +103,14 @@ def test_published_parameters_of_the_auxiliary_head(settings, published):
     assert parameters(model) - parameters(without) == published
 
 
-def test_channels_for_a_number_of_parameters():
+def test_width_for_a_number_of_parameters():
     def build(channels):
         return SPACE.build("PDARTS", channels=channels, cells=3, auxiliary_weight=0.4)
 
     sizes = [parameters(build(c)) - parameters(build(c).network.auxiliary) for c in range(1, 12)]
     for wanted in (1, sizes[0], sizes[3], sizes[4] + 1, (sizes[6] + 2 * sizes[7]) // 3, (2 * sizes[8] + sizes[9]) // 3):
         nearest = min(range(11), key=lambda number: abs(sizes[number] - wanted))
-        assert channels_for(wanted, build) == 1 + nearest
+        assert width_for(wanted, build) == 1 + nearest
 
 
 # --- a slow, obvious twin -------------------------------------------------------------------------------------------

@@ -20,10 +20,19 @@ __all__ = ["Batch", "Stream", "batches"]
 
 
 class Batch(NamedTuple):
-    """`inputs` float32 [b, c, h, w], normalised, channels last; `targets` int64 [b]."""
+    """Inputs and targets.
 
-    inputs: Float32[Tensor, "b c h w"]
-    targets: Int64[Tensor, " b"]
+    Attributes:
+        inputs: images float32 [b, c, h, w], normalised, channels last; of a text word numbers int64 [time, b].
+        targets: labels int64 [b]; of a text the words that follow, int64 [time, b].
+        share: the size of the batch as a part of a usual one; a step is that much longer or shorter.
+        follows: whether it goes on where the batch before ended, so that a hidden state may be carried over.
+    """
+
+    inputs: Float32[Tensor, "b c h w"] | Int64[Tensor, "time b"]
+    targets: Int64[Tensor, " b"] | Int64[Tensor, "time b"]
+    share: float = 1.0
+    follows: bool = False
 
 
 class Stream:

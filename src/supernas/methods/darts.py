@@ -11,7 +11,8 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
 - On NAS-Bench-201 the published first-order code moves the weights first, everywhere else alpha moves first; order 2
   looks through the step that is about to be made, so there alpha always moves first.
 - The step that is looked through is the optimiser's, with its momentum buffer and weight decay, as in the released
-  code; Nesterov's correction and the clipping of the gradient are left out of it, as there.
+  code; Nesterov's correction is left out of it, and the clipping of the gradient too, except in the recurrent space,
+  as there.
 - `hypergradient="finite-difference"` is the published form; `"exact"` differentiates through the step
   (`hypergradients.py`).
 - Published: 50 epochs with Adam at 3e-4 (19,550 steps with batch 64 on half of CIFAR-10: a movement of 5.9).
@@ -25,10 +26,11 @@ from torch.func import functional_call
 from supernas.data import Batch
 from supernas.hypergradients import Form, Unrolled, unrolled_gradient
 from supernas.methods.base import AlphaMethod, AlphaState
+from supernas.networks.base import Output
 from supernas.optimisers import AdamSettings
 from supernas.progress import Progress
 from supernas.settings import setting, settings
-from supernas.trainers import Trainer
+from supernas.trainers import Trainer, training_loss
 
 __all__ = ["DARTS"]
 
@@ -57,30 +59,37 @@ class DARTS(AlphaMethod):
             return super().gradient(state, train, valid, progress)
         problem, trainer = state.problem, state.trainer
 
-        def loss(batch: Batch, carry: Any, weights: Any) -> Tensor:
+        def run(batch: Batch, carry: Any, weights: Any) -> Output:
             W = self.relax(state, state.alpha)
-            output = functional_call(problem.network, weights, (batch.inputs, W, None, carry))
-            return problem.task.loss(output.prediction, batch.targets)
+            output: Output = functional_call(problem.network, weights, (batch.inputs, W, None, carry))
+            return output
+
+        def train_loss(weights: Any) -> Tensor:
+            return training_loss(problem.task, run(train, trainer.next_carry(train), weights), train)
+
+        def valid_loss(weights: Any) -> Tensor:
+            return trainer.judge(run(valid, trainer.next_valid_carry(valid), weights), valid)
 
         return unrolled_gradient(
-            lambda weights: loss(train, trainer.carry, weights),
-            lambda weights: loss(valid, trainer.valid_carry, weights),
+            train_loss,
+            valid_loss,
             list(state.alpha.values()),
-            _next_step(trainer, progress),
+            _next_step(trainer, progress, train.share),
             self.hypergradient,
             self.radius,
         )
 
 
-def _next_step(trainer: Trainer, progress: Progress) -> Unrolled:
-    """The step that the weights' optimiser would make now."""
-    optimiser = trainer.optimiser
+def _next_step(trainer: Trainer, progress: Progress, share: float) -> Unrolled:
+    """The step that the weights' optimiser would make now, on a batch of that part of the usual size."""
+    optimiser, space = trainer.optimiser, trainer.problem.space
     weights = {name: w for name, w in trainer.problem.network.named_parameters() if w.requires_grad}
     buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
     return Unrolled(
         weights,
-        rate=optimiser.learning_rate(progress),
+        rate=optimiser.learning_rate(progress) * share,
         momentum=optimiser.options.momentum,
         decay=optimiser.options.weight_decay,
         buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
+        clip=optimiser.options.clip if space.unrolled_clips else 0.0,
     )

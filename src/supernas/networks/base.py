@@ -15,6 +15,7 @@ __all__ = [
     "Auxiliary",
     "Form",
     "Network",
+    "NetworkSettings",
     "NetworkSize",
     "Output",
     "Standalone",
@@ -38,12 +39,14 @@ class Output(NamedTuple):
         features: penultimate embedding [batch, features].
         carry: the hidden state of a recurrent network, to be handed to the next forward; else None.
         auxiliary: logits [batch, classes] of a head half-way through, where there is one and the network is training.
+        penalty: what the network adds to the loss that trains its weights, a scalar; None adds nothing.
     """
 
     prediction: Tensor
     features: Tensor
     carry: tuple[Tensor, ...] | None = None
     auxiliary: Tensor | None = None
+    penalty: Tensor | None = None
 
 
 class Auxiliary(nn.Module):
@@ -51,8 +54,13 @@ class Auxiliary(nn.Module):
 
 
 @settings
-class NetworkSize:
-    """The size of a network."""
+class NetworkSettings:
+    """What can be set of a network; each family has its own."""
+
+
+@settings
+class NetworkSize(NetworkSettings):
+    """The size of a network of cells for images."""
 
     channels: int = setting(16, "channels C of the first stage", ge=1)
     cells: int = setting(5, "cells N: in each stage (nas-bench-201), or in all (darts-cnn)", ge=1)
@@ -78,17 +86,20 @@ class Network(nn.Module, ABC):
         supernet_settings: what can be set of it as a supernet.
         network_settings: what can be set of it as the network of one architecture.
         auxiliary_weight: the weight of `Output.auxiliary`'s loss in training.
+        width: the name of the setting that makes a network wider.
     """
 
-    supernet_settings: ClassVar[type[SupernetSettings]] = SupernetSettings
-    network_settings: ClassVar[type[NetworkSize]] = NetworkSize
+    width: ClassVar[str] = "channels"
+
+    supernet_settings: ClassVar[type[NetworkSettings]] = SupernetSettings
+    network_settings: ClassVar[type[NetworkSettings]] = NetworkSize
 
     space: Space
     pairs: tuple[Pair, ...]
     auxiliary_weight: float = 0.0
 
     @classmethod
-    def size_of(cls, supernet: SupernetSettings) -> dict[str, Any]:
+    def size_of(cls, supernet: NetworkSettings) -> dict[str, Any]:
         """The settings of an architecture's network that is as large as a supernet."""
         return {name: getattr(supernet, name) for name in field_names(cls.network_settings) if hasattr(supernet, name)}
 
@@ -150,12 +161,12 @@ class Standalone(nn.Module):
         self.architecture = Architecture(network.pairs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The prediction [batch, classes] of inputs [batch, channels, height, width]."""
+        """The prediction [batch, classes] of inputs [batch, channels, height, width] (of a text: see its network)."""
         return self.output(x).prediction
 
-    def output(self, x: Tensor) -> Output:
-        """All that the network gives, an auxiliary head's logits among it."""
-        output: Output = self.network(x, active=self.network.pairs)
+    def output(self, x: Tensor, carry: tuple[Tensor, ...] | None = None) -> Output:
+        """All that the network gives, an auxiliary head's logits among it; `carry` is a hidden state to go on from."""
+        output: Output = self.network(x, active=self.network.pairs, carry=carry)
         return output
 
     def inherit(self, supernet: Network) -> "Standalone":

@@ -24,6 +24,7 @@ from supernas.networks.base import (
     Auxiliary,
     Form,
     Network,
+    NetworkSettings,
     NetworkSize,
     Output,
     SupernetSettings,
@@ -77,8 +78,8 @@ class DARTSCNNNetwork(Network):
         settings: fields of `DARTSCNNSupernet` or, in form `evaluation`, of `DARTSCNNEvaluation`.
     """
 
-    supernet_settings: ClassVar[type[SupernetSettings]] = DARTSCNNSupernet
-    network_settings: ClassVar[type[NetworkSize]] = DARTSCNNEvaluation
+    supernet_settings: ClassVar[type[NetworkSettings]] = DARTSCNNSupernet
+    network_settings: ClassVar[type[NetworkSettings]] = DARTSCNNEvaluation
 
     def __init__(
         self,

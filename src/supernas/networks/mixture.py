@@ -12,7 +12,16 @@ from supernas.architecture import Pair
 from supernas.networks.base import Unselected
 from supernas.operations import Node
 
-__all__ = ["Entering", "Options", "Plan", "Rows", "partial_sum_into_node", "plan", "sum_into_node"]
+__all__ = [
+    "Entering",
+    "Options",
+    "Plan",
+    "Rows",
+    "gradient_to_unselected",
+    "partial_sum_into_node",
+    "plan",
+    "sum_into_node",
+]
 
 Options = nn.ModuleDict | Mapping[str, Callable[..., Tensor | None]]
 """The operations of a choice by the number of their option, called with a node and a weight."""
@@ -161,8 +170,19 @@ def _with_unselected(total: Tensor | None, edges: Sequence[_Entering]) -> Tensor
                     outputs.append(output)
     if not outputs:
         return total
-    base = torch.zeros_like(outputs[0]) if total is None else total
-    return _GradientToUnselected.apply(base, outputs, *entries)
+    return gradient_to_unselected(torch.zeros_like(outputs[0]) if total is None else total, outputs, entries)
+
+
+def gradient_to_unselected(value: Tensor, outputs: Sequence[Tensor], entries: Sequence[Tensor]) -> Tensor:
+    """The value of a node, which gives each entry of `W` the inner product of its gradient with that option's output.
+
+    Args:
+        value: the node's value from its active options.
+        outputs: what the other options give, without a graph; each of the shape of `value`.
+        entries: their entries of `W`, in the same order.
+    """
+    given: Tensor = _GradientToUnselected.apply(value, outputs, *entries)
+    return given
 
 
 class _GradientToUnselected(torch.autograd.Function):
@@ -173,7 +193,7 @@ class _GradientToUnselected(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, outputs: list[Tensor], *entries: Tensor) -> Tensor:
+    def forward(ctx: Any, value: Tensor, outputs: Sequence[Tensor], *entries: Tensor) -> Tensor:
         ctx.outputs = outputs
         return value.view_as(value)
 

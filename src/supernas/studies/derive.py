@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supernas import data
 from supernas.architecture import Architecture
 from supernas.configuration import fingerprint, plain
 from supernas.errors import UserError, unknown
 from supernas.finished import read_run
 from supernas.pictures import cell_svg
 from supernas.records import environment, read_json, write_atomically, write_json
-from supernas.runs import choose_device, load_images
+from supernas.runs import choose_device
 from supernas.settings import build, field_names
 from supernas.studies.inherited import Asking, OnProgress
 from supernas.studies.ways import WAYS, Question, Way
@@ -87,7 +86,7 @@ def derive(
     started = time.perf_counter()
     config, weights = read_run(folder)
     way = _way(by, {name: value for name, value in options.items() if value is not None}, workers)
-    there = len(data.search_data(load_images(config.data), config.search.seed, config.search.split).valid)
+    there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
     asked = {"images": usual if images is None else images, "batch_norm": batch_norm}
     question = Question(

@@ -12,7 +12,6 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,12 +22,12 @@ from torch import Tensor
 from supernas import data
 from supernas.architecture import Architecture, Pair
 from supernas.configuration import SearchConfig
+from supernas.domains.images import ImageMaterial
 from supernas.errors import UserError
 from supernas.finished import read_run, read_weights
 from supernas.networks.base import Network
 from supernas.operations import BatchNorm
 from supernas.records import write_atomically
-from supernas.runs import load_images
 from supernas.settings import setting, settings
 from supernas.studies.processes import follow_parent
 from supernas.task import CLASSIFICATION
@@ -81,21 +80,23 @@ class Supernet:
         config, weights = read_run(folder)
         self.folder, self.space, self.asking = folder, config.space, asking
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
-        images = data.search_data(load_images(config.data), config.search.seed, config.search.split)
-        network = _network(config, images, folder, weights, asking.batch_norm)
+        material = config.data.load().for_search(config.search.seed, config.search.split)
+        if not isinstance(material, ImageMaterial):
+            raise UserError(f"{folder} is a search on {material.examples}; wanted one on images, which has accuracies")
+        network = _network(config, material, folder, weights, asking.batch_norm)
         self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False).eval()
-        self.data = images.name
-        self.batches = _batches(images, images.valid, asking.images, asking.batch_size, "validation", device)
+        self.data = material.name
+        self.batches = _batches(material, "valid", asking.images, asking.batch_size, device)
         self.training: list[Tensor] = []
         if asking.batch_norm == "recalibrate":
             size = asking.recalibration_batch_size
-            taken = _batches(images, images.train, asking.recalibration_images, size, "training", device)
+            taken = _batches(material, "train", asking.recalibration_images, size, device)
             self.training = [batch.inputs for batch in taken]
         self.norms = [module for module in self.network.modules() if isinstance(module, BatchNorm)]
         # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
         # subtracts an average of the search: elsewhere even an edge that the input never reaches counts.
-        shifts = asking.batch_norm == "tracked" or config.supernet.affine
+        shifts = asking.batch_norm == "tracked" or getattr(config.supernet, "affine", True)
         self._matters = _all_pairs if shifts else self.space.live
 
     def key(self, architecture: Architecture) -> tuple[Pair, ...]:
@@ -195,12 +196,12 @@ def one_by_one(
 # -- the network and its images ----------------------------------------------------------------------------------------
 
 
-def _network(config: SearchConfig, images: data.SearchData, folder: Path, weights: bytes, policy: Policy) -> Network:
+def _network(config: SearchConfig, material: ImageMaterial, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
     saved = read_weights(folder, weights)
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
-    size = replace(config.supernet, batch_norm=batch_norm)
-    network: Network = config.space.supernet(num_classes=images.num_classes, in_channels=images.channels, **vars(size))
+    size = {**vars(config.supernet), "batch_norm": batch_norm}
+    network: Network = config.space.supernet(**material.network, **size)
     tracked = any(name.endswith(_STATISTICS) for name in saved)
     if policy == "tracked" and not tracked:
         raise UserError(
@@ -225,11 +226,11 @@ def _network(config: SearchConfig, images: data.SearchData, folder: Path, weight
     return network
 
 
-def _batches(
-    described: data.SearchData, images: data.ImageSet, count: int, size: int, which: str, device: torch.device | str
-) -> list[data.Batch]:
-    """The first images as they are, in batches of equal size."""
+def _batches(material: ImageMaterial, part: str, count: int, size: int, device: torch.device | str) -> list[data.Batch]:
+    """The first images of a part as they are, in batches of equal size."""
+    described, images = material.described, material.images(part)
     if count > len(images):
+        which = {"train": "training", "valid": "validation"}[part]
         raise UserError(f"{count} {which} images wanted, and the run has {len(images)}; ask for fewer")
     first = images.select(torch.arange(count))
     equal = math.ceil(count / math.ceil(count / size))

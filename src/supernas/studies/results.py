@@ -110,9 +110,14 @@ def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth |
         if truth is None:
             lines = read_lines(folder / "metrics.jsonl")
             trajectory = tuple(float(line["valid_metric"]) for line in lines)
-            return Found(run, architecture, record, {INHERITED: float(record["valid_accuracy"])}, trajectory)
+            return Found(run, architecture, record, {INHERITED: _inherited(record)}, trajectory)
         first = next(iter(truth.columns))
         trajectory = tuple(truth(space.parse(text))[first] for text in record["history"])
         return Found(run, architecture, record, truth(architecture), trajectory)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder} holds no record of a search ({error}); remove it, and run the study again") from None
+
+
+def _inherited(record: dict[str, Any]) -> float:
+    """The metric that a search's supernet gives the answer, whatever it measures."""
+    return next(float(value) for name, value in record.items() if name.startswith("valid_"))

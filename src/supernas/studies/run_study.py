@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supernas.errors import UserError
 from supernas.records import read_json, write_json
-from supernas.runs import choose_device, load_images
+from supernas.runs import choose_device
 from supernas.studies.crew import Crew, News, OnNews
 from supernas.studies.plan import Plan, PlannedRun
 from supernas.studies.results import Failure, Truth, read_results
@@ -87,7 +87,7 @@ def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_news: OnNe
         if finished[run]:
             on_news(News(run, "kept", run.config.search.epochs))
     waiting = [run for run in plan.runs if not finished[run]]
-    _check_images(waiting)
+    _check_data(waiting)
     with _writing(folder):
         write_json(folder / "study.json", plan.document)
     failures: list[Failure] = []
@@ -102,10 +102,10 @@ def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_news: OnNe
     Crew(folder, plan.settings.benchmark, threads, listen).run(waiting, workers)
 
 
-def _check_images(runs: Sequence[PlannedRun]) -> None:
-    """Reads all images once: what cannot be read is said before a run starts, and one process does the downloads."""
+def _check_data(runs: Sequence[PlannedRun]) -> None:
+    """Reads all data once: what cannot be read is said before a run starts, and one process does the downloads."""
     for options in dict.fromkeys(run.config.data for run in runs):
-        load_images(options)
+        options.load()
 
 
 # -- what failed -------------------------------------------------------------------------------------------------------

@@ -22,25 +22,17 @@ import torch
 
 from supernas import data, proxies
 from supernas.architecture import Architecture
-from supernas.configuration import (
-    DEFAULT_SPACE,
-    DataSettings,
-    Device,
-    Document,
-    plain,
-    read_space,
-    space_document,
-)
+from supernas.configuration import DEFAULT_SPACE, Device, Document, plain, read_space, space_document
+from supernas.domains.images import DataSettings
 from supernas.errors import UserError, unknown
-from supernas.networks.base import NetworkSize
+from supernas.networks.base import NetworkSettings
 from supernas.proxies.base import Proxy
-from supernas.runs import choose_device, load_images
+from supernas.runs import choose_device
 from supernas.settings import build, setting, settings
 from supernas.spaces.base import Space
 from supernas.studies.kept import Kept
 from supernas.studies.processes import follow_parent
 from supernas.studies.ranking import Ranking, rank
-from supernas.task import CLASSIFICATION
 
 __all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "resolve_scores", "score"]
 
@@ -66,7 +58,7 @@ class ScoreConfig:
 
     space: Space
     proxies: Mapping[str, Proxy]
-    network: NetworkSize
+    network: NetworkSettings
     data: DataSettings
     score: ScoreSettings
 
@@ -101,6 +93,10 @@ def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreCo
         if section != "space" and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
     space = read_space(document.get("space", DEFAULT_SPACE))
+    if space.domain != "images":
+        raise UserError(
+            f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.domain}"
+        )
     return ScoreConfig(
         space,
         {name: build(kind, document.get(name, {}), name) for name, kind in chosen.items()},
@@ -122,25 +118,25 @@ class Scorer:
 
     def __init__(self, config: ScoreConfig) -> None:
         self.config = config
-        images = load_images(config.data)
+        material = config.data.load()
+        images, described = material.images("train"), material.described
         count, seed = config.score.batch_size, config.score.seed
-        if count > len(images.train):
-            raise UserError(f"score.batch_size = {count}: {images.name} has {len(images.train)} training images")
-        drawn = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(seed))[:count]
+        if count > len(images):
+            raise UserError(f"score.batch_size = {count}: {material.name} has {len(images)} training images")
+        drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
         device = choose_device(config.score.device)
-        taken = images.train.select(drawn)
-        self.batch = next(data.batches(taken, count, mean=images.mean, std=images.std, device=device))
-        self.size = {"num_classes": images.num_classes, "in_channels": images.channels, **vars(config.network)}
-        self.resolution = images.resolution
-        self.data = f"{images.name}, {len(images.train)} training images"
+        self.batch = next(
+            data.batches(images.select(drawn), count, mean=described.mean, std=described.std, device=device)
+        )
+        self.loss = material.task().loss
+        self.size = {**material.network, **vars(config.network)}
+        self.data = f"{material.name}, {len(images)} training images"
 
     def score(self, name: str, architecture: Architecture) -> float:
         """The score by the proxy called `name`."""
         config = self.config
         proxy, seed = config.proxies[name], config.score.seed
-        return proxies.score_architecture(
-            proxy, config.space, architecture, self.size, self.batch, CLASSIFICATION.loss, seed
-        )
+        return proxies.score_architecture(proxy, config.space, architecture, self.size, self.batch, self.loss, seed)
 
     def describe(self, name: str) -> Document:
         """All that decides the scores by a proxy, as plain values."""
@@ -153,7 +149,7 @@ class Scorer:
             "shared_by_canonical_form": proxy.invariant and config.space.enumerable,
             "space": space_document(config.space),
             "network": self.size,
-            "resolution": self.resolution,
+            "resolution": self.batch.inputs.shape[-1],
             **({} if proxy.needs == "shape" else seen),
             "seed": config.score.seed,
             "device": self.batch.inputs.device.type,
@@ -254,8 +250,8 @@ def _values(kept: Kept, config: ScoreConfig, name: str, standing: Sequence[Archi
 
 def _scale(scorer: Scorer) -> str:
     size = ", ".join(f"{name} {value}" for name, value in vars(scorer.config.network).items())
-    channels, side, classes = scorer.size["in_channels"], scorer.resolution, scorer.size["num_classes"]
-    return f"{size}; {channels} x {side} x {side} images, {classes} classes"
+    shape = " x ".join(map(str, scorer.batch.inputs.shape[1:]))
+    return f"{size}; images {shape}, {scorer.size['num_classes']} classes"
 
 
 def _standing(space: Space, architectures: Sequence[Architecture], proxy: Proxy) -> list[Architecture]:

@@ -167,10 +167,12 @@ def _about_tests(baseline: str | None) -> list[str]:
 def _about_trivial(plan: Plan, truth: Truth | None) -> list[str]:
     if truth is None:
         return []
-    size = plan.rows[0].config.supernet
+    config = plan.rows[0].config
+    size = config.space.network_class.size_of(config.supernet)
+    stated = ", ".join(f"{name}={value}" for name, value in size.items())
     return [
         "random rows: mean ± deviation over all draws, exactly; live parameters are those of edges on a way from input "
-        f"to output; parameters of these rows are those of networks with C={size.channels}, N={size.cells}"
+        f"to output; parameters of these rows are those of networks with {stated}"
     ]
 
 

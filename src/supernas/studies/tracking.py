@@ -66,7 +66,7 @@ class Tracking:
         self._sign = 1.0 if search.task.direction == "max" else -1.0
         self._about = {
             "metric": search.task.metric_name,
-            "images": min(search.config.search.validation_images, len(search.images.valid)),
+            "images": min(search.config.search.validation_images, search.data.count("valid")),
             "architectures": [search.config.space.format(architecture) for architecture in self.architectures],
         }
         search.folder.write("tracked.json", (json.dumps(self._about, indent=2) + "\n").encode())
@@ -119,7 +119,7 @@ def retrain(
     architectures = [config.space.parse(text) for text in about["architectures"]]
     results = train_each(training, architectures, folder / "tracked", on_start=on_start)
     curves = [
-        np.array([line["valid_accuracy"] for line in read_lines(result.folder / "metrics.jsonl")]) for result in results
+        np.array([line["valid_metric"] for line in read_lines(result.folder / "metrics.jsonl")]) for result in results
     ]
     ends = np.array([curve[-1] for curve in curves])
     lines = [line["tracked"] for line in read_lines(folder / "metrics.jsonl")]

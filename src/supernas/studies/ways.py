@@ -150,7 +150,7 @@ class TopK(Way):
         """By the recipe of the search's preset, on its halves, at its supernet's size."""
         config = question.config
         mine: Document = {
-            "architecture": config.space.format(config.space[0]),
+            "architecture": config.space.format(config.space.sample(np.random.default_rng(0))),
             "train": {"seed": question.seed, "device": question.device.type, "epochs": self.epochs},
         }
         document = merge(training_beside(config), mine)
