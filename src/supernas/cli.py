@@ -129,10 +129,11 @@ def search(
     result = _run(run, tensorboard)
     record, task = result.record, run.task
     valid = task.text(record[f"valid_{task.quantity}"])
+    weights = "inherited" if run.config.method.trains_weights else "untrained"
     _print_rows(
         {
             "architecture": result.text,
-            f"supernet {task.quantity}": f"{valid} (inherited weights, validation {run.data.examples})",
+            f"supernet {task.quantity}": f"{valid} ({weights} weights, validation {run.data.examples})",
             "parameters": f"{record['parameters']:,}",
             "multiply-adds": f"{record['flops']:,}",
             "run folder": str(result.folder),

@@ -92,6 +92,7 @@ class Problem:
         weights: the optimiser of the weights.
         steps: training steps of the whole search.
         seed: of every generator that the method makes.
+        size: arguments of `space.build` that make an architecture's network as large as the supernet.
     """
 
     network: Network
@@ -101,6 +102,7 @@ class Problem:
     weights: SGDSettings
     steps: int
     seed: int
+    size: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,15 @@ class Method(ABC):
     Attributes:
         objective: the name of the objective that it uses unless told otherwise.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
+        trains_weights: whether its step trains the supernet's weights at all.
+        needs_images: if it fits only networks for images, the reason.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
 
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
+    trains_weights: ClassVar[bool] = True
+    needs_images: ClassVar[str] = ""
     published: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod

@@ -135,7 +135,14 @@ class Search(Loop[Epoch, Result]):
     def _problem(self, network: Network) -> Problem:
         config = self.config
         return Problem(
-            network, config.space, self.task, config.objective, config.weights, self.steps, config.search.seed
+            network,
+            config.space,
+            self.task,
+            config.objective,
+            config.weights,
+            self.steps,
+            config.search.seed,
+            self._size(),
         )
 
     def _before_epoch(self) -> None:
@@ -256,9 +263,12 @@ class Search(Loop[Epoch, Result]):
 
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
-        space = self.config.space
-        model = space.build(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
+        model = self.config.space.build(architecture, **self._size())
         return cost(model, self.data.input_shape, dtype=self.data.input_type)
+
+    def _size(self) -> dict[str, Any]:
+        """What makes an architecture's network fit these data and be as large as the supernet."""
+        return {**self.data.network, **self.config.space.network_class.size_of(self.config.supernet)}
 
 
 def run_name(config: SearchConfig, data_name: str) -> str:
