@@ -352,7 +352,7 @@ def _check_together(
     if objective.needs_paths and not method.trains_paths:
         fits = ", ".join(name for name in methods.names() if methods.get(name).trains_paths)
         raise UserError(
-            f"objective {objective_name} does not go with {method_name}, whose weight step does not train single paths: "
+            f"objective {objective_name} does not go with {method_name}, whose weight step trains no single paths: "
             f"{objective.needs_paths}; take objective plain, or one of the methods {fits}"
         )
     if stopping.needs_alpha and not issubclass(method, Differentiable):

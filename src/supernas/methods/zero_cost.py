@@ -5,8 +5,8 @@ that name beside BaLeNAS (M. Zhang et al., CVPR 2022, table 2) draws 10, 50 or 1
 
     a_1 .. a_n ~ Uniform(space),    answer = argmax_i proxy(a_i).
 
-No weights are trained: of each training batch nothing is seen, and the supernet stays as it began, so what a run records
-of inherited accuracy is that of untrained weights. The candidates are drawn at the start and scored in equal shares over
+No weights are trained: no training batch is looked at, and the supernet stays as it began, so what a run records of
+inherited accuracy is that of untrained weights. The candidates are drawn at the start and scored in equal shares over
 the steps of the search, all on the first validation batch, each with initial weights of its own.
 """
 

@@ -32,13 +32,15 @@ class Proxy(ABC):
     Attributes:
         direction: whether a good score is large (`max`) or small (`min`).
         needs: what of the batch decides the score.
-        invariant: whether all architectures of one canonical form score alike, up to the draw of initial weights.
+        live_only: whether edges on no path from input to output leave the score as it is. Such architectures score
+            alike, up to the draw of initial weights. Those of one canonical form need not: a form of NAS-Bench-201 does
+            not tell one convolution that is read twice from two convolutions.
         reference: where it was published.
     """
 
     direction: ClassVar[Literal["max", "min"]] = "max"
     needs: ClassVar[Needs]
-    invariant: ClassVar[bool]
+    live_only: ClassVar[bool]
     reference: ClassVar[str]
 
     @abstractmethod

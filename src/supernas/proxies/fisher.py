@@ -29,7 +29,7 @@ class Fisher(Proxy):
     """Sum over weights of their channel's squared activation times gradient."""
 
     needs = "labels"
-    invariant = True
+    live_only = True
     reference = "Theis et al., 2018; Turner et al., ICLR 2020"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """Multiply-adds: the other baseline that a proxy should beat.
 
-C. White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022. Dead edges count, so
-architectures of one canonical form may differ.
+C. White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022. Dead edges
+count.
 """
 
 import torch
@@ -20,10 +20,9 @@ class FLOPs(Proxy):
     """Multiply-adds for one image; a baseline."""
 
     needs = "shape"
-    invariant = False
+    live_only = False
     reference = "baseline"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> float:
         """Counted as in `supernas show`, at the batch's resolution."""
-        _, channels, height, width = batch.inputs.shape
-        return cost(network, (channels, height, width)).multiply_adds
+        return cost(network, tuple(batch.inputs.shape[1:]), dtype=batch.inputs.dtype).multiply_adds

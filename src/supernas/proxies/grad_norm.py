@@ -23,7 +23,7 @@ class GradNorm(Proxy):
     """Sum over layers of the Euclidean norm of the loss's gradient."""
 
     needs = "labels"
-    invariant = True
+    live_only = True
     reference = "Abdelfattah et al., ICLR 2021"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor:

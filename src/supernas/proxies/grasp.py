@@ -24,7 +24,7 @@ class GraSP(Proxy):
     """Minus the sum of weight * (Hessian times gradient) of the loss."""
 
     needs = "labels"
-    invariant = True
+    live_only = True
     reference = "Wang, Zhang and Grosse, ICLR 2020"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor:

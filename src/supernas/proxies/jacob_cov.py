@@ -25,7 +25,7 @@ class JacobCov(Proxy):
     """How little the gradients in different images are correlated."""
 
     needs = "images"
-    invariant = True
+    live_only = True
     reference = "Mellor et al., 2020 (version 1)"
 
     k: float = setting(1e-5, "added to each eigenvalue", equation="k", gt=0)

@@ -28,7 +28,7 @@ class LinearRegions(Proxy):
     """Activation patterns of a small network over random inputs."""
 
     needs = "shape"
-    invariant = False  # units that lead nowhere count
+    live_only = False  # units that lead nowhere count
     reference = "Chen, Gong and Wang, ICLR 2021"
 
     inputs: int = setting(1000, "random images", ge=2)

@@ -25,7 +25,7 @@ class NASWOT(Proxy):
     """Log determinant of how many units agree between images."""
 
     needs = "images"
-    invariant = False  # units that lead nowhere count
+    live_only = False  # units that lead nowhere count
     reference = "Mellor et al., ICML 2021"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor:

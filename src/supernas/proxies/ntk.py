@@ -36,7 +36,7 @@ class NTK(Proxy):
 
     direction = "min"
     needs = "images"
-    invariant = True
+    live_only = True
     reference = "Chen, Gong and Wang, ICLR 2021"
 
     images: int = setting(16, "images of the batch that are taken; with batch statistics the cost is quadratic", ge=2)

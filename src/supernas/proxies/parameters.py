@@ -2,7 +2,7 @@
 
 N. Ning et al., "Evaluating Efficient Performance Estimators of Neural Architectures", NeurIPS 2021, and C. White et
 al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022, find few proxies that do. Dead
-edges count, so architectures of one canonical form may differ.
+edges count.
 """
 
 import torch
@@ -21,10 +21,9 @@ class Parameters(Proxy):
     """Learnable parameters; a baseline."""
 
     needs = "shape"
-    invariant = False
+    live_only = False
     reference = "baseline"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> float:
         """Counted as in `supernas show`."""
-        _, channels, height, width = batch.inputs.shape
-        return cost(network, (channels, height, width)).parameters
+        return cost(network, tuple(batch.inputs.shape[1:]), dtype=batch.inputs.dtype).parameters

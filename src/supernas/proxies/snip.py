@@ -24,7 +24,7 @@ class SNIP(Proxy):
     """Sum of |weight * gradient| of the loss."""
 
     needs = "labels"
-    invariant = True
+    live_only = True
     reference = "Lee, Ajanthan and Torr, ICLR 2019"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor:

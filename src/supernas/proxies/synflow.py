@@ -38,7 +38,7 @@ class SynFlow(Proxy):
     """Logarithm of the synaptic flow: sum of |weight * gradient| of the summed outputs, all weights positive."""
 
     needs = "shape"
-    invariant = True
+    live_only = True
     reference = "Tanaka et al., NeurIPS 2020"
 
     def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor:

@@ -31,7 +31,7 @@ class Zen(Proxy):
     """Logarithm of how far features move with the input, without the help of normalisation."""
 
     needs = "shape"
-    invariant = False  # normalisations that lead nowhere count
+    live_only = False  # normalisations that lead nowhere count
     reference = "Lin et al., ICCV 2021"
 
     alpha: float = setting(0.01, "how far the input moves", equation="alpha", gt=0)

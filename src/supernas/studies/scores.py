@@ -2,8 +2,8 @@
 
 Every score is kept in a file, one for each proxy and all that decides its scores. Initial weights follow from the seed
 and the architecture, so a score depends neither on the order nor on the number of processes. Where a proxy says that
-architectures of one canonical form score alike, the first of the form in the space's order is scored for all of them
-(in spaces that are numbered).
+only live edges count, architectures with the same live edges have one score: that of the first of them in the space's
+order (in spaces that are numbered).
 """
 
 import json
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 
 from supernas import data, proxies
-from supernas.architecture import Architecture
+from supernas.architecture import Architecture, Pair
 from supernas.configuration import DEFAULT_SPACE, Device, Document, plain, read_space, space_document
 from supernas.domains.images import DataSettings
 from supernas.errors import UserError, unknown
@@ -146,7 +147,7 @@ class Scorer:
         return {
             "proxy": {"name": name, **plain(proxy)},
             "direction": proxy.direction,
-            "shared_by_canonical_form": proxy.invariant and config.space.enumerable,
+            "shared_by_live_edges": proxy.live_only and config.space.enumerable,
             "space": space_document(config.space),
             "network": self.size,
             "resolution": self.batch.inputs.shape[-1],
@@ -256,16 +257,18 @@ def _scale(scorer: Scorer) -> str:
 
 def _standing(space: Space, architectures: Sequence[Architecture], proxy: Proxy) -> list[Architecture]:
     """The architecture whose score each one has."""
-    if not (proxy.invariant and space.enumerable):
+    if not (proxy.live_only and space.enumerable):
         return list(architectures)
-    forms = [space.canonical(one) for one in architectures]
-    wanted = set(forms)
-    first: dict[str, Architecture] = {}
+    first = _first_of_live(space)
+    return [first[space.live(one)] for one in architectures]
+
+
+@lru_cache(maxsize=4)
+def _first_of_live(space: Space) -> dict[tuple[Pair, ...], Architecture]:
+    first: dict[tuple[Pair, ...], Architecture] = {}
     for one in space:
-        form = space.canonical(one)
-        if form in wanted:
-            first.setdefault(form, one)
-    return [first[form] for form in forms]
+        first.setdefault(space.live(one), one)
+    return first
 
 
 # -- several processes -------------------------------------------------------------------------------------------------
