@@ -317,8 +317,9 @@ def test_zen_by_its_algorithm(network):
 def test_baselines_count_what_show_counts(space):
     net = space.build(CELL, **SIZE)
     spent = cost(net, (1, 8, 8))
-    assert score("parameters", net, batch_of()) == spent.parameters
-    assert score("flops", net, batch_of()) == spent.multiply_adds
+    batch = batch_of(dtype=torch.float32)
+    assert score("parameters", net, batch) == spent.parameters
+    assert score("flops", net, batch) == spent.multiply_adds
 
 
 # --- directions that are known ----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Multiply-adds: the other baseline that a proxy should beat.
 
-C. White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022. Dead edges
-count.
+C. White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight NAS", ICLR blog track 2022. Dead
+edges count.
 """
 
 import torch
