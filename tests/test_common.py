@@ -71,7 +71,10 @@ def legal(names):
 SMALLEST = {"nas-bench-201": {"cells": 1}, "darts-cnn": {"cells": 3}}
 PARTIAL = {("darts-cnn", "pc-darts"): {"channels": 8}}  # a quarter of them is two
 FEW = {"zero-cost": {"candidates": 7}}  # not a multiple of the steps
-QUICK = {"e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}}}  # for a space whose autoencoder does not ship
+QUICK = {  # for a space whose autoencoder does not ship
+    "e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}},
+    "balenas": {"samples": 2},
+}
 
 
 def config_of(space, method, objective, **search):

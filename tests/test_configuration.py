@@ -20,7 +20,8 @@ from supernas.errors import UserError
 CELL = spaces.get("nas-bench-201").format(spaces.get("nas-bench-201")[11472])
 
 
-ARCHITECTURES = {"nas-bench-201": "11472", "darts-cnn": "EENAS"}
+ARCHITECTURES = {"nas-bench-201": "11472", "darts-cnn": "EENAS", "darts-rnn": "DARTS_V1"}
+DATA = {"images": {"augmentation": {"cutout": 3}}, "text": {"bptt": 7}}
 
 
 def of(section):
@@ -43,7 +44,8 @@ def test_a_preset_is_below_what_is_given(space, preset):
     config = resolve_search({"space": space, "search": {"preset": preset, "epochs": 7}})
     assert config.search.preset == preset
     assert config.search.epochs == 7
-    assert config.supernet.cells == presets.get(space).search[preset]["supernet"]["cells"]
+    for name, value in presets.get(space).search[preset]["supernet"].items():
+        assert getattr(config.supernet, name) == value
     assert resolve_search({}).search.preset == "demo"
 
 
@@ -60,7 +62,7 @@ def test_a_complete_document_of_a_search_resolves_to_itself(space, preset):
         "space": space,
         "method": {"name": "e2nas", "gamma": 0.25, "novelty": {"density": "kernel"}},
         "objective": {"epsilon": 0.2},
-        "data": {"augmentation": {"cutout": 3}},
+        "data": DATA[spaces.get(space).domain],
         "search": {"preset": preset, "seed": 5},
     }
     config = resolve_search(given_)
@@ -69,7 +71,7 @@ def test_a_complete_document_of_a_search_resolves_to_itself(space, preset):
     assert again == config
     assert again.document() == document
     assert (again.method.gamma, again.method.novelty.density, again.objective.epsilon) == (0.25, "kernel", 0.2)
-    assert again.data.augmentation.cutout == 3
+    assert merge(document["data"], given_["data"]) == document["data"]
 
 
 @pytest.mark.parametrize(("space", "preset"), of("train"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from supernas.curvature import dominant_eigenvalue, hessian_product
+from supernas.curvature import dominant_eigenvalue, gradient_and_diagonal, hessian_product
 
 
 def loss(tensors):
@@ -48,3 +48,13 @@ def test_a_flat_loss_has_eigenvalue_0():
     point = [torch.ones(3, requires_grad=True)]
     for flat in (lambda t: t[0].sum(), lambda t: 0 * t[0].square().sum()):
         assert dominant_eigenvalue(flat, point, torch.Generator().manual_seed(0), 3) == 0
+
+
+def test_gradient_and_diagonal_are_those_of_the_full_hessian(point):
+    linear = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
+    gradients, diagonals = gradient_and_diagonal(loss(point) + linear.sum(), [*point, linear])
+    torch.testing.assert_close(torch.cat(diagonals[:2]), full(point).diag())
+    expected = torch.autograd.grad(loss(point), point)
+    assert all(torch.equal(one, other) for one, other in zip(gradients, expected, strict=False))
+    assert torch.equal(gradients[2], torch.ones(2, 2, dtype=torch.float64))
+    assert not diagonals[2].any()

@@ -15,7 +15,7 @@ ROOT = Path(supernas.__file__).parent
 FLOORS = (
     {"errors", "architecture", "graphs", "registry", "settings", "records", "trees", "task", "progress", "data"},
     {"operations", "depthwise", "spaces", "strategies", "domains"},
-    {"networks", "autoencoder", "benchmarks", "pictures"},
+    {"networks", "model_space", "autoencoder", "benchmarks", "pictures"},
     {"densities", "novelty", "cost", "proxies"},
     {
         *(
@@ -27,6 +27,8 @@ FLOORS = (
             "sequences",
             "hypergradients",
             "curvature",
+            "vadam",
+            "bayes_by_backprop",
         ),
         *("objectives", "stopping"),
     },

@@ -14,7 +14,7 @@ from supernas.architecture import Architecture
 from supernas.configuration import resolve_search
 from supernas.contracts import Problem
 from supernas.objectives.complementation import Complementation
-from supernas.objectives.nsas import NSAS, novelty
+from supernas.objectives.nsas import NSAS
 from supernas.objectives.plain import Plain
 from supernas.objectives.wpl import WPL, squared_gradients
 from supernas.optimisers import SGDSettings
@@ -192,7 +192,7 @@ def test_nsas_is_the_weighted_sum_over_current_and_archive(bench, normalise):
         if number < 4:
             assert paths == [architecture]  # fills
             continue
-        members = one.state.members
+        members = one.state.constraints
         assert len(members) == 4
         total = 1 + 0.3 * 4 if normalise else 1.0
         weights = {architecture: 1 / total}
@@ -212,13 +212,13 @@ def brute_force_novelty(architecture, members, k):
     return min(np.mean(chosen) for chosen in itertools.combinations(distances, min(k, len(members))))
 
 
-def test_novelty_is_the_mean_distance_to_the_nearest():
+def test_novelty_is_the_mean_distance_to_the_nearest(bench):
+    state = bench(NSAS()).state
     for seed in range(20):
         architecture, *members = draws(7, seed)
         for k in (1, 3, 6, 10):
-            assert novelty(architecture, members, SPACE, k) == pytest.approx(
-                brute_force_novelty(architecture, members, k)
-            )
+            found = state.novelty("cell", architecture, members, k)
+            assert found == pytest.approx(brute_force_novelty(architecture, members, k))
 
 
 def test_greedy_selection_is_algorithm_1(bench):
@@ -241,7 +241,7 @@ def test_greedy_selection_is_algorithm_1(bench):
             replaced += m != members[place]
             members = [*rest, m] if m != members[place] else members
         recent = [*recent, current][-8:]
-        assert one.state.members == members
+        assert one.state.members == {"cell": members}
         assert list(one.state.recent) == recent
     assert replaced >= 3
 
@@ -254,14 +254,38 @@ def test_the_archive_grows_diverse(bench):
     visits = draws(8)
     for architecture in visits:
         one.step(architecture)
-    assert one.state.members == visits  # filled by the current ones
+    assert one.state.constraints == visits  # filled by the current ones
     for architecture in draws(60, seed=1):
-        one.objective._replace(one.state, architecture)
+        one.state.members["cell"] = one.objective._replaced(one.state, "cell", architecture)
         one.state.recent.append(architecture)
-    assert spread(one.state.members) > spread(visits) + 0.3
-    filled = NSAS(fill="random").init(one.network, SPACE, 0).members
+    assert spread(one.state.constraints) > spread(visits) + 0.3
+    filled = NSAS(fill="random").init(one.network, SPACE, 0).constraints
     assert len(filled) == 8
     assert spread(filled) > spread(draws(8, seed=2))
+
+
+def test_each_kind_of_cell_has_an_archive_of_its_own():
+    """Against an archive over one kind alone: what the other kind is does not matter."""
+    space = spaces.get("darts-cnn")
+    generator = np.random.default_rng(0)
+    drawn = [space.sample(generator) for _ in range(30)]
+    fixed = space.sample(generator)
+    states = []
+    for current in (drawn, [space.combined({"normal": one, "reduce": fixed}) for one in drawn]):
+        objective = NSAS(members=3, recent=6, draws=4)
+        state = objective.init(None, space, 0)
+        for architecture in current:
+            state.generator = np.random.default_rng(5)
+            objective.backward(state, architecture, lambda _: (torch.ones((), requires_grad=True), "output"))
+            assert all(space.contains(one) for one in state.constraints)
+        states.append(state)
+    whole, alone = ([space.combined({"normal": m, "reduce": fixed}) for m in s.members["normal"]] for s in states)
+    assert whole == alone != drawn[:3]
+    one, other = drawn[:2]
+    parts = [space.distance_in(kind, one, other) for kind in space.kinds]
+    assert sum(parts) == space.distance(one, other)
+    assert parts[0] == space.distance(one, space.combined({"normal": other, "reduce": one}))
+    assert len({tuple(p for p in m.pairs if p[0] >= 14) for m in states[0].members["normal"]}) > 1  # not read
 
 
 def test_replay_trains_drawn_members_with_the_weight_of_all(bench):

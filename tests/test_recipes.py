@@ -12,10 +12,11 @@ from torch.nn import functional as F
 from runs_toy import left_behind
 from supernas import cli, presets
 from supernas.api import make_training
+from supernas.averaging import MovingAverage
 from supernas.configuration import merge, resolve_search, resolve_train
 from supernas.data import Augmentation
 from supernas.errors import UserError
-from supernas.optimisers import SGDSettings, WeightAverage, WeightsOptimiser
+from supernas.optimisers import SGDSettings, WeightsOptimiser
 from supernas.progress import Progress
 from supernas.search import Search
 from supernas.task import top5_accuracy
@@ -83,7 +84,7 @@ def test_a_run_without_warm_up_ends_near_the_smallest_rate_in_every_decay():
 
 def test_the_average_of_weights_is_the_written_out_sum():
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2)).double()
-    average = WeightAverage(network, 0.8)
+    average = MovingAverage(network, 0.8)
     seen = [copy.deepcopy(network.state_dict())]
     for _ in range(3):
         network(torch.randn(4, 1, 3, 3, dtype=torch.float64))
@@ -93,7 +94,7 @@ def test_the_average_of_weights_is_the_written_out_sum():
         average.update(network)
         seen.append(copy.deepcopy(network.state_dict()))
     factors = [0.8**3, 0.2 * 0.8**2, 0.2 * 0.8, 0.2]
-    for name, value in average.state_dict().items():
+    for name, value in average.network.state_dict().items():
         if value.is_floating_point():
             terms = zip(factors, seen, strict=True)
             torch.testing.assert_close(value, sum(factor * state[name] for factor, state in terms))

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from runs_toy import CELL, STEPS, TRAIN, left_behind, make
-from supernas import data
 from supernas.configuration import merge, resolve_search, resolve_train
 from supernas.errors import UserError
 from supernas.finished import training_beside
@@ -17,21 +16,19 @@ SPLIT = {"train": {"split": 0.5, "split_seed": 7}, "data": {"train_size": 640}}
 def test_it_trains_and_validates_on_the_halves_of_a_search_and_never_tests(tmp_path):
     search = make("search", tmp_path / "search", {"search": {"seed": 7}})
     training = make("train", tmp_path / "train", SPLIT)
-    assert training.images.train.images.equal(search.images.train.images)
-    assert training.valid.images.equal(search.images.valid.images)
-    assert training.images.test is None
+    for part in ("train", "valid"):
+        assert training.data.images(part).images.equal(search.data.images(part).images)
+    assert training.data.parts == search.data.parts == ("train", "valid")
     result = training.run()
-    batch = next(
-        data.batches(search.images.valid, 320, mean=search.images.mean, std=search.images.std)
-    )  # all of them at once
+    batch = search.data.first("valid", 320, search.device)  # all of them at once
     with torch.no_grad():
         accuracy = float((result.model.eval()(batch.inputs).argmax(1) == batch.targets).float().mean() * 100)
     lines = read_lines(tmp_path / "train" / "metrics.jsonl")
-    assert result.valid_accuracy == lines[-1]["valid_accuracy"] == pytest.approx(accuracy)
-    assert lines[0]["valid_accuracy"] != lines[1]["valid_accuracy"]
+    assert result.valid_metric == lines[-1]["valid_metric"] == pytest.approx(accuracy)
+    assert lines[0]["valid_metric"] != lines[1]["valid_metric"]
     assert result.test_accuracy is None
     own = make("train", tmp_path / "own", {"train": {"split": 0.5, "seed": 7}, "data": {"train_size": 640}})
-    assert own.valid.images.equal(training.valid.images)
+    assert own.data.images("valid").images.equal(training.data.images("valid").images)
 
 
 def test_looking_at_the_validation_half_changes_nothing(tmp_path, monkeypatch):

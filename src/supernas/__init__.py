@@ -12,16 +12,28 @@ from supernas.api import derive, score, search, study, train
 from supernas.api import make_search as Search
 from supernas.api import make_training as Training
 from supernas.architecture import Architecture
+from supernas.domains.tensors import TensorMaterial
 from supernas.errors import UserError
+from supernas.model_space import ModelSpace
+from supernas.networks.model import Choice
 from supernas.spaces import get as space
+from supernas.task import Task, classification, regression
+
+Data = TensorMaterial.of
 
 __all__ = [
     "Architecture",
+    "Choice",
+    "Data",
+    "ModelSpace",
     "Search",
+    "Task",
     "Training",
     "UserError",
     "__version__",
+    "classification",
     "derive",
+    "regression",
     "score",
     "search",
     "space",

@@ -6,16 +6,22 @@ from typing import Any
 
 from supernas.architecture import Architecture
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
+from supernas.domains import Material
+from supernas.domains.tensors import TensorMaterial
 from supernas.search import Epoch, Result, Search
+from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
 from supernas.studies.recorded import recorded_search
 from supernas.studies.run_study import StudyResult, run_study
 from supernas.studies.scores import ScoreConfig, Scores, resolve_scores
 from supernas.studies.scores import score as score_all
+from supernas.task import Task
 from supernas.train import Training, TrainResult, sized
 
 __all__ = ["derive", "make_search", "make_training", "score", "score_config", "search", "study", "train"]
 
+Data = str | Path | Material | tuple[Any, Any]
+"""The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
 Listener = Callable[[Any], "dict[str, Any] | None"]
 
 
@@ -40,10 +46,11 @@ def document(
 def make_search(
     *,
     method: str | None = None,
-    space: str | Mapping[str, Any] | None = None,
+    space: str | Mapping[str, Any] | Space | None = None,
     objective: str | None = None,
-    data: str | Path | None = None,
+    data: Data | None = None,
     data_dir: str | Path | None = None,
+    task: Task | None = None,
     preset: str | None = None,
     epochs: int | None = None,
     seed: int | None = None,
@@ -58,26 +65,37 @@ def make_search(
     benchmark: str | Path | None = None,
 ) -> Search:
     """A search that has not begun: iterate over its epochs, or call `run`. The arguments are those of `search`."""
+    source, material = _data(data)
     flags = {
         "method": method,
         "space": space,
         "objective": objective,
-        "data": {"source": _text(data), "directory": _text(data_dir)},
+        "data": {"source": source, "directory": _text(data_dir)},
         "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
     }
     made = resolve_search(document(config, flags, set))
     folder = Path(out) if out else None
-    return recorded_search(made, folder, benchmark=benchmark, resume=resume, on_epoch=on_epoch, on_step=on_step)
+    return recorded_search(
+        made,
+        folder,
+        benchmark=benchmark,
+        resume=resume,
+        on_epoch=on_epoch,
+        on_step=on_step,
+        task=task,
+        data=material,
+    )
 
 
 def search(**arguments: Any) -> Result:
     """Searches for an architecture.
 
     Args:
-        **arguments: `method`, `space`, `objective`, `data` (a name or a path), `data_dir`, `preset`, `epochs`, `seed`,
-            `device`, `track` as on the command line; `config`, a nested dictionary of settings; `set`, a list of
-            "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener;
-            `benchmark`, a table whose truth is recorded.
+        **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
+            (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track` as on
+            the command line; `task`, the loss and the metric, if not the usual ones; `config`, a nested dictionary of
+            settings; `set`, a list of "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners;
+            `on_step`, a listener; `benchmark`, a table whose truth is recorded.
 
     Returns:
         The architecture, its history, the trained supernet, the record, and the run folder.
@@ -91,9 +109,10 @@ def search(**arguments: Any) -> Result:
 def make_training(
     architecture: str | Path,
     *,
-    space: str | Mapping[str, Any] | None = None,
-    data: str | Path | None = None,
+    space: str | Mapping[str, Any] | Space | None = None,
+    data: Data | None = None,
     data_dir: str | Path | None = None,
+    task: Task | None = None,
     preset: str | None = None,
     epochs: int | None = None,
     seed: int | None = None,
@@ -107,16 +126,25 @@ def make_training(
     parameters: int | None = None,
 ) -> Training:
     """A training that has not begun. The arguments are those of `train`."""
+    source, material = _data(data)
     flags = {
         "space": space,
         "architecture": str(architecture),
-        "data": {"source": _text(data), "directory": _text(data_dir)},
+        "data": {"source": source, "directory": _text(data_dir)},
         "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
     made = resolve_train(document(config, flags, set))
     if parameters is not None:
-        made = sized(made, parameters)
-    return Training(made, Path(out) if out else None, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step)
+        made = sized(made, parameters, material)
+    return Training(
+        made,
+        Path(out) if out else None,
+        resume=resume,
+        on_epoch=tuple(on_epoch),
+        on_step=on_step,
+        task=task,
+        data=material,
+    )
 
 
 def train(architecture: str | Path, **arguments: Any) -> TrainResult:
@@ -227,6 +255,14 @@ def study(
     """
     folder = Path(out) if out else None
     return run_study(read_study(source), folder, workers=workers, threads=threads, table_only=table_only)
+
+
+def _data(data: Data | None) -> tuple[str | None, Material | None]:
+    """(what a configuration calls the data, the data themselves where they were given)."""
+    if data is None or isinstance(data, str | Path):
+        return _text(data), None
+    material = data if isinstance(data, Material) else TensorMaterial.of(data)
+    return material.name, material
 
 
 def _text(path: str | Path | None) -> str | None:

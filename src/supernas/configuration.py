@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pydantic
-
 from supernas import domains, methods, objectives, presets, spaces, stopping
 from supernas.averaging import TrainingWeightsSettings
 from supernas.contracts import Differentiable, Method, Objective, Stopping
@@ -21,7 +19,7 @@ from supernas.domains import Domain
 from supernas.errors import UserError, unknown
 from supernas.networks.base import NetworkSettings
 from supernas.optimisers import SGDSettings
-from supernas.settings import build, field_names, parse_value, setting, settings
+from supernas.settings import build, field_names, parse_value, plain, setting, settings
 from supernas.spaces.base import Space
 
 if sys.version_info >= (3, 11):
@@ -170,7 +168,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     """
     _check_sections(document, SEARCH_SECTIONS)
     space = read_space(document.get("space", DEFAULT_SPACE))
-    given = _with_preset(document, "search", presets.get(space.name).search)
+    given = _with_preset(document, "search", presets.get(space.family).search)
     method_name, method_values = _named(given.get("method", {}), "method", "e2nas")
     method_class = methods.get(method_name)
     if given["search"]["preset"] == "paper":
@@ -220,7 +218,7 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
     """
     _check_sections(document, ["space", "architecture", "network", "weights", "data", "train"])
     space = read_space(document.get("space", DEFAULT_SPACE))
-    given = _with_preset(document, "train", presets.get(space.name).train)
+    given = _with_preset(document, "train", presets.get(space.family).train)
     if "architecture" not in given:
         raise UserError("no architecture to train: give one as text, or the folder of a search")
     return TrainConfig(
@@ -234,19 +232,21 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
 
 
 def read_space(value: Any) -> Space:
-    """The space of a document's section `space`: a name, or settings with a name.
+    """The space of a document's section `space`: a name, settings with a name, or the space itself.
 
     Raises:
         UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
     """
+    if isinstance(value, Space):
+        return value
     name, values = _named(value, "space", DEFAULT_SPACE)
     return spaces.get(name, values)
 
 
 def space_document(space: Space) -> str | Document:
     """What `read_space` reads back: the name, with all settings if the space has any."""
-    values = plain(space)
-    return {"name": space.name, **values} if values else space.name
+    document = space.document()
+    return document if len(document) > 1 else space.name
 
 
 def assign(document: Document, assignment: str) -> None:
@@ -316,12 +316,6 @@ def fingerprint(document: Document) -> str:
         if section in counted:
             counted[section] = {name: value for name, value in counted[section].items() if name not in uncounted}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def plain(instance: Any) -> Document:
-    """A settings instance as plain values."""
-    document: Document = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
-    return document
 
 
 def _with_preset(document: Mapping[str, Any], section: str, known: Mapping[str, Mapping[str, Any]]) -> Document:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor
 
 from supernas.architecture import Architecture, Pair
@@ -22,6 +23,7 @@ from supernas.trees import State
 
 __all__ = [
     "Differentiable",
+    "Distribution",
     "Finding",
     "Forward",
     "Look",
@@ -92,7 +94,9 @@ class Problem:
         weights: the optimiser of the weights.
         steps: training steps of the whole search.
         seed: of every generator that the method makes.
-        size: arguments of `space.build` that make an architecture's network as large as the supernet.
+        terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
+            CIFAR-10's.
+        size: arguments of `space.standalone` that make an architecture's network as large as the supernet.
     """
 
     network: Network
@@ -102,6 +106,7 @@ class Problem:
     weights: SGDSettings
     steps: int
     seed: int
+    terms: int = 25_000
     size: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -185,6 +190,14 @@ class Differentiable(Method):
     @abstractmethod
     def relax(self, state: Any, alpha: Mapping[str, Tensor]) -> Weights:
         """The mean weights matrix of given parameters, of which the derived architecture has the largest entries."""
+
+
+class Distribution(ABC):
+    """What a method is as well that ends with a distribution over architectures."""
+
+    @abstractmethod
+    def draw_architecture(self, state: Any, generator: torch.Generator) -> Architecture:
+        """An architecture drawn from it, as at the end of a search. Changes nothing but the generator."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Whether biases of linear layers count is the convention of a space's published f
 heads do not.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -48,10 +49,11 @@ def cost(
 
     def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
         nonlocal counted
-        if isinstance(module, nn.Conv2d):
-            counted += module.weight.numel() * output.shape[2] * output.shape[3]
+        if isinstance(module, nn.modules.conv._ConvNd) and not module.transposed:
+            counted += module.weight.numel() * math.prod(output.shape[2:])
         elif isinstance(module, nn.Linear):
-            counted += module.weight.numel() + (module.bias.numel() if biases and module.bias is not None else 0)
+            each = module.weight.numel() + (module.bias.numel() if biases and module.bias is not None else 0)
+            counted += each * (output.numel() // module.out_features)
 
     handles = [module.register_forward_hook(count) for module in model.modules()]
     modes = [module.training for module in model.modules()]

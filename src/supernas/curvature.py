@@ -1,4 +1,4 @@
-"""The Hessian of a loss, known by its products with vectors.
+"""The Hessian of a loss, known by its products with vectors, or by its diagonal.
 
 B. Pearlmutter, "Fast Exact Multiplication by the Hessian", Neural Computation 1994: a product costs about two
 gradients, and is exact. C. Lanczos, 1950: the extreme eigenvalues of a symmetric matrix from a few products.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["dominant_eigenvalue", "hessian_product"]
+__all__ = ["dominant_eigenvalue", "gradient_and_diagonal", "hessian_product"]
 
 Loss = Callable[[list[Tensor]], Tensor]
 
@@ -35,6 +35,27 @@ def hessian_product(loss: Loss, point: Sequence[Tensor]) -> Callable[[Tensor], T
         return torch.cat([one.flatten() for one in found])
 
     return product
+
+
+def gradient_and_diagonal(loss: Tensor, point: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """The gradient of a loss and the diagonal of its Hessian, both in the shapes of the point.
+
+    Exact, by one product for each element of the point.
+
+    Args:
+        loss: with a graph.
+        point: leaf tensors that the graph leads to.
+    """
+    inputs = list(point)
+    gradients = torch.autograd.grad(loss, inputs, create_graph=True, allow_unused=True, materialize_grads=True)
+    diagonals = [torch.zeros_like(one, requires_grad=False) for one in inputs]
+    for one, gradient, diagonal in zip(inputs, gradients, diagonals, strict=True):
+        if not gradient.requires_grad:  # the loss is linear here
+            continue
+        for place, element in enumerate(gradient.flatten()):
+            (row,) = torch.autograd.grad(element, one, retain_graph=True, allow_unused=True, materialize_grads=True)
+            diagonal.view(-1)[place] = row.flatten()[place]
+    return [gradient.detach() for gradient in gradients], diagonals
 
 
 def dominant_eigenvalue(loss: Loss, point: Sequence[Tensor], generator: torch.Generator, iterations: int) -> float:

@@ -16,14 +16,14 @@ by epsilon: on tiny networks the error is then as large as the gradient, and onl
 switches (in double precision) gives the product itself (docs/methods/baselines.md has figures).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["Form", "Unrolled", "unrolled_gradient"]
+__all__ = ["Form", "Unrolled", "unrolled_gradient", "unrolled_gradients"]
 
 Form = Literal["finite-difference", "exact"]
 Tensors = Mapping[str, Tensor]
@@ -82,18 +82,34 @@ def unrolled_gradient(
         form: how the second term is computed.
         radius: of the finite difference: the distance from w to w+ and w-.
     """
-    if form == "exact":
-        gradients = _gradients(train_loss(step.weights), list(step.weights.values()), create_graph=True)
-        loss = valid_loss(step.after(gradients))
-        return loss.detach(), _gradients(loss, alpha)
-    gradients = _gradients(train_loss(step.weights), list(step.weights.values()))
-    moved = {name: w.detach().requires_grad_() for name, w in step.after(gradients).items()}
-    loss = valid_loss(moved)
-    both = _gradients(loss, [*alpha, *moved.values()])
-    direct, direction = both[: len(alpha)], both[len(alpha) :]
-    second = _mixed_product(train_loss, alpha, step.weights, direction, radius)
+    return next(unrolled_gradients(train_loss, [valid_loss], alpha, step, form, radius))
+
+
+def unrolled_gradients(
+    train_loss: LossAt,
+    valid_losses: Sequence[LossAt],
+    alpha: Sequence[Tensor],
+    step: Unrolled,
+    form: Form,
+    radius: float = 0.01,
+) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+    """`unrolled_gradient` of several validation losses, one after another, through one step that is made once."""
+    exact = form == "exact"
+    gradients = _gradients(train_loss(step.weights), list(step.weights.values()), create_graph=exact)
+    moved = step.after(gradients)
+    if exact:
+        for number, valid_loss in enumerate(valid_losses, start=1):
+            loss = valid_loss(moved)
+            yield loss.detach(), _gradients(loss, alpha, keep=number < len(valid_losses))
+        return
+    moved = {name: w.detach().requires_grad_() for name, w in moved.items()}
     rate = step.rate * step.clipped(gradients)
-    return loss.detach(), tuple(d - rate * s for d, s in zip(direct, second, strict=True))
+    for valid_loss in valid_losses:
+        loss = valid_loss(moved)
+        both = _gradients(loss, [*alpha, *moved.values()])
+        direct, direction = both[: len(alpha)], both[len(alpha) :]
+        second = _mixed_product(train_loss, alpha, step.weights, direction, radius)
+        yield loss.detach(), tuple(d - rate * s for d, s in zip(direct, second, strict=True))
 
 
 def _mixed_product(
@@ -110,5 +126,15 @@ def _mixed_product(
     return tuple((plus - minus) / (2 * epsilon) for plus, minus in zip(*sides, strict=True))
 
 
-def _gradients(loss: Tensor, at: Sequence[Tensor], create_graph: bool = False) -> tuple[Tensor, ...]:
-    return torch.autograd.grad(loss, at, create_graph=create_graph, allow_unused=True, materialize_grads=True)
+def _gradients(
+    loss: Tensor, at: Sequence[Tensor], create_graph: bool = False, keep: bool = False
+) -> tuple[Tensor, ...]:
+    """The gradient of a loss; `keep` keeps its graph for another one, `create_graph` makes one of the gradient too."""
+    return torch.autograd.grad(
+        loss,
+        at,
+        create_graph=create_graph,
+        retain_graph=keep or create_graph,
+        allow_unused=True,
+        materialize_grads=True,
+    )

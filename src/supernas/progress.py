@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Progress"]
+__all__ = ["END", "Progress"]
 
 
 @dataclass(frozen=True)
@@ -18,3 +18,7 @@ class Progress:
     def fraction(self) -> float:
         """The part of the steps that is done, from 0 to 1."""
         return self.step / self.steps
+
+
+END = Progress(1, 1, 1, 1)
+"""The end of any run: what moves with the progress has arrived."""

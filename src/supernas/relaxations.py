@@ -14,7 +14,7 @@ from supernas.architecture import Architecture, Pair
 from supernas.networks.base import Weights
 from supernas.spaces.base import Space
 
-__all__ = ["Relaxed", "dirichlet", "gumbel", "held_options", "softmax", "straight_through"]
+__all__ = ["Relaxed", "derived", "dirichlet", "gumbel", "held_options", "softmax", "straight_through"]
 
 Matrices = Mapping[str, Tensor]
 
@@ -80,10 +80,15 @@ def straight_through(
         architecture: which; by default the one that the space derives from the probabilities.
     """
     if architecture is None:
-        architecture = space.derive({kind: p.detach().cpu().numpy() for kind, p in probabilities.items()})
+        architecture = derived(probabilities, space)
     hard = space.matrices(architecture)
     W = {kind: (torch.as_tensor(hard[kind]).to(p) + (p - p.detach())).to(device) for kind, p in probabilities.items()}
     return Relaxed(W, architecture)
+
+
+def derived(W: Weights, space: Space) -> Architecture:
+    """The architecture that the space derives from a weights matrix: that of its largest entries."""
+    return space.derive({kind: matrix.detach().cpu().numpy() for kind, matrix in W.items()})
 
 
 def held_options(space: Space, pairs: tuple[Pair, ...], device: torch.device) -> dict[str, Tensor]:

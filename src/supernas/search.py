@@ -135,14 +135,15 @@ class Search(Loop[Epoch, Result]):
     def _problem(self, network: Network) -> Problem:
         config = self.config
         return Problem(
-            network,
-            config.space,
-            self.task,
-            config.objective,
-            config.weights,
-            self.steps,
-            config.search.seed,
-            self._size(),
+            network=network,
+            space=config.space,
+            task=self.task,
+            objective=config.objective,
+            weights=config.weights,
+            steps=self.steps,
+            seed=config.search.seed,
+            terms=self.data.terms("valid"),
+            size=self._size(),
         )
 
     def _before_epoch(self) -> None:
@@ -263,7 +264,7 @@ class Search(Loop[Epoch, Result]):
 
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
-        model = self.config.space.build(architecture, **self._size())
+        model = self.config.space.standalone(architecture, **self._size())
         return cost(model, self.data.input_shape, dtype=self.data.input_type)
 
     def _size(self) -> dict[str, Any]:

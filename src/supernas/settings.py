@@ -17,7 +17,7 @@ from typing_extensions import dataclass_transform
 
 from supernas.errors import UserError, unknown
 
-__all__ = ["Description", "build", "describe", "field_names", "parse_value", "setting", "settings"]
+__all__ = ["Description", "build", "describe", "field_names", "parse_value", "plain", "setting", "settings"]
 
 T = TypeVar("T")
 
@@ -84,6 +84,12 @@ def _inner(cls: type, name: str, value: Any, where: str) -> Any:
 
 def _wanted(error: Any) -> str:
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "wanted")
+
+
+def plain(instance: Any) -> dict[str, Any]:
+    """A settings instance as plain values."""
+    document: dict[str, Any] = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
+    return document
 
 
 def parse_value(text: str) -> Any:

@@ -213,20 +213,20 @@ class Training(Loop[EpochReport, TrainResult]):
         return torch.autocast(self.device.type, torch.bfloat16)
 
     def _close_epoch(self, progress: Progress) -> EpochReport:
-        metrics, state = self._means(), self.state
-        state.reloads = 0
-        if "valid" in self.data.parts:
-            metrics["valid_metric"] = self._judge("valid")[0]
-            self._remember(metrics["valid_metric"])
-            if state.average is not None:
-                state.average.epoch(metrics["valid_metric"])
+        self.state.reloads = 0
+        metrics = {**self._means(), **self._validated()}
         return EpochReport(epoch=progress.epoch, epochs=self.epochs, metrics=metrics, seconds=self._tick())
 
-    def _remember(self, metric: float) -> None:
-        """Keeps the weights if they are the best so far, and wanted."""
-        state = self.state
+    def _validated(self) -> dict[str, float]:
+        """The metric on the validation part, where there is one; it may choose the weights and start their average."""
+        if "valid" not in self.data.parts:
+            return {}
+        state, metric = self.state, self._judge("valid")[0]
         if state.best and (state.best_metric is None or self.task.better(metric, state.best_metric)):
             state.best, state.best_metric = _copy(self.model), metric
+        if state.average is not None:
+            state.average.epoch(metric)
+        return {"valid_metric": metric}
 
     def _conclude(self) -> None:
         """The network that is returned takes the best weights, where they were asked for."""
@@ -276,6 +276,8 @@ def sized(config: TrainConfig, parameters: int, data: Material | None = None) ->
     """
     material = data or config.data.load()
     width = config.space.network_class.width
+    if not width:
+        raise UserError(f"the networks of {config.space.name} have no width to be found by a number of parameters")
 
     def with_width(value: int) -> TrainConfig:
         return replace(config, network=replace(config.network, **{width: value}))
@@ -285,7 +287,7 @@ def sized(config: TrainConfig, parameters: int, data: Material | None = None) ->
 
 def _build(config: TrainConfig, data: Material) -> Standalone:
     """The network of a training, with its initial weights."""
-    model: Standalone = config.space.build(config.architecture, **data.network, **vars(config.network))
+    model: Standalone = config.space.standalone(config.architecture, **data.network, **vars(config.network))
     return model
 
 

@@ -1,15 +1,19 @@
 """The weight step of every method: along single paths, with any objective, or along a mixture.
 
-Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream.
+Also the forward pass on validation batches, since a recurrent network carries a hidden state through each stream, and
+what a method needs that looks at the losses after the next step.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
+from torch.func import functional_call
 
 from supernas.architecture import Architecture, Pair
 from supernas.contracts import Metrics, Problem
 from supernas.data import Batch
+from supernas.hypergradients import Unrolled
 from supernas.networks.base import Output, Unselected, Weights
 from supernas.optimisers import WeightsOptimiser
 from supernas.progress import Progress
@@ -63,6 +67,38 @@ class Trainer(State):
         """The hidden state that a validation batch goes on from."""
         return self.valid_carry if batch.follows else None
 
+    # -- looking ahead ------------------------------------------------------------------------------------------------
+
+    def next_step(self, progress: Progress, share: float) -> Unrolled:
+        """The step that the weights' optimiser would make now, on a batch of that part of the usual size; without
+        Nesterov's correction, and clipped where the space's published code clips it.
+        """
+        optimiser, space = self.optimiser, self.problem.space
+        weights = {name: w for name, w in self.problem.network.named_parameters() if w.requires_grad}
+        buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
+        return Unrolled(
+            weights,
+            rate=optimiser.learning_rate(progress) * share,
+            momentum=optimiser.options.momentum,
+            decay=optimiser.options.weight_decay,
+            buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
+            clip=optimiser.options.clip if space.unrolled_clips else 0.0,
+        )
+
+    def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+        """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
+        return training_loss(self.problem.task, self._run_at(weights, batch, W, self.next_carry(batch)), batch)
+
+    def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+        """`validation_loss` of a mixture at given weights."""
+        return self.judge(self._run_at(weights, batch, W, self.next_valid_carry(batch)), batch)
+
+    def _run_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> Output:
+        output: Output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))
+        return output
+
+    # -- the step -----------------------------------------------------------------------------------------------------
+
     def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
         """Steps along the gradient that is there; the training metric of the output."""
         self.optimiser.step(progress, batch.share)
@@ -94,7 +130,8 @@ class PathTrainer(Trainer):
         task, network, objective = self.problem.task, self.problem.network, self.problem.objective
         self.optimiser.zero_grad()
         stem = network.embed(batch.inputs)
-        shared = stem.detach().requires_grad_() if objective.shares_stem else stem
+        shares = objective.shares_stem and stem.requires_grad  # a stem that computes nothing has nothing to share
+        shared = stem.detach().requires_grad_() if shares else stem
         carry = self.next_carry(batch)
 
         def forward(path: Architecture) -> tuple[Tensor, Output]:
@@ -102,7 +139,7 @@ class PathTrainer(Trainer):
             return training_loss(task, output, batch), output
 
         metrics, output = objective.backward(self.objective, architecture, forward)
-        if objective.shares_stem and shared.grad is not None:  # None where no path leads from the input to the output
+        if shares and shared.grad is not None:  # None where no path leads from the input to the output
             stem.backward(shared.grad)
         self.last = architecture
         return {**metrics, "train_metric": self._finish(output, batch, progress)}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from supernas.data import TextStream, load_text, windows
+from supernas.data.texts import END, UNKNOWN, Words, text_data
 from supernas.errors import UserError
 
 TEXTS = {"train": "a b\n\nc a\n", "valid": "b z\n", "test": "c\n"}
@@ -142,3 +143,11 @@ def test_an_ordered_pass_predicts_every_word_of_a_column_but_its_first():
     limited = list(windows(text, 4, bptt=10, limit=13))
     assert [len(batch.inputs) for batch in limited] == [10, 3]
     assert next(windows(torch.arange(3), 10)).inputs.shape == (2, 1)
+
+
+def test_a_vocabulary_of_the_most_frequent_words():
+    words = Words(["a", "b", "b", "c", "a", "d"], ["d", "b"], ["c"])
+    text = text_data("t", words, limit=2)
+    assert text.vocabulary == ("a", "b", END, UNKNOWN)
+    assert text.train.tolist() == [0, 1, 1, 3, 0, 3]
+    assert text.valid.tolist() == [3, 1]

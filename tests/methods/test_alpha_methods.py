@@ -6,13 +6,14 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.special import betainc
 from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
 from supernas import methods, spaces
 from supernas.architecture import Architecture
-from supernas.contracts import Differentiable, Problem
-from supernas.methods.base import AlphaMethod
+from supernas.contracts import Differentiable, Distribution, Problem
+from supernas.methods.base import Alternating
 from supernas.methods.darts import DARTS
 from supernas.methods.drnas import DrNAS
 from supernas.methods.e2nas import E2NAS
@@ -28,25 +29,7 @@ from supernas.task import CLASSIFICATION
 
 SPACE = spaces.get("nas-bench-201")
 HALF = Progress(50, 100, 0, 1)
-ALL = [methods.get(name) for name in methods.names() if issubclass(methods.get(name), AlphaMethod)]
-
-
-@pytest.fixture
-def start(toy_network):
-    """The state of a search of 100 steps that has just begun, in double precision."""
-
-    def make(method, seed=0, **settings):
-        torch.manual_seed(seed)
-        network = toy_network(**{**method.stages()[0].supernet, **settings})
-        problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, seed)
-        with torch.random.fork_rng():
-            torch.set_default_dtype(torch.float64)
-            try:
-                return method.init(problem)
-            finally:
-                torch.set_default_dtype(torch.float32)
-
-    return make
+ALL = [methods.get(name) for name in methods.names() if issubclass(methods.get(name), Alternating)]
 
 
 def loss_at(state, batch, W, **options):
@@ -94,7 +77,6 @@ def test_alpha_waits_for_its_time(start, toy_batch, cls):
     assert all(torch.equal(one, before[name]) for name, one in state.alpha.items())
     method.step(state, toy_batch(0), toy_batch(1), Progress(60, 100, 0, 1))
     assert all(not torch.equal(one, before[name]) for name, one in state.alpha.items())
-    assert state.adam.param_groups[0]["lr"] == pytest.approx(method.adam.movement / 40)
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -190,6 +172,27 @@ def test_mixtures_train_the_weights_on_what_they_say(start, toy_batch):
         assert float(method.train(state, toy_batch(0), HALF)["loss"]) == pytest.approx(float(loss.detach()), rel=1e-12)
 
 
+# --- draws of architectures -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["gdas", "snas", "drnas"])
+def test_architectures_are_drawn_as_the_method_draws_its_mixtures(start, name):
+    """Gumbel noise makes the softmax of alpha; of Gamma(3) and Gamma(2) the first is larger where Beta(3, 2) is above
+    a half.
+    """
+    method = methods.get(name)()
+    assert isinstance(method, Distribution)
+    state, generator = start(method), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        state.alpha["cell"].copy_(torch.tensor([2.0, 1.0, -12.0, -12.0, -12.0]))
+    before = state.generator.get_state()
+    drawn = [method.draw_architecture(state, generator) for _ in range(400)]
+    assert torch.equal(state.generator.get_state(), before)
+    first = np.mean([[option == 0 for option in one.options] for one in drawn])
+    expected = betainc(2.0, 3.0, 0.5) if name == "drnas" else 1 / (1 + np.exp(-1.0))  # Beta(3, 2) above a half
+    assert first == pytest.approx(expected, abs=0.03)
+
+
 # --- GDAS -----------------------------------------------------------------------------------------------------------
 
 
@@ -253,7 +256,7 @@ def test_temperature_falls_linearly(start, monkeypatch):
     )
     state = start(GDAS())
     for step in (0, 50, 100):
-        GDAS().sample(state, Progress(step, 100, 0, 1))
+        GDAS().sample(state, Progress(step, 100, 0, 1), state.generator)
     assert seen == pytest.approx([10.0, 5.05, 0.1])
 
 
@@ -359,10 +362,11 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     assert widened > 0
     W = method.relax(new, new.alpha)["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if W[c, o] > 0} == set(pairs)
-    drawn = method.draw(new, HALF)["cell"]
+    drawn = method.draw(new, HALF, new.generator)["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if drawn[c, o] > 0} == set(pairs)
 
 
 def test_movement_is_the_learning_rate_times_the_steps(start):
-    state = start(GDAS(adam=AdamSettings(movement=3.0)))
-    assert state.adam.param_groups[0]["lr"] == pytest.approx(0.03)
+    for waits, rate in [(0.0, 0.03), (0.6, 0.075)]:
+        state = start(GDAS(adam=AdamSettings(movement=3.0), waits=waits))
+        assert state.adam.param_groups[0]["lr"] == pytest.approx(rate)

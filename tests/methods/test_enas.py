@@ -155,6 +155,10 @@ def test_a_planted_table_is_learnt(problem, direction):
     assert means[1]["reward"] > means[0]["reward"]
     assert method.derive(state, validate) == best
     assert method.final(state, validate) == best
+    own, likely = state.generator.get_state(), float(state.controller.score(target)[0].detach().exp())
+    drawn = [method.draw_architecture(state, torch.Generator().manual_seed(seed)) for seed in range(100)]
+    assert drawn.count(best) / 100 == pytest.approx(likely, abs=0.15)
+    assert torch.equal(state.generator.get_state(), own)
 
 
 @pytest.mark.parametrize(("steps", "lr"), [(48828, 1e-3), (6240, 7.825e-3), (100, 1e-2)])

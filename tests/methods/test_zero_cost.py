@@ -21,7 +21,7 @@ SIZE = {"channels": 2, "cells": 1, "num_classes": 3, "in_channels": 1}
 @pytest.mark.parametrize("name", ["synflow", "snip", "ntk"])
 def test_the_best_of_the_candidates(toy_network, toy_batch, name):
     network = toy_network()
-    problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 3, 4, SIZE)
+    problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 3, 4, size=SIZE)
     method = ZeroCost(candidates=5, proxy=name)
     state = method.init(problem)
     before = {key: value.clone() for key, value in network.state_dict().items()}

@@ -73,7 +73,7 @@ def test_top_k_trains_the_best_by_halving_with_planted_scores(run, space, monkey
     order = sorted(range(20), key=lambda place: -accuracies[place])[:4]
     finalists = [space.format(drawn[place]) for place in order]
     planted = dict(zip(finalists, (10.0, 40.0, 30.0, 20.0), strict=True))
-    monkeypatch.setattr(Training, "_validated", lambda self: {"valid_accuracy": planted[self.config.architecture]})
+    monkeypatch.setattr(Training, "_judge", lambda self, *_: (planted[self.config.architecture],))
     found = supernas.derive(run.folder, by="top-k", candidates=20, top=4, epochs=1, images=40, set=["weights.lr=0.01"])
     assert (found.text, found.score) == (finalists[1], 40.0)
     first, second = found.record["rounds"]
@@ -105,7 +105,7 @@ def test_top_k_is_resumed_and_then_read(run, tmp_path, monkeypatch):
     (trained,) = (one["trained"] for one in found.record["rounds"])
     for one in trained:
         folder = found.file.with_suffix("") / one["run"]
-        assert one["valid_accuracy"] == read_lines(folder / "metrics.jsonl")[-1]["valid_accuracy"]
+        assert one["valid_accuracy"] == read_lines(folder / "metrics.jsonl")[-1]["valid_metric"]
         config = json.loads((folder / "config.json").read_text())
         assert config["train"]["inherit"] == str(run.folder)
     assert steps == [0, 1, 2, 0, 1, 0, 1, 2]  # the first was finished

@@ -7,12 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from supernas import data
 from supernas.architecture import Architecture
 from supernas.configuration import read_file, resolve_search
 from supernas.errors import UserError
 from supernas.operations import BatchNorm
-from supernas.runs import load_images
 from supernas.studies.inherited import Asking, Supernet, inherited_accuracies
 
 from .runs import finished
@@ -44,7 +42,7 @@ def some(space):
 
 def halves(run):
     config = resolve_search(read_file(run.folder / "config.json"))
-    return data.search_data(load_images(config.data), config.search.seed, config.search.split)
+    return config.data.load().for_search(config.search.seed, config.search.split).described
 
 
 def normalised(images, described):

@@ -152,7 +152,7 @@ def test_retraining(told, space, capsys, monkeypatch):
     for folder in folders:
         config, result = (json.loads((folder / name).read_text()) for name in ("config.json", "result.json"))
         assert (config["train"]["split"], config["train"]["split_seed"], config["data"]) == (0.5, 0, search["data"])
-        assert f"{result['valid_accuracy']:.2f} % on the validation half  {result['architecture']}" in said
+        assert f"{result['valid_accuracy']:.2f} % on the validation part  {result['architecture']}" in said
         assert result["test_accuracy"] is None
     after = (told.folder / "tracked.svg").read_bytes()
     assert b"retrained" in after

@@ -48,13 +48,14 @@ def text_names() -> dict[str, str]:
     return {_PYTHON: "80,000 words of Python's own documentation (comes with Python)", **described}
 
 
-def load_text(name_or_path: str | Path, directory: Path | str | None = None) -> TextData:
+def load_text(name_or_path: str | Path, directory: Path | str | None = None, vocabulary: int | None = None) -> TextData:
     """Load a text.
 
     Args:
         name_or_path: a name of `text_names()`, or a folder with `train.txt`, `valid.txt` and `test.txt` (or their usual
             names). A path that is not absolute counts from `directory`.
         directory: where the files of a published text are; by default `$SUPERNAS_CACHE` or `~/.cache/supernas`.
+        vocabulary: how many words at most, the most frequent ones; all by default.
 
     Raises:
         UserError: if the name is unknown, or a text is missing or cannot be read.
@@ -62,18 +63,18 @@ def load_text(name_or_path: str | Path, directory: Path | str | None = None) -> 
     name = str(name_or_path)
     if name == _PYTHON:
         words, note = python_docs.read()
-        return text_data(name, words, note)
+        return text_data(name, words, note, vocabulary)
     if name in PUBLISHED:
-        return _published(name, Path(directory or default_directory()))
+        return _published(name, Path(directory or default_directory()), vocabulary)
     path = Path(directory or ".", name)
     if path.is_dir():
-        return text_data(path.resolve().name, text_folder.read(path))
+        return text_data(path.resolve().name, text_folder.read(path), limit=vocabulary)
     if len(path.parts) > 1:
         raise UserError(f"there is no folder {path}; give one, or a name: {', '.join(text_names())}")
     raise unknown("text", name, text_names())
 
 
-def _published(name: str, directory: Path) -> TextData:
+def _published(name: str, directory: Path, vocabulary: int | None) -> TextData:
     published = PUBLISHED[name]
     bases = (directory, directory / name)
     folders = (base / sub for base in bases for sub in ("", *published.folders))
@@ -81,7 +82,7 @@ def _published(name: str, directory: Path) -> TextData:
     if folder is None:
         raise UserError(f"{name} is not in {directory}; put {published.source} in {directory / name}")
     words = text_folder.read(folder)
-    return text_data(name, words, _note(words, published))
+    return text_data(name, words, _note(words, published), vocabulary)
 
 
 def _note(words: tuple[object, ...], published: PublishedText) -> str:

@@ -3,6 +3,7 @@
 The end of each line is a word of its own, `<eos>`; a word that the training text does not have is `<unk>`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,9 +46,16 @@ class TextData:
     note: str = ""
 
 
-def text_data(name: str, words: Words, note: str = "") -> TextData:
-    """The texts by the vocabulary of the training text, whose words are numbered as they first occur."""
+def text_data(name: str, words: Words, note: str = "", limit: int | None = None) -> TextData:
+    """The texts by the vocabulary of the training text, whose words are numbered as they first occur.
+
+    With a `limit`, by its so many most frequent words (of equally frequent ones those that occur first), and the two
+    that every vocabulary has.
+    """
     vocabulary = tuple(dict.fromkeys([*words.train, END, UNKNOWN]))
+    if limit is not None:
+        kept = {word for word, _ in Counter(words.train).most_common(limit)} | {END, UNKNOWN}
+        vocabulary = tuple(word for word in vocabulary if word in kept)
     numbers = {word: number for number, word in enumerate(vocabulary)}
     train, valid, test = (_encoded(part, numbers) for part in words)
     return TextData(name, train, valid, test, vocabulary, note)

@@ -64,6 +64,10 @@ class Material(ABC):
     def count(self, part: str) -> int:
         """The examples in a part."""
 
+    def terms(self, part: str) -> int:
+        """How many terms the task's loss is a mean of, over a part: one for each example, if not said otherwise."""
+        return self.count(part)
+
     @abstractmethod
     def stream(self, part: str, batch_size: int, seed: int, device: torch.device) -> Stream:
         """Endless batches of a part, for training."""

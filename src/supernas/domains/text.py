@@ -28,6 +28,9 @@ class TextSettings(Domain):
     directory: str | None = setting(None, "where its files are; the download cache by default")
     train_words: int | None = setting(None, "of a longer training text so many words, from its beginning", ge=100)
     valid_words: int | None = setting(None, "of a longer validation text so many words, from its beginning", ge=2)
+    vocabulary: int | None = setting(
+        None, "of the words so many, the most frequent in the training text; the others are <unk>", ge=1
+    )
     bptt: int = setting(35, "time steps of a window, through which gradients flow back", ge=5)
     halve: float = setting(0.05, "probability that a window has half of that", ge=0, le=1)
     deviation: float | None = setting(
@@ -38,7 +41,8 @@ class TextSettings(Domain):
 
     def load(self) -> "TextMaterial":
         """The text."""
-        text = data.load_text(self.source, Path(self.directory) if self.directory else None)
+        directory = Path(self.directory) if self.directory else None
+        text = data.load_text(self.source, directory, self.vocabulary)
         text = replace(text, train=text.train[: self.train_words], valid=text.valid[: self.valid_words])
         return TextMaterial.of(text, self, _TRAINING_DEVIATION)
 
@@ -82,6 +86,10 @@ class TextMaterial(Material):
     def count(self, part: str) -> int:
         """How many windows; at least one."""
         return max(1, len(self.words(part)) // self.settings.bptt)
+
+    def terms(self, part: str) -> int:
+        """How many words."""
+        return len(self.words(part))
 
     def words(self, part: str) -> Tensor:
         """The word numbers of a part."""

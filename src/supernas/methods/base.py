@@ -1,10 +1,11 @@
-"""What methods share whose architecture parameters are logits (or the like) at each choice, moved by Adam.
+"""What methods share whose architecture parameters are logits (or the like) at each choice.
 
-Such a method is a sentence: how its weights are trained, how alpha becomes a weights matrix, which loss moves alpha.
+Such a method is a sentence: how its weights are trained, how alpha becomes a weights matrix, which loss moves alpha;
+and, where it is not Adam, what moves it.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -12,17 +13,17 @@ import torch
 from torch import Tensor
 
 from supernas.architecture import Architecture
-from supernas.contracts import Differentiable, Metrics, Problem, Validate
+from supernas.contracts import Differentiable, Distribution, Metrics, Problem, Validate
 from supernas.data import Batch
 from supernas.networks.base import Weights
 from supernas.optimisers import AdamSettings
-from supernas.progress import Progress
-from supernas.relaxations import held_options, softmax
+from supernas.progress import END, Progress
+from supernas.relaxations import derived, held_options, softmax
 from supernas.settings import setting, settings
 from supernas.trainers import MixtureTrainer, PathTrainer
 from supernas.trees import State
 
-__all__ = ["AlphaMethod", "AlphaState", "DrawnMixture", "best_of"]
+__all__ = ["AlphaMethod", "AlphaState", "Alternating", "DrawnMixture", "best_of"]
 
 
 @dataclass(kw_only=True)
@@ -34,7 +35,7 @@ class AlphaState(State):
         held: which options the network holds, kind -> bool[choices, options].
         trainer: the step of the weights, a PathTrainer or a MixtureTrainer.
         alpha: the architecture parameters, kind -> Float[choices, options] (a method may add others).
-        adam: their optimiser.
+        adam: what moves them: torch's Adam, or what a method has in its place.
         generator: of all that is drawn.
     """
 
@@ -42,12 +43,12 @@ class AlphaState(State):
     held: dict[str, Tensor] = field(metadata={"static": True})
     trainer: Any
     alpha: dict[str, Tensor]
-    adam: torch.optim.Adam
+    adam: Any
     generator: torch.Generator
 
 
 @settings
-class AlphaMethod(Differentiable):
+class Alternating(Differentiable):
     """Alternates between a step of the weights on the training batch and one of alpha on the validation batch.
 
     Unless a method says otherwise, both are taken on the mixture of all options at alpha.
@@ -55,19 +56,22 @@ class AlphaMethod(Differentiable):
 
     trains_paths: ClassVar[bool] = False
 
-    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     start: float = setting(1e-3, "deviation of the normal distribution that alpha starts from", gt=0)
     waits: float = setting(0.0, "part of the search, or of each of its stages, before alpha moves", ge=0, lt=1)
 
     # -- what a method says of itself ---------------------------------------------------------------------------------
 
+    @abstractmethod
+    def mover(self, alpha: Sequence[Tensor], problem: Problem) -> Any:
+        """What moves alpha (leaf tensors): part of the state."""
+
+    @abstractmethod
+    def move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+        """One step of alpha."""
+
     def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
         """One step of the weights; by default on the mixture at alpha."""
         return state.trainer.step(batch, self.relax(state, state.alpha), progress)
-
-    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
-        """The loss that alpha descends; by default that of the mixture at alpha."""
-        return state.trainer.validation_loss(batch, self.relax(state, state.alpha))
 
     def parameters(self, problem: Problem, generator: torch.Generator) -> dict[str, Tensor]:
         """The architecture parameters at the start: logits ~ N(0, start^2) for every kind of cell."""
@@ -87,7 +91,7 @@ class AlphaMethod(Differentiable):
             held=held_options(problem.space, problem.network.pairs, device),
             trainer=PathTrainer.make(problem) if self.trains_paths else MixtureTrainer.make(problem),
             alpha=alpha,
-            adam=self.adam.over(alpha.values(), problem.steps * (1 - self.waits)),
+            adam=self.mover(list(alpha.values()), problem),
             generator=generator,
         )
 
@@ -106,8 +110,7 @@ class AlphaMethod(Differentiable):
     def derive(self, state: AlphaState, validate: Validate) -> Architecture:
         """The architecture of the largest entries of the relaxation's mean."""
         with torch.no_grad():
-            W = self.relax(state, state.alpha)
-        return state.problem.space.derive({kind: matrix.cpu().numpy() for kind, matrix in W.items()})
+            return derived(self.relax(state, state.alpha), state.problem.space)
 
     def alpha(self, state: AlphaState) -> dict[str, Tensor]:
         """The architecture parameters."""
@@ -119,22 +122,8 @@ class AlphaMethod(Differentiable):
 
     # -- moving alpha -------------------------------------------------------------------------------------------------
 
-    def gradient(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The validation loss and its gradient in each architecture parameter."""
-        loss = self.validation_loss(state, valid, progress)
-        alpha = list(state.alpha.values())
-        return loss.detach(), torch.autograd.grad(loss, alpha, allow_unused=True, materialize_grads=True)
-
     def _move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
-        if self._in_stage(progress) < self.waits:
-            return {}
-        loss, gradients = self.gradient(state, train, valid, progress)
-        for one, gradient in zip(state.alpha.values(), gradients, strict=True):
-            one.grad = gradient
-        state.adam.step()
-        return {"valid_loss": loss}
+        return {} if self._in_stage(progress) < self.waits else self.move(state, train, valid, progress)
 
     def _in_stage(self, progress: Progress) -> float:
         """The part of the present stage that is done."""
@@ -147,24 +136,60 @@ class AlphaMethod(Differentiable):
 
 
 @settings
-class DrawnMixture(AlphaMethod):
+class AlphaMethod(Alternating):
+    """Alternates, and moves alpha by Adam."""
+
+    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
+
+    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
+        """The loss that alpha descends; by default that of the mixture at alpha."""
+        return state.trainer.validation_loss(batch, self.relax(state, state.alpha))
+
+    def mover(self, alpha: Sequence[Tensor], problem: Problem) -> torch.optim.Adam:
+        """Adam, for the steps in which alpha does not wait."""
+        return self.adam.over(alpha, problem.steps * (1 - self.waits))
+
+    def move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+        """One step of Adam along the gradient of the validation loss."""
+        loss, gradients = self.gradient(state, train, valid, progress)
+        for one, gradient in zip(state.alpha.values(), gradients, strict=True):
+            one.grad = gradient
+        state.adam.step()
+        return {"valid_loss": loss}
+
+    def gradient(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The validation loss and its gradient in each architecture parameter."""
+        loss = self.validation_loss(state, valid, progress)
+        alpha = list(state.alpha.values())
+        return loss.detach(), torch.autograd.grad(loss, alpha, allow_unused=True, materialize_grads=True)
+
+
+@settings
+class DrawnMixture(AlphaMethod, Distribution):
     """A method that draws its mixtures from a distribution, and moves the distribution through its draws."""
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
 
     @abstractmethod
-    def draw(self, state: AlphaState, progress: Progress) -> Weights:
+    def draw(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Weights:
         """A weights matrix, with gradient to alpha."""
 
     def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
         """A draw, or the mean."""
         draws = self.weights_on == "draw"
-        W = self.draw(state, progress) if draws else self.relax(state, state.alpha)
+        W = self.draw(state, progress, state.generator) if draws else self.relax(state, state.alpha)
         return state.trainer.step(batch, W, progress)
 
     def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
         """The loss of another draw."""
-        return state.trainer.validation_loss(batch, self.draw(state, progress))
+        return state.trainer.validation_loss(batch, self.draw(state, progress, state.generator))
+
+    def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
+        """The architecture of the largest entries of a draw."""
+        with torch.no_grad():
+            return derived(self.draw(state, END, generator), state.problem.space)
 
 
 def best_of(problem: Problem, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:

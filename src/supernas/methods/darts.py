@@ -21,16 +21,13 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
-from torch.func import functional_call
 
 from supernas.data import Batch
-from supernas.hypergradients import Form, Unrolled, unrolled_gradient
+from supernas.hypergradients import Form, unrolled_gradient
 from supernas.methods.base import AlphaMethod, AlphaState
-from supernas.networks.base import Output
 from supernas.optimisers import AdamSettings
 from supernas.progress import Progress
 from supernas.settings import setting, settings
-from supernas.trainers import Trainer, training_loss
 
 __all__ = ["DARTS"]
 
@@ -44,7 +41,6 @@ class DARTS(AlphaMethod):
     adam: AdamSettings = setting(AdamSettings(movement=5.9), "how alpha is moved")
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
     hypergradient: Form = setting("finite-difference", "how order 2 computes its second term", equation="Eq. 7-8")
-
     radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
 
     def alpha_first(self, state: AlphaState) -> bool:
@@ -57,39 +53,12 @@ class DARTS(AlphaMethod):
         """Of the validation loss at the present weights, or at those after the next step."""
         if self.order == 1:
             return super().gradient(state, train, valid, progress)
-        problem, trainer = state.problem, state.trainer
-
-        def run(batch: Batch, carry: Any, weights: Any) -> Output:
-            W = self.relax(state, state.alpha)
-            output: Output = functional_call(problem.network, weights, (batch.inputs, W, None, carry))
-            return output
-
-        def train_loss(weights: Any) -> Tensor:
-            return training_loss(problem.task, run(train, trainer.next_carry(train), weights), train)
-
-        def valid_loss(weights: Any) -> Tensor:
-            return trainer.judge(run(valid, trainer.next_valid_carry(valid), weights), valid)
-
+        trainer, alpha = state.trainer, state.alpha
         return unrolled_gradient(
-            train_loss,
-            valid_loss,
-            list(state.alpha.values()),
-            _next_step(trainer, progress, train.share),
+            lambda weights: trainer.training_loss_at(weights, train, self.relax(state, alpha)),
+            lambda weights: trainer.validation_loss_at(weights, valid, self.relax(state, alpha)),
+            list(alpha.values()),
+            trainer.next_step(progress, train.share),
             self.hypergradient,
             self.radius,
         )
-
-
-def _next_step(trainer: Trainer, progress: Progress, share: float) -> Unrolled:
-    """The step that the weights' optimiser would make now, on a batch of that part of the usual size."""
-    optimiser, space = trainer.optimiser, trainer.problem.space
-    weights = {name: w for name, w in trainer.problem.network.named_parameters() if w.requires_grad}
-    buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
-    return Unrolled(
-        weights,
-        rate=optimiser.learning_rate(progress) * share,
-        momentum=optimiser.options.momentum,
-        decay=optimiser.options.weight_decay,
-        buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
-        clip=optimiser.options.clip if space.unrolled_clips else 0.0,
-    )

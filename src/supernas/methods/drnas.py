@@ -60,9 +60,9 @@ class DrNAS(DrawnMixture):
         loss = super().validation_loss(state, batch, progress)
         return loss + self.kl * self.divergence(state) if self.kl else loss
 
-    def draw(self, state: AlphaState, progress: Progress) -> Weights:
+    def draw(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Weights:
         """A draw of mixtures."""
-        return dirichlet(concentrations(state.alpha), state.held, state.generator)
+        return dirichlet(concentrations(state.alpha), state.held, generator)
 
     def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
         """The mean of the distribution: beta / sum of beta at each choice."""

@@ -37,7 +37,7 @@ import torch
 from torch import Tensor, nn
 
 from supernas.architecture import Architecture
-from supernas.contracts import Method, Metrics, Problem, Validate
+from supernas.contracts import Distribution, Method, Metrics, Problem, Validate
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.progress import Progress
@@ -119,7 +119,7 @@ class ENASState(State):
 
 
 @settings
-class ENAS(Method):
+class ENAS(Method, Distribution):
     """A controller trained by REINFORCE on validation accuracy, weights trained along its samples."""
 
     published: ClassVar[dict[str, Any]] = {
@@ -189,6 +189,12 @@ class ENAS(Method):
     def final(self, state: ENASState, validate: Validate) -> Architecture:
         """The best of `candidates` samples by validation."""
         return best_of(state.problem, self._drawn(state, self.candidates), validate, self.candidate_images)
+
+    def draw_architecture(self, state: ENASState, generator: torch.Generator) -> Architecture:
+        """A sample of the controller."""
+        with torch.no_grad():
+            (drawn,) = self._architectures(state, state.controller.sample(1, generator))
+        return drawn
 
     def _judge(self, state: ENASState, architecture: Architecture, validate: Validate) -> float:
         metric = validate(architecture, self.reward_images, state.asked)

@@ -20,13 +20,15 @@ tau falls linearly from 10 to 0.1. The derived architecture has the largest alph
 
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
-from supernas.contracts import Metrics
+from supernas.architecture import Architecture
+from supernas.contracts import Distribution, Metrics
 from supernas.data import Batch
 from supernas.methods.base import AlphaMethod, AlphaState
 from supernas.networks.base import Unselected
-from supernas.progress import Progress
+from supernas.progress import END, Progress
 from supernas.relaxations import Relaxed, gumbel, straight_through
 from supernas.settings import setting, settings
 
@@ -34,7 +36,7 @@ __all__ = ["GDAS"]
 
 
 @settings
-class GDAS(AlphaMethod):
+class GDAS(AlphaMethod, Distribution):
     """Gradient-based search with a hard Gumbel-softmax sample: one path forward, soft gradients back."""
 
     trains_paths: ClassVar[bool] = True
@@ -46,16 +48,21 @@ class GDAS(AlphaMethod):
 
     def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
         """A sampled path."""
-        return state.trainer.step(batch, self.sample(state, progress).architecture, progress)
+        return state.trainer.step(batch, self.sample(state, progress, state.generator).architecture, progress)
 
     def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
         """The loss of another sampled path, with gradient to alpha."""
-        drawn = self.sample(state, progress)
+        drawn = self.sample(state, progress, state.generator)
         return state.trainer.validation_loss(batch, drawn.W, drawn.architecture.pairs, self.unselected)
 
-    def sample(self, state: AlphaState, progress: Progress) -> Relaxed:
+    def sample(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Relaxed:
         """A hard sample at the temperature of this moment."""
         tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
-        P = gumbel(state.alpha, state.held, tau, state.generator, self.noise)
+        P = gumbel(state.alpha, state.held, tau, generator, self.noise)
         device = next(state.problem.network.parameters()).device
         return straight_through(P, state.problem.space, device)
+
+    def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
+        """A sampled path; always the same without noise."""
+        with torch.no_grad():
+            return self.sample(state, END, generator).architecture

@@ -16,6 +16,8 @@ tau falls linearly from 10 to 1. The derived architecture has the largest alpha.
 
 from typing import Any, ClassVar
 
+import torch
+
 from supernas.methods.base import AlphaState, DrawnMixture
 from supernas.networks.base import Weights
 from supernas.optimisers import AdamSettings
@@ -36,7 +38,7 @@ class SNAS(DrawnMixture):
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 6", gt=0)
     temperature_end: float = setting(1.0, "tau at the end; it falls linearly", equation="Eq. 6", gt=0)
 
-    def draw(self, state: AlphaState, progress: Progress) -> Weights:
+    def draw(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Weights:
         """A soft draw at the temperature of this moment."""
         tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
-        return gumbel(state.alpha, state.held, tau, state.generator)
+        return gumbel(state.alpha, state.held, tau, generator)

@@ -86,7 +86,7 @@ class Network(nn.Module, ABC):
         supernet_settings: what can be set of it as a supernet.
         network_settings: what can be set of it as the network of one architecture.
         auxiliary_weight: the weight of `Output.auxiliary`'s loss in training.
-        width: the name of the setting that makes a network wider.
+        width: the name of the setting that makes a network wider; empty if there is none.
     """
 
     width: ClassVar[str] = "channels"

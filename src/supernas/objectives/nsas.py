@@ -22,7 +22,8 @@ Where the paper is silent, or its released code differs:
   of 1/8 with M = 8 is the released half for the current path and half for the mean of the archive.
 - "or a replay buffer" (section 3.2, Algorithm 2) is not described further. `constraint="replay"` trains `replays`
   members drawn at random in place of all M, with the weight of all: the same loss in expectation, at a lower cost.
-- Architectures of several kinds of cell have one archive each in the code; `Space.distance` adds the kinds up here.
+- Each kind of cell has an archive of its own, as in the code, with the distance between cells of that kind; a
+  constraint is made of the members of one number in all archives.
 """
 
 from collections import deque
@@ -39,19 +40,35 @@ from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 from supernas.trees import State
 
-__all__ = ["NSAS", "novelty"]
+__all__ = ["NSAS"]
 
 _DRAWS_TO_FILL = 10  # released: random architectures of which the most novel becomes a member
 
 
 @dataclass
 class Archive(State):
-    """The constraints M, the oldest first; the recent architectures C; and the generator of what is drawn."""
+    """The constraints M, the oldest first; the recent architectures C; and the generator of what is drawn.
+
+    `members` has a list for each kind of cell; of its architectures only the cells of that kind count.
+    """
 
     space: Space = field(metadata={"static": True})
     generator: np.random.Generator
-    members: list[Architecture]
+    members: dict[str, list[Architecture]]
     recent: deque[Architecture]
+
+    @property
+    def constraints(self) -> list[Architecture]:
+        """The architectures that the members make, one of each number."""
+        return [
+            self.space.combined(dict(zip(self.members, cells, strict=True)))
+            for cells in zip(*self.members.values(), strict=True)
+        ]
+
+    def novelty(self, kind: str, cell: Architecture, members: list[Architecture], neighbours: int) -> float:
+        """The mean distance of a cell to its nearest neighbours among the members (Eq. 7); 0 without members."""
+        distances = sorted(self.space.distance_in(kind, cell, member) for member in members)[:neighbours]
+        return float(np.mean(distances)) if distances else 0.0
 
 
 @settings
@@ -74,56 +91,60 @@ class NSAS(Objective):
 
     def init(self, network: Network, space: Space, seed: int) -> Archive:
         """An empty archive, or one of diverse random architectures."""
-        state = Archive(space, np.random.default_rng([seed, 8]), [], deque(maxlen=self.recent))
-        while self.fill == "random" and self.beta > 0 and len(state.members) < self.members:
-            drawn = [space.sample(state.generator) for _ in range(_DRAWS_TO_FILL)]
-            state.members.append(max(drawn, key=lambda one: novelty(one, state.members, space, self._nearest)))
+        empty: dict[str, list[Architecture]] = {kind: [] for kind in space.kinds}
+        state = Archive(space, np.random.default_rng([seed, 8]), empty, deque(maxlen=self.recent))
+        if self.fill == "random" and self.beta > 0:
+            for kind, members in state.members.items():
+                self._fill(state, kind, members)
         return state
+
+    def _fill(self, state: Archive, kind: str, members: list[Architecture]) -> None:
+        """Members of which each is the most novel of some random ones."""
+        while len(members) < self.members:
+            drawn = [state.space.sample(state.generator) for _ in range(_DRAWS_TO_FILL)]
+            members.append(max(drawn, key=lambda one: state.novelty(kind, one, members, self._nearest)))
 
     def backward(self, state: Archive, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
         """One path while the archive fills or beta is 0; then 1 + M, or 1 + `replays`."""
         paths = [WeightedPath(architecture, 1.0, "current")]
         if self.beta > 0:
-            if len(state.members) < self.members:
-                state.members.append(architecture)
-            else:
-                self._replace(state, architecture)
+            full = all(len(members) == self.members for members in state.members.values())
+            for kind, members in state.members.items():
+                if full:
+                    state.members[kind] = self._replaced(state, kind, architecture)
+                else:
+                    members.append(architecture)
+            if full:
                 paths += self._constraints(state)
             state.recent.append(architecture)
         return backward_over_paths(paths, forward, self.normalise)
 
-    def _replace(self, state: Archive, current: Architecture) -> None:
-        """Greedy novelty search (Algorithm 1) for the place of the member most similar to the current architecture."""
-        members, space, k = state.members, state.space, self._nearest
-        place = min(range(len(members)), key=lambda number: space.distance(members[number], current))
+    def _replaced(self, state: Archive, kind: str, current: Architecture) -> list[Architecture]:
+        """The members after the greedy novelty search (Algorithm 1) for the place of the one most like the current."""
+        members, k = state.members[kind], self._nearest
+        place = min(range(len(members)), key=lambda number: state.space.distance_in(kind, members[number], current))
         chosen = members[place]
         others = members[:place] + members[place + 1 :]
-        highest = novelty(chosen, others, space, k)
+        highest = state.novelty(kind, chosen, others, k)
         if not state.recent:
-            return
+            return members
         for number in state.generator.integers(len(state.recent), size=self.draws or len(state.recent)):
             drawn = state.recent[number]
-            if novelty(drawn, [*others, chosen], space, k) > highest:
-                chosen, highest = drawn, novelty(drawn, others, space, k)
-        if chosen != members[place]:
-            state.members = [*others, chosen]
+            if state.novelty(kind, drawn, [*others, chosen], k) > highest:
+                chosen, highest = drawn, state.novelty(kind, drawn, others, k)
+        return members if chosen == members[place] else [*others, chosen]
 
     def _constraints(self, state: Archive) -> list[WeightedPath]:
         """The members that this step trains, with their weights."""
+        constraints = state.constraints
         if self.constraint == "loss":
-            chosen, weight = state.members, self.beta
+            chosen, weight = constraints, self.beta
         else:
-            places = state.generator.integers(len(state.members), size=self.replays)
-            chosen, weight = [state.members[place] for place in places], self.beta * self.members / self.replays
+            places = state.generator.integers(len(constraints), size=self.replays)
+            chosen, weight = [constraints[place] for place in places], self.beta * self.members / self.replays
         return [WeightedPath(member, weight, "members") for member in chosen]
 
     @property
     def _nearest(self) -> int:
         """K of Eq. 7: a member has M - 1 others."""
         return min(self.neighbours, max(1, self.members - 1))
-
-
-def novelty(architecture: Architecture, members: list[Architecture], space: Space, neighbours: int) -> float:
-    """The mean distance of an architecture to its nearest neighbours among the members (Eq. 7); 0 without members."""
-    distances = sorted(space.distance(architecture, member) for member in members)[:neighbours]
-    return float(np.mean(distances)) if distances else 0.0

@@ -34,7 +34,7 @@ def score_architecture(
     text = space.format(architecture)
     with torch.random.fork_rng([]):
         torch.manual_seed(_seed_of(seed, text, "weights"))
-        network = space.build(architecture, **size)
+        network = space.standalone(architecture, **size)
     generator = torch.Generator().manual_seed(_seed_of(seed, text, "proxy"))
     return proxy.score(network.to(batch.inputs.device), batch, loss, generator)
 

@@ -43,7 +43,7 @@ class LinearRegions(Proxy):
         size = {"in_channels": 1, "channels": self.channels, "cells": _fewest_cells(network)}
         counts = []
         for _ in range(self.repeats):
-            small = network.network.space.build(network.architecture, **size).to(device).train()
+            small = network.network.space.standalone(network.architecture, **size).to(device).train()
             with torch.no_grad(), ReLUs() as relus:
                 small(self._noise(generator).to(device))
             units = torch.cat([on for on, _ in relus.patterns()], dim=1)

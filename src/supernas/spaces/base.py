@@ -20,6 +20,7 @@ import numpy as np
 
 from supernas.architecture import Architecture, Pair
 from supernas.graphs import Graph, GraphFamily
+from supernas.settings import plain
 
 __all__ = ["Choice", "CostConvention", "Space", "best_first"]
 
@@ -69,9 +70,18 @@ class Space(ABC):
     """Whether the architectures are few enough to be numbered: `len`, iteration, `space[i]` and `index`."""
 
     @property
+    def family(self) -> str:
+        """The name under which the space's presets are."""
+        return self.name
+
+    def document(self) -> dict[str, Any]:
+        """The name, and all settings: what tells this space from others, as plain values."""
+        return {"name": self.name, **plain(self)}
+
+    @property
     @abstractmethod
     def choices(self) -> tuple[Choice, ...]:
-        """The choices, in order; those of a kind of cell stand together and have equally many options."""
+        """The choices, in order; those of a kind of cell stand together."""
 
     # -- text -------------------------------------------------------------------------------------------------------
 
@@ -110,8 +120,11 @@ class Space(ABC):
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int]]:
-        """The shape (choices, options) of each kind's weights matrix `W`."""
-        return {kind: (len(where), len(self.choices[where.start].options)) for kind, where in self.kinds.items()}
+        """The shape (choices, options) of each kind's weights matrix `W`; rows of fewer options are filled up."""
+        return {
+            kind: (len(where), max(len(choice.options) for choice in self.choices[where.start : where.stop]))
+            for kind, where in self.kinds.items()
+        }
 
     @property
     def size(self) -> int:
@@ -215,6 +228,16 @@ class Space(ABC):
         """The number of genes in which two architectures differ."""
         return sum(a != b for a, b in zip(self.genes(one), self.genes(other), strict=True))
 
+    def combined(self, cells: Mapping[str, Architecture]) -> Architecture:
+        """The architecture that has each kind's cell from the architecture given for it."""
+        return Architecture(
+            tuple(pair for kind, where in self.kinds.items() for pair in cells[kind].pairs if pair[0] in where)
+        )
+
+    def distance_in(self, kind: str, one: Architecture, other: Architecture) -> int:
+        """The part of `distance`, which adds up over kinds of cell, that is due to one kind."""
+        return self.distance(one, self.combined({**dict.fromkeys(self.kinds, one), kind: other}))
+
     def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
         """An architecture that shares no operation with `previous` and has every operation of `current` that it lacks.
 
@@ -288,6 +311,10 @@ class Space(ABC):
         if isinstance(architecture, str):
             architecture = self.parse(architecture)
         return self.network_class.build(self, architecture, **settings)
+
+    def standalone(self, architecture: Architecture | str, **settings: Any) -> Any:
+        """The network of one architecture as runs train it; usually what `build` gives."""
+        return self.build(architecture, **settings)
 
     @property
     def network_class(self) -> Any:

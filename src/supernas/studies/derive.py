@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from supernas.architecture import Architecture
-from supernas.configuration import fingerprint, plain
+from supernas.configuration import fingerprint
 from supernas.errors import UserError, unknown
 from supernas.finished import read_run
 from supernas.pictures import cell_svg
 from supernas.records import environment, read_json, write_atomically, write_json
 from supernas.runs import choose_device
-from supernas.settings import build, field_names
+from supernas.settings import build, field_names, plain
 from supernas.studies.inherited import Asking, OnProgress
 from supernas.studies.ways import WAYS, Question, Way
 from supernas.train import Training

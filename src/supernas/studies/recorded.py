@@ -6,8 +6,10 @@ from typing import Any
 
 from supernas.benchmarks import final_tests, load, truths
 from supernas.configuration import SearchConfig
+from supernas.domains import Material
 from supernas.search import Epoch, Search
 from supernas.studies.tracking import Tracking, tracked_architectures
+from supernas.task import Task
 
 __all__ = ["recorded_search"]
 
@@ -20,6 +22,8 @@ def recorded_search(
     resume: bool = False,
     on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
     on_step: Callable[..., None] | None = None,
+    task: Task | None = None,
+    data: Material | None = None,
 ) -> Search:
     """A search that has not begun, with the listeners that its configuration asks for.
 
@@ -30,6 +34,8 @@ def recorded_search(
         resume: go on from the folder's checkpoint, if it has one.
         on_epoch: more listeners.
         on_step: called after every step.
+        task: what is to be learnt, if not what is usual for the data.
+        data: what to learn from, where the configuration does not say it.
 
     Raises:
         UserError: as `Search` does, or if the benchmark cannot be read or is of another space.
@@ -37,7 +43,9 @@ def recorded_search(
     table = load(benchmark) if benchmark else None
     truth = truths(table, config.space) if table else None
     tracked = tracked_architectures(config) if config.search.track else []
-    search = Search(config, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth)
+    search = Search(
+        config, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth, task=task, data=data
+    )
     if tracked:
         tracking = Tracking(search, tracked, final_tests(table, config.space) if table else None)
         search.on_epoch = (tracking, *search.on_epoch)

@@ -1,0 +1,217 @@
+"""A network out of a user's own module, in which `Choice` layers stand wherever one of several modules may go.
+
+A choice computes the sum of its active options, each times its entry of `W` (one where there is no `W`). The module
+around them is the user's: it is run as it is, and may return its prediction, or (prediction, features).
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from supernas.architecture import Pair
+from supernas.errors import UserError
+from supernas.networks.base import Form, Network, NetworkSettings, Output, Unselected, Weights
+from supernas.networks.mixture import gradient_to_unselected, plan
+from supernas.settings import build as build_settings
+from supernas.settings import setting, settings
+from supernas.spaces.base import Space
+
+__all__ = ["Choice", "ModelNetwork", "choices_of", "plain_module"]
+
+
+class _Selection(NamedTuple):
+    """What a choice runs in a forward pass: options that are active and not, and its row of `W`."""
+
+    active: tuple[int, ...]
+    inactive: tuple[int, ...]
+    row: tuple[Tensor, ...] | None
+    unselected: Unselected
+
+
+class Choice(nn.Module):
+    """A place in a module where one of several modules goes. All options must give outputs of one shape.
+
+    Args:
+        name: of the choice, unique in the model.
+        options: the modules by name, two or more.
+
+    Raises:
+        UserError: if there are fewer options, or a name cannot be one.
+
+    >>> layer = Choice("activation", {"relu": nn.ReLU(), "tanh": nn.Tanh()})
+    """
+
+    def __init__(self, name: str, options: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        for one in (name, *options):
+            if not one or any(sign in one for sign in "=,; .\n"):
+                raise UserError(
+                    f"'{one}' cannot name a choice or an option: wanted no blank and none of the signs =,;."
+                )
+        if len(options) < 2:
+            raise UserError(f"choice '{name}' has {len(options)} options; wanted two or more")
+        self.name = name
+        self.option_names = tuple(options)
+        self.options = nn.ModuleDict(options)
+        self.selection: _Selection | None = None
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """The sum of the active options' outputs, weighted by `W`."""
+        chosen = self.selection
+        if chosen is None:
+            raise RuntimeError(
+                f"choice '{self.name}' does not know what to run: a model with choices runs as a supernet, or as what "
+                "`space.build(architecture)` makes of it"
+            )
+        total = None
+        for option in chosen.active:
+            output = self.options[self.option_names[option]](*inputs, **named)
+            term = output if chosen.row is None else output * chosen.row[option]
+            total = term if total is None else total + term
+        assert total is not None, f"no option of choice '{self.name}' is active"
+        return total if chosen.row is None else self._with_unselected(total, chosen, inputs, named)
+
+    def _with_unselected(self, total: Tensor, chosen: _Selection, inputs: Any, named: Any) -> Tensor:
+        assert chosen.row is not None
+        entries = [chosen.row[option] for option in chosen.inactive]
+        if not entries or chosen.unselected == "skip":
+            return total
+        if chosen.unselected == "scalar":
+            return total + torch.stack(entries).sum()
+        with torch.no_grad():
+            outputs = [self.options[self.option_names[option]](*inputs, **named) for option in chosen.inactive]
+        return gradient_to_unselected(total, outputs, entries)
+
+
+def choices_of(model: nn.Module) -> dict[str, Choice]:
+    """The choices of a module by name, in the order in which the module lists them.
+
+    Raises:
+        UserError: if it has none, or two of one name.
+    """
+    found: dict[str, Choice] = {}
+    for module in model.modules():
+        if isinstance(module, Choice):
+            if module.name in found:
+                raise UserError(f"two choices are called '{module.name}'; wanted a name for each")
+            found[module.name] = module
+    if not found:
+        raise UserError(
+            f"{type(model).__name__} has no choice: put supernas.Choice(name, options) where one of several goes"
+        )
+    return found
+
+
+@settings
+class ModelSupernet(NetworkSettings):
+    """The form of the supernet of a user's model."""
+
+    batch_norm: Literal["batch", "tracked"] = setting(
+        "batch", "statistics used when the supernet is evaluated: those of the batch, or running averages"
+    )
+
+
+class ModelNetwork(Network):
+    """A user's module, whose choices hold all options or some.
+
+    Args:
+        space: the space that its choices make, with `make`, which makes the module.
+        pairs: the (choice, option) pairs to hold; all by default.
+        form: `search` or `evaluation`.
+        settings: fields of `ModelSupernet` in form `search`; and what `make` takes of what a run knows of its data
+            (`num_classes`, `in_channels`).
+    """
+
+    supernet_settings: ClassVar[type[NetworkSettings]] = ModelSupernet
+    network_settings: ClassVar[type[NetworkSettings]] = NetworkSettings
+    width = ""
+
+    def __init__(
+        self, space: Space, *, pairs: tuple[Pair, ...] | None = None, form: Form = "search", **settings: Any
+    ) -> None:
+        super().__init__()
+        self.space = space
+        self.pairs = pairs or space.pairs
+        make: Callable[..., nn.Module] = space.make  # type: ignore[attr-defined]
+        known = {name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings}
+        self.model = make(**{name: value for name, value in known.items() if name in _parameters(make)})
+        self.choices = list(choices_of(self.model).values())
+        self._restrict()
+        if form == "search" and build_settings(ModelSupernet, settings, "supernet").batch_norm == "batch":
+            _normalise_by_batch(self.model)
+
+    def _restrict(self) -> None:
+        """Leaves out the options that are not held."""
+        for number, choice in enumerate(self.choices):
+            held = {choice.option_names[option] for at, option in self.pairs if at == number}
+            for name in set(choice.option_names) - held:
+                del choice.options[name]
+
+    def embed(self, x: Tensor) -> Tensor:
+        """The inputs as they are: where a user's choices begin is not known."""
+        return x
+
+    def after_stem(
+        self,
+        x: Tensor,
+        W: Weights | None = None,
+        active: tuple[Pair, ...] | None = None,
+        carry: tuple[Tensor, ...] | None = None,
+        unselected: Unselected = "skip",
+    ) -> Output:
+        """What the user's module gives for a batch of inputs."""
+        (rows,) = (None,) if W is None else (matrix.unbind() for matrix in W.values())
+        with self._selected(active, rows, unselected):
+            given = self.model(x)
+        prediction, features = given if isinstance(given, tuple) else (given, given)
+        return Output(prediction, features)
+
+    @contextmanager
+    def _selected(
+        self, active: tuple[Pair, ...] | None, rows: tuple[Tensor, ...] | None, unselected: Unselected
+    ) -> Iterator[None]:
+        """While it lasts every choice knows what it runs."""
+        which = plan(self.pairs, active)
+        try:
+            for number, choice in enumerate(self.choices):
+                row = None if rows is None else rows[number].unbind()
+                choice.selection = _Selection(*which[number], row, unselected)
+            yield
+        finally:
+            for choice in self.choices:
+                choice.selection = None
+
+
+def plain_module(network: ModelNetwork) -> nn.Module:
+    """The user's module with each choice replaced by the one option that the network holds of it: a copy."""
+    return _replaced(copy.deepcopy(network.model))
+
+
+def _replaced(module: nn.Module) -> nn.Module:
+    if isinstance(module, Choice):
+        (only,) = module.options.values()
+        return _replaced(only)
+    for name, child in module.named_children():
+        setattr(module, name, _replaced(child))
+    return module
+
+
+def _parameters(make: Callable[..., Any]) -> set[str]:
+    """The names that a function or class can be called with."""
+    found = inspect.signature(make).parameters.values()
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in found):
+        return {"num_classes", "in_channels"}
+    return {one.name for one in found}
+
+
+def _normalise_by_batch(model: nn.Module) -> None:
+    """Normalisations keep no running averages, which would be over all paths: they use those of the batch, always."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.track_running_stats = False
+            module.running_mean = module.running_var = module.num_batches_tracked = None

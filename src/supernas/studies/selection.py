@@ -1,0 +1,85 @@
+"""The best of some architectures drawn from what a search has learnt, by any score: the choice of BaLeNAS-TF.
+
+M. Zhang et al., "BaLeNAS", CVPR 2022, section 3.3: 100 draws from the learnt distribution, ranked by a training-free
+proxy. Any method that ends with a distribution can be asked (`contracts.Distribution`).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from supernas.architecture import Architecture
+from supernas.checkpoint import checkpoint_exists
+from supernas.contracts import Distribution, Method
+from supernas.errors import UserError
+from supernas.finished import read_run
+from supernas.search import Search
+
+__all__ = ["Selected", "learnt", "select_from_distribution"]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What was selected.
+
+    Attributes:
+        architecture: the best.
+        score: its score.
+        scores: those of all architectures that were drawn, in the order in which they came up.
+        counts: how often each was drawn.
+    """
+
+    architecture: Architecture
+    score: float
+    scores: dict[Architecture, float]
+    counts: dict[Architecture, int]
+
+
+def select_from_distribution(
+    method: Method,
+    state: Any,
+    draws: int,
+    score: Callable[[Architecture], float],
+    generator: torch.Generator,
+    direction: Literal["max", "min"] = "max",
+) -> Selected:
+    """Draws architectures, scores each different one once, and takes the best, of equals the first drawn.
+
+    Args:
+        method: one that ends with a distribution.
+        state: its state.
+        draws: how many are drawn, repeats included.
+        score: what is not a number is never the best if another architecture has a score.
+        generator: of the draws.
+        direction: whether a good score is large (`max`) or small (`min`).
+
+    Raises:
+        UserError: if the method has no distribution, or there is nothing to draw.
+    """
+    if not isinstance(method, Distribution):
+        raise UserError(f"{type(method).__name__} ends with one architecture, not with a distribution to draw from")
+    if draws < 1:
+        raise UserError(f"{draws} draws; wanted 1 or more")
+    counts = Counter(method.draw_architecture(state, generator) for _ in range(draws))
+    scores = {architecture: float(score(architecture)) for architecture in counts}
+    sign = 1 if direction == "max" else -1
+    best = max(scores, key=lambda one: -math.inf if math.isnan(scores[one]) else sign * scores[one])
+    return Selected(best, scores[best], scores, dict(counts))
+
+
+def learnt(folder: Path) -> tuple[Method, Any]:
+    """The method of a finished search, and the state in which it ended, from the run folder's checkpoint.
+
+    Raises:
+        UserError: if the folder holds no finished search, or no checkpoint that can be read.
+    """
+    config, _ = read_run(folder)
+    if not checkpoint_exists(folder):
+        raise UserError(f"{folder} holds no checkpoint, where what the method learnt is kept; run the search again")
+    with torch.random.fork_rng():
+        return config.method, Search(config, folder, resume=True).state.method

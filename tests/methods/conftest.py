@@ -1,0 +1,27 @@
+"""What tests of methods share: the state of a search that has just begun."""
+
+import pytest
+import torch
+
+from supernas.contracts import Problem
+from supernas.objectives.plain import Plain
+from supernas.optimisers import SGDSettings
+from supernas.task import CLASSIFICATION
+
+
+@pytest.fixture
+def start(toy_network, space):
+    """The state of a search of 100 steps that has just begun, in double precision."""
+
+    def make(method, seed=0, **settings):
+        torch.manual_seed(seed)
+        network = toy_network(**{**method.stages()[0].supernet, **settings})
+        problem = Problem(network, space, CLASSIFICATION, Plain(), SGDSettings(), 100, seed)
+        with torch.random.fork_rng():
+            torch.set_default_dtype(torch.float64)
+            try:
+                return method.init(problem)
+            finally:
+                torch.set_default_dtype(torch.float32)
+
+    return make

@@ -1,0 +1,96 @@
+"""The best of what a distribution draws, by any score."""
+
+import itertools
+import math
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from supernas.architecture import Architecture
+from supernas.configuration import resolve_search
+from supernas.contracts import Distribution
+from supernas.errors import UserError
+from supernas.methods.random_nas import RandomNAS
+from supernas.search import Search
+from supernas.studies.selection import learnt, select_from_distribution
+
+CELLS = [Architecture.of([option] * 6) for option in range(4)]
+
+
+@dataclass
+class Draws(Distribution):
+    """Draws numbers of `CELLS` in a given order."""
+
+    order: list[int]
+    drawn: itertools.cycle = field(init=False)
+
+    def __post_init__(self):
+        self.drawn = itertools.cycle(self.order)
+
+    def draw_architecture(self, state, generator):
+        return CELLS[next(self.drawn)]
+
+
+def select(order, scores, draws=None, direction="max"):
+    asked = []
+
+    def score(architecture):
+        asked.append(CELLS.index(architecture))
+        return scores[asked[-1]]
+
+    found = select_from_distribution(Draws(order), None, draws or len(order), score, torch.Generator(), direction)
+    return found, asked
+
+
+def test_every_architecture_is_scored_once_and_the_best_is_taken():
+    found, asked = select([2, 0, 2, 1, 0], [1.0, 3.0, 2.0])
+    assert asked == [2, 0, 1]
+    assert (found.architecture, found.score) == (CELLS[1], 3.0)
+    assert found.scores == {CELLS[2]: 2.0, CELLS[0]: 1.0, CELLS[1]: 3.0}
+    assert found.counts == {CELLS[2]: 2, CELLS[0]: 2, CELLS[1]: 1}
+    assert select([2, 0, 2, 1, 0], [1.0, 3.0, 2.0], draws=2)[0].architecture == CELLS[2]
+    assert select([2, 0, 2, 1, 0], [1.0, 3.0, 2.0], direction="min")[0].architecture == CELLS[0]
+
+
+def test_of_equals_the_first_drawn_and_what_is_no_number_never():
+    assert select([3, 1, 2], [0.0, 5.0, 5.0, math.nan])[0].architecture == CELLS[1]
+    assert select([3, 1, 2], [0.0, 5.0, 5.0, math.nan], direction="min")[0].architecture == CELLS[1]
+    assert select([3, 0], [-math.inf, 0, 0, -1e30])[0].architecture == CELLS[3]
+
+
+def test_a_method_without_a_distribution_is_refused():
+    with pytest.raises(UserError, match="RandomNAS ends with one architecture"):
+        select_from_distribution(RandomNAS(), None, 10, float, torch.Generator())
+    with pytest.raises(UserError, match="wanted 1 or more"):
+        select_from_distribution(Draws([0]), None, 0, float, torch.Generator())
+
+
+def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
+    config = resolve_search(
+        {
+            "method": {"name": "balenas", "samples": 1},
+            "supernet": {"channels": 2, "cells": 1},
+            "data": {"source": "digits", "train_size": 96, "resolution": 4},
+            "search": {"epochs": 1, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+        }
+    )
+    search = Search(config, tmp_path / "run")
+    search.run()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    method, state = learnt(tmp_path / "run")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert state.adam.examples == 48  # the validation half
+    drawn = [
+        select_from_distribution(method, one, 20, space.index, torch.Generator().manual_seed(3))
+        for one in (state, search.state.method)
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0].architecture == max(drawn[0].counts, key=space.index)
+    assert sum(drawn[0].counts.values()) == 20
+    for name in ("checkpoint.pt", "checkpoint.previous.pt"):
+        (tmp_path / "run" / name).unlink(missing_ok=True)
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        learnt(tmp_path / "run")
+    with pytest.raises(UserError, match="run folder of a finished"):
+        learnt(tmp_path)
