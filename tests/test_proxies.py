@@ -440,7 +440,7 @@ def test_the_best_of_many(space):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", proxies.names())
 def test_every_class_of_the_space(space, name):
-    proxy, batch = proxies.get(name)(), batch_of(8, 8, 3, torch.float32)
+    proxy, batch = proxies.get(name)(**QUICK.get(name, {})), batch_of(8, 8, 3, torch.float32)
     classes = {}
     for architecture in space:
         classes.setdefault(space.canonical(architecture), architecture)
