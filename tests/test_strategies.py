@@ -68,3 +68,10 @@ def test_halving_keeps_the_better_half_and_doubles_the_budget():
     late = lambda one, budget: planted[one] - (one == "b" and budget == 12)  # noqa: E731
     assert halved("abcdefg", 3, late) == (rounds, "d")
     assert halved(["only"], 1, late) == ([], "only")
+
+
+def test_a_space_too_large_to_number_can_be_drawn_from():
+    space = spaces.get("darts-cnn")
+    drawn = draw(space, 3, np.random.default_rng(0))
+    assert len(set(drawn)) == 3
+    assert all(space.contains(one) for one in drawn)

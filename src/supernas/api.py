@@ -8,6 +8,7 @@ from supernas.architecture import Architecture
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
+from supernas.export import export
 from supernas.search import Epoch, Result, Search
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
@@ -18,7 +19,7 @@ from supernas.studies.scores import score as score_all
 from supernas.task import Task
 from supernas.train import Training, TrainResult, sized
 
-__all__ = ["derive", "make_search", "make_training", "score", "score_config", "search", "study", "train"]
+__all__ = ["derive", "export", "make_search", "make_training", "score", "score_config", "search", "study", "train"]
 
 Data = str | Path | Material | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
@@ -56,6 +57,9 @@ def make_search(
     seed: int | None = None,
     device: str | None = None,
     track: int | None = None,
+    max_parameters: float | None = None,
+    max_flops: float | None = None,
+    max_latency_ms: float | None = None,
     config: Mapping[str, Any] | None = None,
     set: Iterable[str] = (),  # the name of the command line's option
     out: str | Path | None = None,
@@ -72,6 +76,11 @@ def make_search(
         "objective": objective,
         "data": {"source": source, "directory": _text(data_dir)},
         "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
+        "budget": {
+            "max_parameters": max_parameters,
+            "max_flops": max_flops,
+            "max_latency_ms": max_latency_ms,
+        },
     }
     made = resolve_search(document(config, flags, set))
     folder = Path(out) if out else None
@@ -92,10 +101,11 @@ def search(**arguments: Any) -> Result:
 
     Args:
         **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
-            (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track` as on
-            the command line; `task`, the loss and the metric, if not the usual ones; `config`, a nested dictionary of
-            settings; `set`, a list of "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners;
-            `on_step`, a listener; `benchmark`, a table whose truth is recorded.
+            (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track`,
+            `max_parameters`, `max_flops`, `max_latency_ms` as on the command line; `task`, the loss and the metric, if
+            not the usual ones; `config`, a nested dictionary of settings; `set`, a list of "section.name=value";
+            `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener; `benchmark`, a table whose
+            truth is recorded.
 
     Returns:
         The architecture, its history, the trained supernet, the record, and the run folder.

@@ -17,6 +17,7 @@ from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
+from supernas.cli_export import export
 from supernas.cli_score import score
 from supernas.cli_study import study
 from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
@@ -43,6 +44,7 @@ app.add_typer(benchmark_app, name="benchmark")
 app.command()(query)
 app.command()(correlate)
 app.command()(derive)
+app.command()(export)
 app.command()(score)
 app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
@@ -103,6 +105,13 @@ def search(
     track: Annotated[
         int | None, typer.Option(help="follow so many drawn architectures from epoch to epoch (default 0)")
     ] = None,
+    max_parameters: Annotated[
+        str | None, typer.Option(help="the most parameters of the found network, such as 1.2M")
+    ] = None,
+    max_flops: Annotated[str | None, typer.Option(help="its most multiply-adds, such as 50M")] = None,
+    max_latency_ms: Annotated[
+        float | None, typer.Option(help="its most milliseconds for one input, measured here")
+    ] = None,
     benchmark: Annotated[
         Path | None, typer.Option(help="a table of true accuracies: recorded for every epoch, unseen by the method")
     ] = None,
@@ -124,6 +133,9 @@ def search(
         resume=resume,
         device=device,
         track=track,
+        max_parameters=_count(max_parameters, "--max-parameters"),
+        max_flops=_count(max_flops, "--max-flops"),
+        max_latency_ms=max_latency_ms,
         benchmark=benchmark,
     )
     result = _run(run, tensorboard)
@@ -188,7 +200,7 @@ def train(
         "config": merge({} if data else defaults, read_file(config) if config else {}),
         "device": device,
     }
-    run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters))
+    run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters, "--parameters"))
     if compare_random and "test" not in run.data.parts:
         alone = f"train.split leaves the test {run.data.examples} alone"
         why = alone if run.config.train.split else f"{run.data.name} has no test {run.data.examples}"
@@ -332,6 +344,7 @@ def describe(
 
 def _settings_class(kind: str, name: str, space: str) -> type:
     from supernas.averaging import TrainingWeightsSettings
+    from supernas.budgets import BudgetSettings
     from supernas.configuration import SearchSettings, TrainSettings
 
     where = spaces.get(space)
@@ -342,6 +355,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "weights": TrainingWeightsSettings,
         "data": domains.get(where.domain),
         "search": SearchSettings,
+        "budget": BudgetSettings,
         "train": TrainSettings,
     }
     parts: dict[str, Callable[[str], type]] = {
@@ -434,8 +448,8 @@ def _architecture(text: str, space: str | None) -> tuple[str, Any, dict[str, Any
     return result["architecture"], config.get("space", result["space"]), defaults
 
 
-def _count(text: str | None) -> int | None:
-    """A number of parameters: 3600000, 3.6M or 850k.
+def _count(text: str | None, option: str) -> int | None:
+    """A number of parameters or multiply-adds: 3600000, 3.6M or 850k.
 
     Raises:
         UserError: if it is none.
@@ -444,7 +458,7 @@ def _count(text: str | None) -> int | None:
         return None
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([kKmM]?)", text.strip())
     if not match or not float(match[1]):
-        raise UserError(f"--parameters {text}: wanted a number, such as 3600000, 3.6M or 850k")
+        raise UserError(f"{option} {text}: wanted a number, such as 3600000, 3.6M or 850k")
     return round(float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()])
 
 

@@ -8,12 +8,13 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from supernas import domains, methods, objectives, presets, spaces, stopping
 from supernas.averaging import TrainingWeightsSettings
+from supernas.budgets import BudgetSettings
 from supernas.contracts import Differentiable, Method, Objective, Stopping
 from supernas.domains import Domain
 from supernas.errors import UserError, unknown
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
-SEARCH_SECTIONS = ("space", "method", "objective", "stopping", "supernet", "weights", "data", "search")
+SEARCH_SECTIONS = ("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search")
 DEFAULT_SPACE = "nas-bench-201"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -121,6 +122,7 @@ class SearchConfig:
     weights: SGDSettings
     data: Domain
     search: SearchSettings
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
@@ -133,6 +135,7 @@ class SearchConfig:
             "weights": plain(self.weights),
             "data": plain(self.data),
             "search": plain(self.search),
+            "budget": plain(self.budget),
         }
 
 
@@ -207,6 +210,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(domains.get(space.domain), given.get("data", {}), "data"),
         build(SearchSettings, given.get("search", {}), "search"),
+        build(BudgetSettings, given.get("budget", {}), "budget"),
     )
 
 

@@ -97,6 +97,7 @@ class Problem:
         terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
             CIFAR-10's.
         size: arguments of `space.standalone` that make an architecture's network as large as the supernet.
+        penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
     """
 
     network: Network
@@ -108,6 +109,7 @@ class Problem:
     seed: int
     terms: int = 25_000
     size: Mapping[str, Any] = field(default_factory=dict)
+    penalty: Callable[[Weights], Tensor] | None = None
 
 
 @dataclass(frozen=True)

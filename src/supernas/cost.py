@@ -7,16 +7,18 @@ heads do not.
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from supernas.networks.base import Auxiliary, Standalone
+from supernas.architecture import Architecture
+from supernas.networks.base import Auxiliary, Network, Standalone
 from supernas.spaces.base import CostConvention
 
-__all__ = ["Cost", "cost", "width_for"]
+__all__ = ["Cost", "cost", "path_costs", "width_for"]
 
 
 @dataclass(frozen=True)
@@ -45,29 +47,69 @@ def cost(
     if convention is None:
         assert isinstance(model, Standalone), "a module without a space needs a convention"
         convention = model.network.space.cost_convention
-    counted, biases = 0, convention.linear_bias
+    device = next(model.parameters()).device
+    with _counting(model, convention) as counter:
+        model(torch.zeros(1, *input_shape, device=device, dtype=dtype))
+    return Cost(sum(parameter.numel() for parameter in _counted(model)), counter.multiply_adds, convention.name)
 
-    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        nonlocal counted
+
+@contextmanager
+def path_costs(network: Network, example: Tensor) -> Iterator[Callable[[Architecture], Cost]]:
+    """While it lasts, a function that gives the cost of an architecture's own network, from the one that holds the
+    options of many.
+
+    Args:
+        network: in form `evaluation`, with all options of the architectures.
+        example: one input.
+    """
+    convention = network.space.cost_convention
+    with _counting(network, convention) as counter:
+
+        def spent(architecture: Architecture) -> Cost:
+            counter.reset()
+            network(example, active=architecture.pairs)
+            own = (p for module in counter.ran for p in module.parameters(recurse=False) if p.requires_grad)
+            return Cost(sum(p.numel() for p in own), counter.multiply_adds, convention.name)
+
+        yield spent
+
+
+class _Counter:
+    """Multiply-adds so far, and the modules that ran."""
+
+    def __init__(self, convention: CostConvention) -> None:
+        self.biases = convention.linear_bias
+        self.reset()
+
+    def reset(self) -> None:
+        """Begins anew."""
+        self.multiply_adds = 0
+        self.ran: set[nn.Module] = set()
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self.ran.add(module)
         if isinstance(module, nn.modules.conv._ConvNd) and not module.transposed:
-            counted += module.weight.numel() * math.prod(output.shape[2:])
+            self.multiply_adds += module.weight.numel() * math.prod(output.shape[2:])
         elif isinstance(module, nn.Linear):
-            each = module.weight.numel() + (module.bias.numel() if biases and module.bias is not None else 0)
-            counted += each * (output.numel() // module.out_features)
+            biases = module.bias.numel() if self.biases and module.bias is not None else 0
+            self.multiply_adds += (module.weight.numel() + biases) * (output.numel() // module.out_features)
 
-    handles = [module.register_forward_hook(count) for module in model.modules()]
+
+@contextmanager
+def _counting(model: nn.Module, convention: CostConvention) -> Iterator[_Counter]:
+    """While it lasts, without gradients and in evaluation mode, a counter listens; the model is left as it was."""
+    counter = _Counter(convention)
+    handles = [module.register_forward_hook(counter) for module in model.modules()]
     modes = [module.training for module in model.modules()]
     try:
         model.eval()
-        device = next(model.parameters()).device
         with torch.no_grad():
-            model(torch.zeros(1, *input_shape, device=device, dtype=dtype))
+            yield counter
     finally:
         for handle in handles:
             handle.remove()
         for module, mode in zip(model.modules(), modes, strict=True):
             module.training = mode
-    return Cost(sum(parameter.numel() for parameter in _counted(model)), counted, convention.name)
 
 
 def width_for(parameters: int, build: Callable[[int], nn.Module]) -> int:

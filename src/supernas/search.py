@@ -1,5 +1,6 @@
 """The search. It knows no method, no space and no objective by name: it alternates, and asks for the architecture."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,15 +10,18 @@ import torch
 from torch import Tensor
 
 from supernas.architecture import Architecture
+from supernas.budgets import Budget, make_budget, measured_milliseconds
 from supernas.configuration import SearchConfig, fingerprint
 from supernas.contracts import Look, Metrics, Problem, stage_starts
 from supernas.cost import Cost, cost
 from supernas.data import Batch
 from supernas.domains import Material, Stream
+from supernas.limits import limited
 from supernas.loop import Carry, EpochReport, Loop, Moving
 from supernas.networks.base import Network, Output
 from supernas.pictures import cell_svg
 from supernas.progress import Progress
+from supernas.records import read_json
 from supernas.task import Task
 from supernas.trees import State
 
@@ -117,6 +121,8 @@ class Search(Loop[Epoch, Result]):
             for number, part in enumerate(("train", "valid"))
         )
         self.steps_per_epoch = train.steps_per_epoch
+        self.budget = self._budget()
+        self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         network = self._network(0, None)
@@ -136,7 +142,7 @@ class Search(Loop[Epoch, Result]):
         config = self.config
         return Problem(
             network=network,
-            space=config.space,
+            space=self.space,
             task=self.task,
             objective=config.objective,
             weights=config.weights,
@@ -144,7 +150,23 @@ class Search(Loop[Epoch, Result]):
             seed=config.search.seed,
             terms=self.data.terms("valid"),
             size=self._size(),
+            penalty=self.budget.penalty if self.budget and self.budget.weight else None,
         )
+
+    def _budget(self) -> Budget | None:
+        """What the found network may cost; what was measured for it is kept, so that a resumed run has the same."""
+        config, data = self.config, self.data
+        if not config.budget.limits:
+            return None
+        kind = config.space.network_class
+        with torch.random.fork_rng():
+            whole = kind(config.space, form="evaluation", **data.network, **kind.size_of(config.supernet))
+            whole = whole.to(self.device, memory_format=torch.channels_last)
+            known = read_json(self.folder.path / "budget.json") if self.folder.checkpoint else None
+            made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.write("budget.json", json.dumps(made.document()).encode())
+        return made
 
     def _before_epoch(self) -> None:
         """Enters the stages that begin with this epoch."""
@@ -246,10 +268,20 @@ class Search(Loop[Epoch, Result]):
             "parameters": spent.parameters,
             "flops": spent.multiply_adds,
             "flops_convention": spent.convention,
+            **self._latency(architecture),
             "metric": self.task.metric_name,
             f"valid_{self.task.quantity}": self.validate(architecture, self.data.count("valid")),
             **self._truth(architecture),
         }
+
+    def _latency(self, architecture: Architecture) -> dict[str, float]:
+        """The milliseconds of the found network, where there is a limit on them: measured, and as predicted."""
+        if self.budget is None or "latency_ms" not in self.budget.limits:
+            return {}
+        model = self._standalone(architecture).to(self.device, memory_format=torch.channels_last).eval()
+        example = torch.zeros(1, *self.data.input_shape, dtype=self.data.input_type, device=self.device)
+        predicted = self.budget.costs(architecture)["latency_ms"]
+        return {"latency_ms": measured_milliseconds(lambda: model(example)), "latency_ms_predicted": predicted}
 
     def _answer(self) -> Architecture:
         """What the method returns, or the stopping rule."""
@@ -264,8 +296,10 @@ class Search(Loop[Epoch, Result]):
 
     def cost(self, architecture: Architecture) -> Cost:
         """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
-        model = self.config.space.standalone(architecture, **self._size())
-        return cost(model, self.data.input_shape, dtype=self.data.input_type)
+        return cost(self._standalone(architecture), self.data.input_shape, dtype=self.data.input_type)
+
+    def _standalone(self, architecture: Architecture) -> Any:
+        return self.config.space.standalone(architecture, **self._size())
 
     def _size(self) -> dict[str, Any]:
         """What makes an architecture's network fit these data and be as large as the supernet."""

@@ -247,6 +247,7 @@ class Training(Loop[EpochReport, TrainResult]):
             "space": config.space.name,
             "data": data.name,
             "data_note": data.note,
+            "inputs": data.facts(),
             "architecture": config.architecture,
             "seed": config.train.seed,
             "preset": config.train.preset,

@@ -52,12 +52,16 @@ class Trainer(State):
     ) -> Tensor:
         """The loss on the next validation batch, with a graph; the arguments are those of `Network.after_stem`."""
         carry = self.next_valid_carry(batch)
-        return self.judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch)
+        return self._judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch, W)
 
-    def judge(self, output: Output, batch: Batch) -> Tensor:
-        """The loss of an output on the validation batch, whose hidden state the next one goes on from."""
+    def _judge(self, output: Output, batch: Batch, W: Weights | None) -> Tensor:
+        """The loss of an output on the validation batch, whose hidden state the next one goes on from, and the penalty
+        for what `W` costs.
+        """
         self.valid_carry = _detached(output.carry)
-        return self.problem.task.loss(output.prediction, batch.targets)
+        loss = self.problem.task.loss(output.prediction, batch.targets)
+        penalty = self.problem.penalty
+        return loss if penalty is None or W is None else loss + penalty(W)
 
     def next_carry(self, batch: Batch) -> Carry:
         """The hidden state that a training batch goes on from."""
@@ -91,7 +95,7 @@ class Trainer(State):
 
     def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
         """`validation_loss` of a mixture at given weights."""
-        return self.judge(self._run_at(weights, batch, W, self.next_valid_carry(batch)), batch)
+        return self._judge(self._run_at(weights, batch, W, self.next_valid_carry(batch)), batch, W)
 
     def _run_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> Output:
         output: Output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))

@@ -83,6 +83,11 @@ class Material(ABC):
     def first(self, part: str, count: int, device: torch.device) -> Batch:
         """The first examples of a part as they are, as one batch."""
 
+    def facts(self) -> dict[str, Any]:
+        """What one must know of the data to use a network that was trained on them, as plain values."""
+        kind = str(self.input_type).removeprefix("torch.")
+        return {"network": dict(self.network), "input_shape": list(self.input_shape), "input_type": kind}
+
     @abstractmethod
     def for_search(self, seed: int, split: float | None) -> "Material":
         """What a search may see: parts `train` for weights and `valid` for the architecture, and no others.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -129,6 +129,11 @@ class ImageMaterial(Material):
     def _in_order(self, images: ImageSet, most: int, device: torch.device) -> Iterator[Batch]:
         size = math.ceil(len(images) / math.ceil(len(images) / most))
         return data.batches(images, size, mean=self.described.mean, std=self.described.std, device=device)
+
+    def facts(self) -> dict[str, Any]:
+        """The classes too, and how pixels (between 0 and 1) were normalised."""
+        about = self.described
+        return {**super().facts(), "mean": list(about.mean), "std": list(about.std), "classes": list(about.classes)}
 
     def for_search(self, seed: int, split: float | None) -> "ImageMaterial":
         """The training images in two parts (halves), in which every class keeps its share; no test images."""
