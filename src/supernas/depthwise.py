@@ -1,16 +1,27 @@
-"""Depthwise convolutions, with dilated ones that are quick to train on a processor.
+"""Depthwise convolutions that are quick to train on a processor, where PyTorch's CPU library is slow at two of them.
 
-PyTorch's CPU library has no quick gradient of dilated depthwise convolutions: it takes 2 to 20 times as long as without
-dilation. At dilation 2 a pixel meets only pixels of its own parity: the four images of even and odd rows and columns
-are convolved without dilation, and at stride 2 only one of the four is asked for. A path step of the DARTS space takes
-a fifth less time, a mixture a quarter (PyTorch 2.13).
+It has no quick gradient of dilated depthwise convolutions: it takes 2 to 20 times as long as without dilation. At
+dilation 2 a pixel meets only pixels of its own parity: the four images of even and odd rows and columns are convolved
+without dilation, and at stride 2 only one of the four is asked for.
+
+Nor is it quick at the gradient in kernels of more than three columns: a 5x5 kernel's takes 6 to 18 times as long as one
+of 5x3, so it is computed as the gradients of kernels of three columns or fewer, side by side
+(PyTorch 2.13; docs/spaces/darts-cnn.md has figures).
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = ["DepthwiseConv"]
+
+_QUICK = 3
+"""Columns of the widest kernel whose gradient is quick."""
+
+_NARROW = 8
+"""Images of fewer columns are too small for two gradients to take less time than one."""
 
 
 class DepthwiseConv(nn.Conv2d):
@@ -22,16 +33,59 @@ class DepthwiseConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolution of x [batch, channels, height, width]."""
-        if self.dilation[0] == 1 or not (self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
+        if not (self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
             return super().forward(x)
+        if self.dilation[0] == 1:
+            return self._undilated(x, self.stride[0])
         if self.dilation == self.stride:
             return self._undilated(x[:, :, :: self.stride[0], :: self.stride[1]])
         if self.dilation == (2, 2) and x.shape[2] % 2 == x.shape[3] % 2 == 0:
             return _from_parities(self._undilated(_to_parities(x)), len(x))
         return super().forward(x)
 
-    def _undilated(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, padding=self.kernel_size[0] // 2, groups=self.groups)
+    def _undilated(self, x: Tensor, stride: int = 1) -> Tensor:
+        mixed = torch.is_autocast_enabled(x.device.type)  # the library would choose the precision, and the function not
+        if self.kernel_size[1] <= _QUICK or x.shape[3] < _NARROW or mixed:
+            return F.conv2d(x, self.weight, None, stride, self.kernel_size[0] // 2, groups=self.groups)
+        convolved: Tensor = _WideKernel.apply(x, self.weight, stride)
+        return convolved
+
+
+class _WideKernel(torch.autograd.Function):
+    """A depthwise convolution that keeps the size at stride 1, with the gradient of its kernel in two parts."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride = stride
+        return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        padding = weight.shape[-1] // 2
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x, _ = _gradients(gradient, x, weight, ctx.stride, (padding, padding), (True, False))
+        if ctx.needs_input_grad[1]:
+            parts, start = [], 0
+            for part in weight.split(_QUICK, dim=-1):
+                end = start + part.shape[-1]
+                # output column c meets column c * stride + k - padding of x in column k of the kernel
+                padded = F.pad(x, (padding - start, end - 1 - padding))
+                parts.append(_gradients(gradient, padded, part, ctx.stride, (padding, 0), (False, True))[1])
+                start = end
+            of_weight = torch.cat(parts, dim=-1)
+        return of_x, of_weight, None
+
+
+def _gradients(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], wanted: tuple[bool, bool]
+) -> Any:
+    """Those of a depthwise convolution in its input and its kernel, each differentiable itself."""
+    return torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [stride] * 2, padding, [1, 1], False, [0, 0], len(weight), [*wanted, False]
+    )[:2]
 
 
 def _to_parities(x: Tensor) -> Tensor:
