@@ -9,19 +9,20 @@ of 5x3, so it is computed as the gradients of kernels of three columns or fewer,
 (PyTorch 2.13; docs/spaces/darts-cnn.md has figures).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["DepthwiseConv"]
+__all__ = ["DepthwiseConv", "to_parities"]
 
 _QUICK = 3
 """Columns of the widest kernel whose gradient is quick."""
 
 _NARROW = 8
-"""Images of fewer columns are too small for two gradients to take less time than one."""
+"""Outputs of fewer columns are too small for two gradients to take less time than one."""
 
 
 class DepthwiseConv(nn.Conv2d):
@@ -31,8 +32,13 @@ class DepthwiseConv(nn.Conv2d):
         padding = dilation * (kernel // 2)
         super().__init__(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The convolution of x [batch, channels, height, width]."""
+    def forward(self, x: Tensor, parities: Callable[[], Tensor] | None = None) -> Tensor:
+        """The convolution of x [batch, channels, height, width].
+
+        Args:
+            x: the images.
+            parities: gives `to_parities(x)` where others have a use for it too.
+        """
         if not (self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
             return super().forward(x)
         if self.dilation[0] == 1:
@@ -40,12 +46,12 @@ class DepthwiseConv(nn.Conv2d):
         if self.dilation == self.stride:
             return self._undilated(x[:, :, :: self.stride[0], :: self.stride[1]])
         if self.dilation == (2, 2) and x.shape[2] % 2 == x.shape[3] % 2 == 0:
-            return _from_parities(self._undilated(_to_parities(x)), len(x))
+            return _from_parities(self._undilated(parities() if parities else to_parities(x)), len(x))
         return super().forward(x)
 
     def _undilated(self, x: Tensor, stride: int = 1) -> Tensor:
         mixed = torch.is_autocast_enabled(x.device.type)  # the library would choose the precision, and the function not
-        if self.kernel_size[1] <= _QUICK or x.shape[3] < _NARROW or mixed:
+        if self.kernel_size[1] <= _QUICK or x.shape[3] < _NARROW * stride or mixed:
             return F.conv2d(x, self.weight, None, stride, self.kernel_size[0] // 2, groups=self.groups)
         convolved: Tensor = _WideKernel.apply(x, self.weight, stride)
         return convolved
@@ -88,7 +94,7 @@ def _gradients(
     )[:2]
 
 
-def _to_parities(x: Tensor) -> Tensor:
+def to_parities(x: Tensor) -> Tensor:
     """[n, c, h, w] -> [4n, c, h / 2, w / 2], channels last: the images of even and odd rows and columns."""
     count, channels, height, width = x.shape
     split = x.permute(0, 2, 3, 1).reshape(count, height // 2, 2, width // 2, 2, channels)
@@ -96,7 +102,7 @@ def _to_parities(x: Tensor) -> Tensor:
 
 
 def _from_parities(x: Tensor, count: int) -> Tensor:
-    """The inverse of `_to_parities`."""
+    """The inverse of `to_parities`."""
     _, channels, height, width = x.shape
     split = x.permute(0, 2, 3, 1).reshape(2, 2, count, height, width, channels)
     return split.permute(2, 3, 0, 4, 1, 5).reshape(count, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
