@@ -21,8 +21,8 @@ __all__ = ["DepthwiseConv", "to_parities"]
 _QUICK = 3
 """Columns of the widest kernel whose gradient is quick."""
 
-_NARROW = 8
-"""Outputs of fewer columns are too small for two gradients to take less time than one."""
+_NARROW, _SMALL = 8, 2048
+"""Outputs of fewer columns, or of fewer numbers an image: two gradients would take as long as one, or longer."""
 
 
 class DepthwiseConv(nn.Conv2d):
@@ -50,8 +50,10 @@ class DepthwiseConv(nn.Conv2d):
         return super().forward(x)
 
     def _undilated(self, x: Tensor, stride: int = 1) -> Tensor:
-        mixed = torch.is_autocast_enabled(x.device.type)  # the library would choose the precision, and the function not
-        if self.kernel_size[1] <= _QUICK or x.shape[3] < _NARROW * stride or mixed:
+        quick = self.kernel_size[1] <= _QUICK
+        small = x.shape[3] < _NARROW * stride or x.shape[1:].numel() < _SMALL * stride**2
+        # under autocast the library chooses the precision, and a function of our own would not
+        if quick or small or torch.is_autocast_enabled(x.device.type):
             return F.conv2d(x, self.weight, None, stride, self.kernel_size[0] // 2, groups=self.groups)
         convolved: Tensor = _WideKernel.apply(x, self.weight, stride)
         return convolved
