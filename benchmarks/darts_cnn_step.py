@@ -6,7 +6,8 @@ The plain layout follows the description of Liu, Simonyan and Yang (ICLR 2019): 
 each of which reads a tensor; a node is the sum of w * op(x) over all that enters; nothing is shared between operations,
 and tensors have the default layout. A step is forward, backward and SGD: of the mixture W = softmax(alpha) with the
 gradient in alpha, or of one path. Both networks are first shown to compute the same from the same weights, gradients
-too. Their steps take turns, so that a drift of the machine's speed falls on both; times are medians.
+too. Their steps take turns, so that a drift of the machine's speed falls on both. Times are medians, of the processor
+(summed over threads) rather than of the clock, since other work may run.
 
 Memory is the growth of a process's peak resident size over two steps, after the network, its optimiser and a step on
 two images are there: one fresh process each. It holds what the allocators of PyTorch and of its library keep besides.
@@ -19,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -114,9 +115,7 @@ class PlainCell(nn.Module):
         self.kind = "reduce" if reduces else "normal"
         self.before = (Reduce if after_reduction else conv_norm)(inputs[0], channels)
         self.last = conv_norm(inputs[1], channels)
-        self.edges = nn.ModuleList(
-            candidates(channels, 2 if reduces and source < 2 else 1) for _, source in EDGES
-        )
+        self.edges = nn.ModuleList(candidates(channels, 2 if reduces and source < 2 else 1) for _, source in EDGES)
 
     def forward(self, before: Tensor, last: Tensor, runs: list[list[int]], W: Tensor | None) -> Tensor:
         states = [self.before(before), self.last(last)]
@@ -157,14 +156,14 @@ class PlainNetwork(nn.Module):
 
 def by_edge(pairs: tuple[Pair, ...]) -> dict[str, list[list[int]]]:
     """Kind of cell -> edge -> the options that run."""
-    lists = {kind: [[] for _ in where] for kind, where in spaces.get("darts-cnn").kinds.items()}
+    lists: dict[str, list[list[int]]] = {
+        kind: [[] for _ in where] for kind, where in spaces.get("darts-cnn").kinds.items()
+    }
     for choice, option in pairs:
         for kind, where in spaces.get("darts-cnn").kinds.items():
             if choice in where:
                 lists[kind][choice - where.start].append(option)
     return lists
-
-
 
 
 def name_of(plain: str) -> str:
@@ -273,9 +272,9 @@ def times(size: Size, kind: str, steps: int) -> dict[str, list[float]]:
     taken: dict[str, list[float]] = {layout: [] for layout in benches}
     for number in range(steps):
         for layout, bench in benches.items():
-            start = time.perf_counter()
+            start = time.process_time()
             bench.step(kind, number)
-            taken[layout].append(1e3 * (time.perf_counter() - start))
+            taken[layout].append(1e3 * (time.process_time() - start))
     return taken
 
 
@@ -298,7 +297,9 @@ def grown(layout: str, size: Size, kind: str) -> float:
 def memory(layout: str, size: Size, kind: str, threads: int) -> float:
     """`grown` in a process of its own."""
     command = [sys.executable, __file__, "--threads", str(threads), "--grown", layout, kind, *map(str, size)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"MALLOC_ARENA_MAX": "1"})
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | {"MALLOC_ARENA_MAX": "1"}
+    )
     return float(done.stdout)
 
 

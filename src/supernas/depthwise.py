@@ -60,7 +60,7 @@ class DepthwiseConv(nn.Conv2d):
 
 
 class _WideKernel(torch.autograd.Function):
-    """A depthwise convolution that keeps the size at stride 1, with the gradient of its kernel in two parts."""
+    """A depthwise convolution that keeps the size at stride 1, with the gradient of its kernel in parts."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
