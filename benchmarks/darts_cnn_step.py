@@ -14,6 +14,7 @@ two images are there: one fresh process each. It holds what the allocators of Py
 """
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -339,7 +340,7 @@ def main() -> None:
     for size, steps in sizes.items():
         label = f"C={size.channels}, {size.cells} cells, {size.side}x{size.side}, batch {size.batch}"
         print(f"{label:<44}{PLAIN:>10}{OURS:>10}{'ratio':>8}")
-        for line in (*of_memory[size], *time_rows(size, steps)):
+        for line in itertools.chain(of_memory[size], time_rows(size, steps)):
             print(line, flush=True)
 
 

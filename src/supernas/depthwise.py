@@ -4,8 +4,8 @@ It has no quick gradient of dilated depthwise convolutions: it takes 2 to 20 tim
 dilation 2 a pixel meets only pixels of its own parity: the four images of even and odd rows and columns are convolved
 without dilation, and at stride 2 only one of the four is asked for.
 
-Nor is it quick at the gradient in kernels of more than three columns: a 5x5 kernel's takes 6 to 18 times as long as one
-of 5x3, so it is computed as the gradients of kernels of three columns or fewer, side by side
+Nor is it quick at the gradient in kernels of more than three columns: a 5x5 kernel's takes 5 to 17 times as long as one
+of 5x3 on images of 8x8 to 32x32, so it is computed as the gradients of kernels of three columns or fewer, side by side
 (PyTorch 2.13; docs/spaces/darts-cnn.md has figures).
 """
 
