@@ -122,7 +122,8 @@ class BatchNorm(nn.BatchNorm2d):
         again.
         """
         learns = self.training and torch.is_grad_enabled() and x.device.type == "cpu"
-        if not learns or x.numel() < _LARGE or torch.is_autocast_enabled(x.device.type):
+        listened = bool(conv._forward_hooks)  # who asks for the output gets it
+        if not learns or listened or x.numel() < _LARGE or torch.is_autocast_enabled(x.device.type):
             return self(conv(x), weight)
         scale, shift = (self.weight, self.bias) if weight is None else self._scaled(weight)
         if weight is None and self.num_batches_tracked is not None:
