@@ -32,6 +32,7 @@ FLOORS = (
             "qrs",
             "trilevel",
             "auxiliary",
+            "knowledge",
         ),
         *("objectives", "stopping"),
     },

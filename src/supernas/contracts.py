@@ -96,6 +96,8 @@ class Problem:
         seed: of every generator that the method makes.
         terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
             CIFAR-10's.
+        known: what a network must know to fit the data, as arguments of its class.
+        another: makes one more supernet of the same form, with fresh weights from the global generators.
     """
 
     network: Network
@@ -106,6 +108,8 @@ class Problem:
     steps: int
     seed: int
     terms: int = 25_000
+    known: Mapping[str, Any] = field(default_factory=dict)
+    another: Callable[[], Network] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,10 @@ class Method(ABC):
     @abstractmethod
     def step(self, state: Any, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights on `train` and one of the architecture on `valid`, in the method's order."""
+
+    def refuses(self, space: Space) -> str:
+        """Why it cannot search a space; empty if it can."""
+        return ""
 
     def epoch(self, state: Any, validate: Validate, progress: Progress) -> Metrics:
         """What happens between epochs; usually nothing."""

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from supernas.settings import setting, settings
 
-__all__ = ["Quadruples", "QRSSettings", "Similarity", "hardest", "pair_similarities", "qrs_loss", "sampled"]
+__all__ = ["Quadruples", "QRSSettings", "Similarity", "choose", "hardest", "pair_similarities", "qrs_loss", "sampled"]
 
 Similarity = Literal["cosine", "dot"]
 
@@ -63,6 +63,7 @@ def qrs_loss(
     teacher: Tensor,
     options: QRSSettings | None = None,
     generator: torch.Generator | None = None,
+    chosen: Quadruples | None = None,
 ) -> Tensor:
     """How badly a student's relative similarities fit a teacher's: a scalar, in nats a quadruple.
 
@@ -72,24 +73,36 @@ def qrs_loss(
             with hard targets into the student only: detach the teacher to distil.
         options: which quadruples, and how they are compared.
         generator: on the host, of the sampled quadruples.
+        chosen: the quadruples, if `choose` has chosen them before.
 
     Raises:
         ValueError: if there are fewer than three examples, which make no two pairs, or the batches differ.
     """
     options = options or QRSSettings()
-    if len(student) != len(teacher) or len(student) < 3:
-        raise ValueError(f"{len(student)} and {len(teacher)} embeddings; wanted one batch of three examples or more")
+    if chosen is None:
+        chosen = choose(student, teacher, options, generator)
     mine = pair_similarities(student, options.similarity) / options.temperature
     theirs = pair_similarities(teacher, options.similarity) / options.temperature
-    if options.quadruples == "all":
+    if chosen is None:
         return _all(mine, theirs, options.targets)
-    count = options.count or len(student)
-    if options.quadruples == "sampled":
-        chosen = sampled(len(mine), count, generator)
-    else:
-        chosen = hardest(mine.detach() - theirs.detach(), count)
     first, second = (one.to(mine.device) for one in chosen)
     return _fit(mine[first] - mine[second], theirs[first] - theirs[second], options.targets).mean()
+
+
+def choose(
+    student: Tensor, teacher: Tensor, options: QRSSettings, generator: torch.Generator | None = None
+) -> Quadruples | None:
+    """The quadruples that `qrs_loss` takes, whose arguments these are; None is all of them."""
+    batch = len(student)
+    if batch != len(teacher) or batch < 3:
+        raise ValueError(f"{batch} and {len(teacher)} embeddings; wanted one batch of three examples or more")
+    count = options.count or batch
+    if options.quadruples == "sampled":
+        return sampled(batch * (batch - 1) // 2, count, generator)
+    if options.quadruples == "all":
+        return None
+    mine, theirs = (pair_similarities(one.detach(), options.similarity) for one in (student, teacher))
+    return hardest(mine - theirs, count)
 
 
 def pair_similarities(embeddings: Tensor, similarity: Similarity = "cosine") -> Tensor:

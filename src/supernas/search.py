@@ -120,7 +120,7 @@ class Search(Loop[Epoch, Result]):
         self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         network = self._network(0, None)
-        method = self.config.method.init(self._problem(network))
+        method = self.config.method.init(self._problem(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
     def _rebuild(self, tree: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ class Search(Loop[Epoch, Result]):
         network: Network = self.config.space.supernet(pairs=pairs, **self.data.network, **vars(settings))
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _problem(self, network: Network) -> Problem:
+    def _problem(self, network: Network, stage: int, pairs: Any) -> Problem:
         config = self.config
         return Problem(
             network=network,
@@ -143,6 +143,8 @@ class Search(Loop[Epoch, Result]):
             steps=self.steps,
             seed=config.search.seed,
             terms=self.data.terms("valid"),
+            known=self.data.network,
+            another=lambda: self._network(stage, pairs),
         )
 
     def _before_epoch(self) -> None:
@@ -157,7 +159,7 @@ class Search(Loop[Epoch, Result]):
     def _enter_stage(self, stage: int, kept: Any) -> None:
         """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
         network = self._network(stage, kept)
-        method = self.config.method.init(self._problem(network))
+        method = self.config.method.init(self._problem(network, stage, kept))
         method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
@@ -187,7 +189,7 @@ class Search(Loop[Epoch, Result]):
     def _ask_rule(self, epoch: int, architecture: Architecture) -> dict[str, float]:
         """What the stopping rule looked at; ends the run if it says so."""
         config, state = self.config, self.state
-        problem = self._problem(self.network)
+        problem = self._problem(self.network, len(state.kept), self.network.pairs)
         look = Look(epoch, architecture, config.method, state.method, problem, self._first_images)
         finding = config.stopping.check(state.stopping, look)
         state.answer, state.ended = finding.answer, finding.answer is not None
