@@ -18,6 +18,7 @@ from supernas.contracts import Problem
 from supernas.errors import UserError, unknown
 from supernas.hypergradients import Unrolled
 from supernas.networks.base import Output, Weights
+from supernas.networks.model import made
 from supernas.networks.resnet import ResNet
 from supernas.optimisers import AdamSettings, SGDSettings, WeightsOptimiser
 from supernas.progress import Progress
@@ -45,8 +46,8 @@ class AuxiliarySettings:
 
     network: Annotated[str | Callable, pydantic.PlainSerializer(_name)] = setting(
         "resnet-8",
-        "resnet-8, resnet-18, searched (a second supernet), or in Python what makes a module, given num_classes and "
-        "in_channels, that returns (logits, features)",
+        "resnet-8, resnet-18, searched (a second supernet), or in Python what makes a module that returns (logits, "
+        "features), given num_classes and in_channels if it takes them",
     )
     weights: SGDSettings | None = setting(None, "how its weights are trained; by default like the supernet's")
     restart: int = setting(0, "epochs after which its weights begin anew; 0 never", ge=0)
@@ -152,8 +153,9 @@ def _fresh(problem: Problem, options: AuxiliarySettings, number: int) -> nn.Modu
 
 def _make(problem: Problem, options: AuxiliarySettings) -> nn.Module:
     if not isinstance(options.network, str):
-        return options.network(**problem.known)
+        return made(options.network, problem.known)
     if options.searched:
+        assert problem.another is not None, "a problem that can make no second supernet"
         return problem.another()
     if "num_classes" not in problem.known or "in_channels" not in problem.known:
         raise UserError(

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from supernas.settings import setting, settings
 
-__all__ = ["Quadruples", "QRSSettings", "Similarity", "choose", "hardest", "pair_similarities", "qrs_loss", "sampled"]
+__all__ = ["QRSSettings", "Quadruples", "Similarity", "choose", "hardest", "pair_similarities", "qrs_loss", "sampled"]
 
 Similarity = Literal["cosine", "dot"]
 

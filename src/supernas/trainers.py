@@ -94,7 +94,7 @@ class Trainer(State):
         unselected: Unselected = "skip",
         carry: Carry = None,
     ) -> Output:
-        """What the network gives for a batch at given weights; the other arguments are those of `Network.after_stem`."""
+        """What the network gives for a batch at given weights; the last arguments are those of `Network.after_stem`."""
         arguments = (batch.inputs, W, active, carry, unselected)
         output: Output = functional_call(self.problem.network, dict(weights), arguments)
         return output

@@ -1,7 +1,7 @@
-r"""The gradient of a third level in alpha, through one step of a main model and one of an auxiliary model that it teaches.
+r"""The gradient of a third level in alpha, through a step of a main model and one of an auxiliary that it teaches.
 
-With weights W of the main model, V of the auxiliary, T(W, alpha) what the main model says of a training batch, S(V) what
-the auxiliary says of it, and Q(S, T) how badly the two match:
+With weights W of the main model, V of the auxiliary, T(W, alpha) what the main model says of a training batch, S(V)
+what the auxiliary says of it, and Q(S, T) how badly the two match, its weight included:
 
     W' = W - xi_w grad_W L_train(W, alpha)                       level 1
     V' = V - xi_v grad_V [L_train(V) + Q(S(V), T(W', alpha))]    level 2
@@ -16,15 +16,15 @@ u = grad_{V'} L_valid(V') the chain rule gives, from the top down,
 
 `exact` lets autograd differentiate through both steps. `finite-difference` takes central differences for the two mixed
 products, at V +- radius u / |u| and W +- radius p / |p|. Alpha reaches level 3 through T alone, so the first of them
-needs no gradient of the auxiliary: S is computed at both places without a graph, and Q is differentiated in T, a matrix.
-That leaves four passes forward and backward through the main model (the gradient at W, T at W', and two for the second
-product), and of the auxiliary two (training, validation) and two forward.
+needs no gradient of the auxiliary: S is computed at both places without a graph, and Q is differentiated in T, a matrix
+(and S is continuous, so that a ReLU that switches between the two places does little harm there). That leaves four
+passes forward and backward through the main model (the gradient at W, T at W', and two for the second product), of the
+auxiliary two (training, validation), and two forward only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from supernas.hypergradients import Form, Unrolled, gradients_of, mixed_product

@@ -1,10 +1,10 @@
 r"""TETLO: the architecture of a main model, searched so that what it knows passes on to an auxiliary model.
 
 P. Sheth and P. Xie, "Improving Differentiable Neural Architecture Search by Encouraging Transferability", ICLR 2023.
-Certain from its abstract and introduction: three levels, solved end to end on top of any differentiable method: (1) train
-the main model's weights, (2) transfer to the auxiliary by matching quadruple relative similarities, (3) update the main
-architecture for the auxiliary's validation performance. The full text was not to be had: the equations are ours, and
-docs/methods/tetlo.md says which.
+Certain from its abstract and introduction: three levels, solved end to end on top of any differentiable method: (1)
+train the main model's weights, (2) transfer to the auxiliary by matching quadruple relative similarities, (3) update
+the main architecture for the auxiliary's validation performance. The full text was not to be had: the equations are
+ours (docs/methods/tetlo.md).
 
     W' = W - xi_w grad_W L_train(W, alpha)
     V' = V - xi_v grad_V [L_train(V) + transfer * Q(S(V), T(W', alpha))]
@@ -37,10 +37,10 @@ from supernas.architecture import Architecture, Pair
 from supernas.auxiliary import AuxiliaryModel, AuxiliarySettings
 from supernas.contracts import Differentiable, Metrics, Problem, Stage, Validate
 from supernas.data import Batch
-from supernas.hypergradients import Form, gradients_of
+from supernas.hypergradients import Form
 from supernas.knowledge import KnowledgeSettings
-from supernas.methods.base import AlphaState, Alternating, Mixture
 from supernas.methods.balenas import BaLeNAS
+from supernas.methods.base import AlphaState, Alternating, Mixture
 from supernas.networks.base import Weights
 from supernas.progress import Progress
 from supernas.settings import build, setting, settings
