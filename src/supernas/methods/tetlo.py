@@ -25,7 +25,7 @@ T and S are the penultimate embeddings of the training batch (`knowledge.py`, `q
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -41,27 +41,41 @@ from supernas.hypergradients import Form
 from supernas.knowledge import KnowledgeSettings
 from supernas.methods.balenas import BaLeNAS
 from supernas.methods.base import AlphaState, Alternating, Mixture
+from supernas.methods.gdas import GDAS
 from supernas.networks.base import Weights
 from supernas.progress import Progress
 from supernas.settings import build, setting, settings
 from supernas.spaces.base import Space
 from supernas.trainers import training_loss
+from supernas.trees import State
 from supernas.trilevel import Lesson, Match, Pupil, Teacher, learn, teach
 
 __all__ = ["TETLO"]
 
 
 @dataclass(kw_only=True)
-class TETLOState(AlphaState):
+class TETLOState(State):
     """The base's state, and the auxiliary.
 
     Attributes:
+        main: the base's.
         auxiliary: the auxiliary model.
         draws: the generator of quadruples and of the mixtures that are looked through.
     """
 
+    main: AlphaState
     auxiliary: AuxiliaryModel
     draws: torch.Generator
+
+    @property
+    def problem(self) -> Problem:
+        """What the search is about."""
+        return self.main.problem
+
+    @property
+    def trainer(self) -> Any:
+        """The step of the main model's weights."""
+        return self.main.trainer
 
 
 @settings
@@ -89,6 +103,11 @@ class TETLO(Differentiable):
             )
         if isinstance(base, BaLeNAS) and base.adam.curvature == "exact":
             raise ValueError("base_settings.adam.curvature=exact knows no curvature of the transfer; leave it out")
+        if self.hypergradient == "exact" and isinstance(base, GDAS) and base.unselected == "run":
+            raise ValueError(
+                "base_settings.unselected=run runs options without a graph, so that the gradient that it gives has no "
+                "exact derivative; take hypergradient=finite-difference"
+            )
         if self.hypergradient == "exact" and self.radius != 0.01:
             raise ValueError("hypergradient=exact has no radius: leave it out")
 
@@ -105,19 +124,23 @@ class TETLO(Differentiable):
 
     def alpha(self, state: TETLOState) -> dict[str, Tensor]:
         """The main model's architecture parameters."""
-        return self.mixture.alpha(state)
+        return self.mixture.alpha(state.main)
 
     def relax(self, state: TETLOState, alpha: Mapping[str, Tensor]) -> Weights:
         """The base's mean mixture."""
-        return self.mixture.relax(state, alpha)
+        return self.mixture.relax(state.main, alpha)
+
+    def sampled(self, state: TETLOState) -> Architecture | None:
+        """The path that the base trained last."""
+        return self.mixture.sampled(state.main)
 
     def derive(self, state: TETLOState, validate: Validate) -> Architecture:
         """The main model's architecture, as the base derives it."""
-        return self.mixture.derive(state, validate)
+        return self.mixture.derive(state.main, validate)
 
     def final(self, state: TETLOState, validate: Validate) -> Architecture:
         """As the base chooses it."""
-        return self.mixture.final(state, validate)
+        return self.mixture.final(state.main, validate)
 
     def stages(self) -> tuple[Stage, ...]:
         """Those of the base."""
@@ -125,7 +148,7 @@ class TETLO(Differentiable):
 
     def keep(self, state: TETLOState, stage: int) -> tuple[Pair, ...] | None:
         """What the base keeps."""
-        return self.mixture.keep(state, stage)
+        return self.mixture.keep(state.main, stage)
 
     # -- the state ----------------------------------------------------------------------------------------------------
 
@@ -137,28 +160,24 @@ class TETLO(Differentiable):
 
     def init(self, problem: Problem) -> TETLOState:
         """The base's state, and a fresh auxiliary."""
-        base: AlphaState = self.mixture.init(problem)
-        own = {one.name: getattr(base, one.name) for one in fields(base)}
+        main = self.mixture.init(problem)
         moves = problem.steps * (1 - self.mixture.waits)
-        auxiliary = AuxiliaryModel.make(problem, self.auxiliary, base.alpha, moves)
-        return TETLOState(**own, auxiliary=auxiliary, draws=torch.Generator().manual_seed(problem.seed))
+        auxiliary = AuxiliaryModel.make(problem, self.auxiliary, main.alpha, moves)
+        return TETLOState(main=main, auxiliary=auxiliary, draws=torch.Generator().manual_seed(problem.seed))
 
     def carry_over(self, old: TETLOState, new: TETLOState) -> TETLOState:
         """What the base carries over. A fixed auxiliary goes on; a searched one begins anew, with its alpha."""
-        carried: TETLOState = self.mixture.carry_over(old, new)
-        carried.draws = old.draws
-        if not self.auxiliary.searched:
-            carried.auxiliary = old.auxiliary
-        for name, one in carried.auxiliary.alpha.items():
+        for name, one in new.auxiliary.alpha.items():
             one.data.copy_(old.auxiliary.alpha[name])
-        return carried
+        auxiliary = new.auxiliary if self.auxiliary.searched else old.auxiliary
+        return replace(new, main=self.mixture.carry_over(old.main, new.main), auxiliary=auxiliary, draws=old.draws)
 
     def epoch(self, state: TETLOState, validate: Validate, progress: Progress) -> Metrics:
         """The auxiliary begins anew, if it is time."""
         done = progress.epoch + 1
         if self.auxiliary.restart and done % self.auxiliary.restart == 0 and done < progress.epochs:
             state.auxiliary.restart()
-        return self.mixture.epoch(state, validate, progress)
+        return self.mixture.epoch(state.main, validate, progress)
 
     # -- a step -------------------------------------------------------------------------------------------------------
 
@@ -167,10 +186,10 @@ class TETLO(Differentiable):
         moves, now = self.mixture.moves(progress), _Now(self, state, train, valid, progress)
         if self.transfer and moves:
             lesson, reward = now.teach()
-            metrics = self.mixture.step(state, train, valid, progress, partial(self._changed, reward=reward))
+            metrics = self.mixture.step(state.main, train, valid, progress, partial(self._changed, reward=reward))
         else:
             reward = ()
-            metrics = self.mixture.step(state, train, valid, progress, self._changed)
+            metrics = self.mixture.step(state.main, train, valid, progress, self._changed)
             lesson = now.learn(moves)
         state.auxiliary.step(lesson.auxiliary, lesson.own, progress, train.share)
         return {**metrics, **now.metrics(lesson, reward)}
@@ -193,7 +212,7 @@ class _Now:
     def teach(self) -> tuple[Lesson, tuple[Tensor, ...]]:
         """The lesson, and the gradient of level 3 in the architecture parameters."""
         method, state = self.method, self.state
-        mixture = method.mixture.judged(state, self.progress, state.draws)
+        mixture = method.mixture.judged(state.main, self.progress, state.draws)
         leaves = {kind: matrix.detach().requires_grad_() for kind, matrix in mixture.W.items()}
         teacher = Teacher(
             partial(self._main, mixture=mixture._replace(W=leaves)),
@@ -201,7 +220,7 @@ class _Now:
         )
         own = list(state.auxiliary.alpha.values())
         lesson = teach(teacher, self._pupil(), list(leaves.values()), method.hypergradient, method.radius, own)
-        alpha = list(state.alpha.values())
+        alpha = list(state.main.alpha.values())
         # alpha acts through W alone: one pass back through the relaxation, with the draw that was made
         reward = torch.autograd.grad(
             list(mixture.W.values()), alpha, lesson.gradients, allow_unused=True, materialize_grads=True
@@ -213,7 +232,7 @@ class _Now:
         told = None
         if self.method.transfer:
             with torch.no_grad():
-                mixture = self.method.mixture.judged(self.state, self.progress, self.state.draws)
+                mixture = self.method.mixture.judged(self.state.main, self.progress, self.state.draws)
                 told = self._main(dict(self.state.problem.network.named_parameters()), mixture)[1]
         return learn(self._pupil(), told, list(self.state.auxiliary.alpha.values()) if moves else ())
 
