@@ -7,7 +7,7 @@ architecture parameters of its own, or in Python anything that makes a module.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import pydantic
 import torch
@@ -36,15 +36,11 @@ _SEARCHED = "searched"
 _APART = 7_919  # its random numbers are not those of anything else
 
 
-def _name(network: Any) -> str:
-    return network if isinstance(network, str) else str(getattr(network, "__name__", type(network).__name__))
-
-
 @settings
 class AuxiliarySettings:
     """The auxiliary model and how it learns."""
 
-    network: Annotated[str | Callable, pydantic.PlainSerializer(_name)] = setting(
+    network: str | Callable = setting(
         "resnet-8",
         "resnet-8, resnet-18, searched (a second supernet), or in Python what makes a module that returns (logits, "
         "features), given num_classes and in_channels if it takes them",
@@ -58,6 +54,10 @@ class AuxiliarySettings:
             raise ValueError(str(unknown("network", self.network, (*NETWORKS, _SEARCHED))))
         if self.adam != AdamSettings() and not self.searched:
             raise ValueError("adam moves the alpha of a searched auxiliary, and this one is fixed: leave it out")
+
+    @pydantic.field_serializer("network")
+    def _name(self, network: str | Callable) -> str:
+        return network if isinstance(network, str) else str(getattr(network, "__name__", type(network).__name__))
 
     @property
     def searched(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import supernas
 from supernas import methods
 from supernas.auxiliary import AuxiliarySettings
 from supernas.configuration import resolve_search
@@ -356,3 +357,39 @@ def test_an_auxiliary_must_give_its_features(start, batches):
     state.problem.known.clear()
     with pytest.raises(UserError, match="what makes a module that fits them"):
         type(state.auxiliary).make(state.problem, named, {}, 10)
+
+
+def test_a_users_model_is_searched(tmp_path):
+    """Whatever the data are, with an auxiliary that reads them."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = supernas.Choice("layer", {"relu": nn.ReLU(), "tanh": nn.Tanh()})
+            self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            features = self.layer(self.first(x))
+            return self.last(features), features
+
+    class Small(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.last(self.first(x)), self.first(x)
+
+    inputs = torch.randn(64, 4)
+    found = supernas.search(
+        space=supernas.ModelSpace(Net),
+        method="tetlo",
+        config={"method": {"auxiliary": {"network": Small}}, "search": {"batch_size": 16}},
+        data=(inputs, (inputs[:, 0] > 0).long()),
+        epochs=1,
+        device="cpu",
+        out=tmp_path / "run",
+    )
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert saved["method"]["auxiliary"]["network"] == "Small"
+    assert found.text in ("layer=relu", "layer=tanh")

@@ -138,7 +138,9 @@ class ModelNetwork(Network):
         self.space = space
         self.pairs = pairs or space.pairs
         make: Callable[..., nn.Module] = space.make  # type: ignore[attr-defined]
-        known: dict[str, Any] = {name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings}
+        known: dict[str, Any] = {
+            name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings
+        }
         self.model = made(make, known)
         self.choices = list(choices_of(self.model).values())
         self._restrict()
