@@ -159,7 +159,7 @@ def _make(problem: Problem, options: AuxiliarySettings) -> nn.Module:
         return problem.another()
     if "num_classes" not in problem.known or "in_channels" not in problem.known:
         raise UserError(
-            f"auxiliary.network={options.network} classifies images, and the data are others; in Python give "
-            "auxiliary.network what makes a module that fits them"
+            f"auxiliary.network={options.network} classifies images, and the data are others; take "
+            "auxiliary.network=searched, or in Python what makes a module that fits them"
         )
     return NETWORKS[options.network](**problem.known)
