@@ -107,7 +107,7 @@ def choose(
 
 def pair_similarities(embeddings: Tensor, similarity: Similarity = "cosine") -> Tensor:
     """The similarity of every two examples [batch (batch - 1) / 2], in the order (0, 1), (0, 2), ..., (1, 2), ..."""
-    flat = embeddings.flatten(1)
+    flat = embeddings.reshape(len(embeddings), -1)
     if similarity == "cosine":
         flat = F.normalize(flat, dim=1)
     rows, columns = torch.triu_indices(len(flat), len(flat), offset=1, device=flat.device)
