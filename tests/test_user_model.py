@@ -39,7 +39,10 @@ ARCHITECTURES = st.sampled_from(list(SPACE))
 X = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
 DATA = (X, X.sum(dim=1).sin())
 TOY = {"space": SPACE, "data": DATA, "epochs": 2, "set": ["search.batch_size=8", "search.validation_images=8"]}
-QUICK = {"e2nas": {"method": {"autoencoder": {"graphs": 64, "epochs": 1, "latent": 2}}}}
+QUICK = {
+    "tetlo": {"method": {"auxiliary": {"network": "searched"}}},
+    "e2nas": {"method": {"autoencoder": {"graphs": 64, "epochs": 1, "latent": 2}}},
+}
 
 
 def supernet(**settings):
@@ -117,7 +120,7 @@ def test_every_option_of_a_mixture_moves_alpha(tmp_path):
     for name in methods.names():
         method = methods.get(name)
         if issubclass(method, Differentiable) and name not in ("pc-darts", "gdas"):
-            search = supernas.Search(**TOY, method=name, out=tmp_path / name, device="cpu")
+            search = supernas.Search(**TOY, method=name, config=QUICK.get(name, {}), out=tmp_path / name, device="cpu")
             before = {key: one.detach().clone() for key, one in search.config.method.alpha(search.state.method).items()}
             search.run()
             after = search.config.method.alpha(search.state.method)

@@ -197,7 +197,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
     method = build(method_class, method_values, "method")
     supernet = build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet")
-    _check_stages(space, method_name, method, supernet)
+    _check_space(space, method_name, method, supernet)
     return SearchConfig(
         space,
         method_name,
@@ -360,8 +360,10 @@ def _check_together(
         )
 
 
-def _check_stages(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:
-    """Refuses a method whose stages change what the networks of the space do not have."""
+def _check_space(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:
+    """Refuses a method that cannot search the space, or whose stages change what the space's networks do not have."""
+    if reason := method.refuses(space):
+        raise UserError(f"method {method_name} cannot search the space {space.name}: {reason}")
     for name in (name for stage in method.stages() for name in stage.supernet):
         if not hasattr(supernet, name):
             raise UserError(

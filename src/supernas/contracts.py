@@ -98,6 +98,8 @@ class Problem:
             CIFAR-10's.
         size: arguments of `space.standalone` that make an architecture's network as large as the supernet.
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
+        known: what a network must know to fit the data, as arguments of its class.
+        another: makes one more supernet of the same form, with fresh weights from the global generators.
     """
 
     network: Network
@@ -110,6 +112,8 @@ class Problem:
     terms: int = 25_000
     size: Mapping[str, Any] = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+    another: Callable[[], Network] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,10 @@ class Method(ABC):
     @abstractmethod
     def step(self, state: Any, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights on `train` and one of the architecture on `valid`, in the method's order."""
+
+    def refuses(self, space: Space) -> str:
+        """Why it cannot search a space; empty if it can."""
+        return ""
 
     def epoch(self, state: Any, validate: Validate, progress: Progress) -> Metrics:
         """What happens between epochs; usually nothing."""

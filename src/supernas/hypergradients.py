@@ -23,7 +23,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Form", "Unrolled", "unrolled_gradient", "unrolled_gradients"]
+__all__ = ["Form", "Unrolled", "gradients_of", "mixed_product", "unrolled_gradient", "unrolled_gradients"]
 
 Form = Literal["finite-difference", "exact"]
 Tensors = Mapping[str, Tensor]
@@ -95,44 +95,60 @@ def unrolled_gradients(
 ) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
     """`unrolled_gradient` of several validation losses, one after another, through one step that is made once."""
     exact = form == "exact"
-    gradients = _gradients(train_loss(step.weights), list(step.weights.values()), create_graph=exact)
+    gradients = gradients_of(train_loss(step.weights), list(step.weights.values()), create_graph=exact)
     moved = step.after(gradients)
     if exact:
         for number, valid_loss in enumerate(valid_losses, start=1):
             loss = valid_loss(moved)
-            yield loss.detach(), _gradients(loss, alpha, keep=number < len(valid_losses))
+            yield loss.detach(), gradients_of(loss, alpha, keep=number < len(valid_losses))
         return
     moved = {name: w.detach().requires_grad_() for name, w in moved.items()}
     rate = step.rate * step.clipped(gradients)
     for valid_loss in valid_losses:
         loss = valid_loss(moved)
-        both = _gradients(loss, [*alpha, *moved.values()])
+        both = gradients_of(loss, [*alpha, *moved.values()])
         direct, direction = both[: len(alpha)], both[len(alpha) :]
-        second = _mixed_product(train_loss, alpha, step.weights, direction, radius)
+        second = mixed_product(train_loss, alpha, step.weights, direction, radius)
         yield loss.detach(), tuple(d - rate * s for d, s in zip(direct, second, strict=True))
 
 
-def _mixed_product(
+def mixed_product(
     loss: LossAt, alpha: Sequence[Tensor], weights: Tensors, direction: Sequence[Tensor], radius: float
 ) -> tuple[Tensor, ...]:
-    """grad^2_{alpha, w} loss times a direction in the weights, by a central difference."""
+    """grad^2_{alpha, w} loss times a direction in the weights, by a central difference.
+
+    Args:
+        loss: at given weights (which need no gradient), differentiable in alpha.
+        alpha: what the loss is differentiated in.
+        weights: the middle of the difference.
+        direction: in the order of the weights.
+        radius: the distance to either side.
+    """
     epsilon = radius / torch.stack([d.norm() for d in direction]).norm().clamp_min(1e-12)
     sides = []
     for sign in (1, -1):
         displaced = {
             name: w.detach() + sign * epsilon * d for (name, w), d in zip(weights.items(), direction, strict=True)
         }
-        sides.append(_gradients(loss(displaced), alpha))
+        sides.append(gradients_of(loss(displaced), alpha))
     return tuple((plus - minus) / (2 * epsilon) for plus, minus in zip(*sides, strict=True))
 
 
-def _gradients(
-    loss: Tensor, at: Sequence[Tensor], create_graph: bool = False, keep: bool = False
+def gradients_of(
+    value: Tensor,
+    at: Sequence[Tensor],
+    create_graph: bool = False,
+    keep: bool = False,
+    along: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
-    """The gradient of a loss; `keep` keeps its graph for another one, `create_graph` makes one of the gradient too."""
+    """The gradient of a loss, or of the inner product of a tensor with `along`; zero where nothing depends.
+
+    `keep` keeps its graph for another one, `create_graph` makes one of the gradient too.
+    """
     return torch.autograd.grad(
-        loss,
+        value,
         at,
+        along,
         create_graph=create_graph,
         retain_graph=keep or create_graph,
         allow_unused=True,

@@ -126,7 +126,7 @@ class Search(Loop[Epoch, Result]):
         self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         network = self._network(0, None)
-        method = self.config.method.init(self._problem(network))
+        method = self.config.method.init(self._problem(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
     def _rebuild(self, tree: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Search(Loop[Epoch, Result]):
         network: Network = self.config.space.supernet(pairs=pairs, **self.data.network, **vars(settings))
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _problem(self, network: Network) -> Problem:
+    def _problem(self, network: Network, stage: int, pairs: Any) -> Problem:
         config = self.config
         return Problem(
             network=network,
@@ -151,6 +151,8 @@ class Search(Loop[Epoch, Result]):
             terms=self.data.terms("valid"),
             size=self._size(),
             penalty=self.budget.penalty if self.budget and self.budget.weight else None,
+            known=self.data.network,
+            another=lambda: self._network(stage, pairs),
         )
 
     def _budget(self) -> Budget | None:
@@ -180,7 +182,7 @@ class Search(Loop[Epoch, Result]):
     def _enter_stage(self, stage: int, kept: Any) -> None:
         """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
         network = self._network(stage, kept)
-        method = self.config.method.init(self._problem(network))
+        method = self.config.method.init(self._problem(network, stage, kept))
         method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
@@ -210,7 +212,7 @@ class Search(Loop[Epoch, Result]):
     def _ask_rule(self, epoch: int, architecture: Architecture) -> dict[str, float]:
         """What the stopping rule looked at; ends the run if it says so."""
         config, state = self.config, self.state
-        problem = self._problem(self.network)
+        problem = self._problem(self.network, len(state.kept), self.network.pairs)
         look = Look(epoch, architecture, config.method, state.method, problem, self._first_images)
         finding = config.stopping.check(state.stopping, look)
         state.answer, state.ended = finding.answer, finding.answer is not None

@@ -7,7 +7,7 @@ what a method needs that looks at the losses after the next step.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from supernas.architecture import Architecture, Pair
@@ -20,7 +20,7 @@ from supernas.progress import Progress
 from supernas.task import Task
 from supernas.trees import State
 
-__all__ = ["MixtureTrainer", "PathTrainer", "Trainer", "training_loss"]
+__all__ = ["MixtureTrainer", "PathTrainer", "Trainer", "training_loss", "unrolled"]
 
 Carry = tuple[Tensor, ...] | None
 
@@ -52,9 +52,9 @@ class Trainer(State):
     ) -> Tensor:
         """The loss on the next validation batch, with a graph; the arguments are those of `Network.after_stem`."""
         carry = self.next_valid_carry(batch)
-        return self._judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch, W)
+        return self.judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch, W)
 
-    def _judge(self, output: Output, batch: Batch, W: Weights | None) -> Tensor:
+    def judge(self, output: Output, batch: Batch, W: Weights | None = None) -> Tensor:
         """The loss of an output on the validation batch, whose hidden state the next one goes on from, and the penalty
         for what `W` costs.
         """
@@ -77,28 +77,31 @@ class Trainer(State):
         """The step that the weights' optimiser would make now, on a batch of that part of the usual size; without
         Nesterov's correction, and clipped where the space's published code clips it.
         """
-        optimiser, space = self.optimiser, self.problem.space
-        weights = {name: w for name, w in self.problem.network.named_parameters() if w.requires_grad}
-        buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
-        return Unrolled(
-            weights,
-            rate=optimiser.learning_rate(progress) * share,
-            momentum=optimiser.options.momentum,
-            decay=optimiser.options.weight_decay,
-            buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
-            clip=optimiser.options.clip if space.unrolled_clips else 0.0,
-        )
+        optimiser = self.optimiser
+        clip = optimiser.options.clip if self.problem.space.unrolled_clips else 0.0
+        return unrolled(self.problem.network, optimiser, progress, share, clip)
 
     def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
         """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
-        return training_loss(self.problem.task, self._run_at(weights, batch, W, self.next_carry(batch)), batch)
+        return training_loss(self.problem.task, self.output_at(weights, batch, W, carry=self.next_carry(batch)), batch)
 
     def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
         """`validation_loss` of a mixture at given weights."""
-        return self._judge(self._run_at(weights, batch, W, self.next_valid_carry(batch)), batch, W)
+        carry = self.next_valid_carry(batch)
+        return self.judge(self.output_at(weights, batch, W, carry=carry), batch, W)
 
-    def _run_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights, carry: Carry) -> Output:
-        output: Output = functional_call(self.problem.network, dict(weights), (batch.inputs, W, None, carry))
+    def output_at(
+        self,
+        weights: Mapping[str, Tensor],
+        batch: Batch,
+        W: Weights,
+        active: tuple[Pair, ...] | None = None,
+        unselected: Unselected = "skip",
+        carry: Carry = None,
+    ) -> Output:
+        """What the network gives for a batch at given weights; the last arguments are those of `Network.after_stem`."""
+        arguments = (batch.inputs, W, active, carry, unselected)
+        output: Output = functional_call(self.problem.network, dict(weights), arguments)
         return output
 
     # -- the step -----------------------------------------------------------------------------------------------------
@@ -166,6 +169,30 @@ class MixtureTrainer(Trainer):
         loss = training_loss(self.problem.task, output, batch)
         loss.backward()
         return {"loss": loss.detach(), "train_metric": self._finish(output, batch, progress)}
+
+
+def unrolled(
+    network: nn.Module, optimiser: WeightsOptimiser, progress: Progress, share: float, clip: float
+) -> Unrolled:
+    """The step that an optimiser of a network's weights would make now, without Nesterov's correction.
+
+    Args:
+        network: whose weights.
+        optimiser: their optimiser.
+        progress: says the learning rate.
+        share: the size of the batch as a part of a usual one.
+        clip: largest norm of the gradient; 0 does not clip.
+    """
+    weights = {name: w for name, w in network.named_parameters() if w.requires_grad}
+    buffers = {name: optimiser.momentum(w) for name, w in weights.items()}
+    return Unrolled(
+        weights,
+        rate=optimiser.learning_rate(progress) * share,
+        momentum=optimiser.options.momentum,
+        decay=optimiser.options.weight_decay,
+        buffers={name: buffer for name, buffer in buffers.items() if buffer is not None},
+        clip=clip,
+    )
 
 
 def training_loss(task: Task, output: Output, batch: Batch) -> Tensor:

@@ -16,7 +16,17 @@ def start(toy_network, space):
     def make(method, seed=0, **settings):
         torch.manual_seed(seed)
         network = toy_network(**{**method.stages()[0].supernet, **settings})
-        problem = Problem(network, space, CLASSIFICATION, Plain(), SGDSettings(), 100, seed)
+        problem = Problem(
+            network,
+            space,
+            CLASSIFICATION,
+            Plain(),
+            SGDSettings(),
+            100,
+            seed,
+            known={"num_classes": 3, "in_channels": 1},
+            another=lambda: toy_network(**{**method.stages()[0].supernet, **settings}),
+        )
         with torch.random.fork_rng():
             torch.set_default_dtype(torch.float64)
             try:

@@ -29,6 +29,7 @@ takes the best by a training-free proxy: `supernas.studies.selection`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -42,7 +43,7 @@ from supernas.contracts import Distribution, Metrics, Problem, Stage
 from supernas.curvature import gradient_and_diagonal
 from supernas.data import Batch
 from supernas.hypergradients import Form, unrolled_gradients
-from supernas.methods.base import AlphaMethod, AlphaState, Alternating
+from supernas.methods.base import AlphaMethod, AlphaState, Alternating, Change, unchanged
 from supernas.networks.base import Weights
 from supernas.progress import Progress
 from supernas.relaxations import derived
@@ -119,12 +120,14 @@ class BaLeNAS(Alternating, Distribution):
         kind = VAdam if self.inference == "natural" else BayesByBackprop
         return kind(alpha, self.adam, problem.steps * (1 - self.waits), self.train_set_size or problem.terms)
 
-    def move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+    def move(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
         """One step of the Gaussian along the mean gradient of M draws."""
         posterior: Posterior = state.adam
         noises = [posterior.noise(state.generator) for _ in range(self.samples)]
         losses, draws = zip(*self.drawn(state, noises, train, valid, progress), strict=True)
-        posterior.step(draws)
+        posterior.step([replace(drawn, gradient=change(drawn.gradient)) for drawn in draws])
         deviations = torch.cat([one.flatten() for one in posterior.deviations()])
         return {"valid_loss": torch.stack(losses).mean(), "deviation": deviations.mean()}
 

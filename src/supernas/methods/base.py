@@ -5,17 +5,17 @@ and, where it is not Adam, what moves it.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from supernas.architecture import Architecture
+from supernas.architecture import Architecture, Pair
 from supernas.contracts import Differentiable, Distribution, Metrics, Problem, Validate
 from supernas.data import Batch
-from supernas.networks.base import Weights
+from supernas.networks.base import Unselected, Weights
 from supernas.optimisers import AdamSettings
 from supernas.progress import END, Progress
 from supernas.relaxations import derived, held_options, softmax
@@ -23,7 +23,33 @@ from supernas.settings import setting, settings
 from supernas.trainers import MixtureTrainer, PathTrainer
 from supernas.trees import State
 
-__all__ = ["AlphaMethod", "AlphaState", "Alternating", "DrawnMixture", "best_of"]
+__all__ = [
+    "AlphaMethod",
+    "AlphaState",
+    "Alternating",
+    "Change",
+    "DrawnMixture",
+    "Mixture",
+    "best_of",
+    "unchanged",
+]
+
+
+Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+"""What is done to a gradient in the architecture parameters, in their order."""
+
+
+def unchanged(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Gradients as they are."""
+    return gradients
+
+
+class Mixture(NamedTuple):
+    """What a forward pass runs: the arguments of `Network.after_stem`, `W` with gradient to alpha."""
+
+    W: Weights
+    active: tuple[Pair, ...] | None = None
+    unselected: Unselected = "skip"
 
 
 @dataclass(kw_only=True)
@@ -66,12 +92,18 @@ class Alternating(Differentiable):
         """What moves alpha (leaf tensors): part of the state."""
 
     @abstractmethod
-    def move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
-        """One step of alpha."""
+    def move(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """One step of alpha, along gradients of the validation loss that are changed before."""
 
     def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
         """One step of the weights; by default on the mixture at alpha."""
         return state.trainer.step(batch, self.relax(state, state.alpha), progress)
+
+    def judged(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Mixture:
+        """What runs where alpha is judged; by default the mixture at alpha."""
+        return Mixture(self.relax(state, state.alpha))
 
     def parameters(self, problem: Problem, generator: torch.Generator) -> dict[str, Tensor]:
         """The architecture parameters at the start: logits ~ N(0, start^2) for every kind of cell."""
@@ -95,13 +127,15 @@ class Alternating(Differentiable):
             generator=generator,
         )
 
-    def step(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
-        """Weights and alpha, in the order published for the space."""
+    def step(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Weights and alpha, in the order published for the space; `change` is that of `move`."""
         if self.alpha_first(state):
-            moved = self._move(state, train, valid, progress)
+            moved = self._move(state, train, valid, progress, change)
             return {**self.train(state, train, progress), **moved}
         trained = self.train(state, train, progress)
-        return {**trained, **self._move(state, train, valid, progress)}
+        return {**trained, **self._move(state, train, valid, progress, change)}
 
     def alpha_first(self, state: AlphaState) -> bool:
         """Whether alpha moves before the weights."""
@@ -122,8 +156,12 @@ class Alternating(Differentiable):
 
     # -- moving alpha -------------------------------------------------------------------------------------------------
 
-    def _move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
-        return {} if self._in_stage(progress) < self.waits else self.move(state, train, valid, progress)
+    def moves(self, progress: Progress) -> bool:
+        """Whether alpha moves by now."""
+        return self._in_stage(progress) >= self.waits
+
+    def _move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change) -> Metrics:
+        return self.move(state, train, valid, progress, change) if self.moves(progress) else {}
 
     def _in_stage(self, progress: Progress) -> float:
         """The part of the present stage that is done."""
@@ -143,16 +181,18 @@ class AlphaMethod(Alternating):
 
     def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
         """The loss that alpha descends; by default that of the mixture at alpha."""
-        return state.trainer.validation_loss(batch, self.relax(state, state.alpha))
+        return state.trainer.validation_loss(batch, *self.judged(state, progress, state.generator))
 
     def mover(self, alpha: Sequence[Tensor], problem: Problem) -> torch.optim.Adam:
         """Adam, for the steps in which alpha does not wait."""
         return self.adam.over(alpha, problem.steps * (1 - self.waits))
 
-    def move(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+    def move(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
         """One step of Adam along the gradient of the validation loss."""
         loss, gradients = self.gradient(state, train, valid, progress)
-        for one, gradient in zip(state.alpha.values(), gradients, strict=True):
+        for one, gradient in zip(state.alpha.values(), change(gradients), strict=True):
             one.grad = gradient
         state.adam.step()
         return {"valid_loss": loss}
@@ -182,9 +222,9 @@ class DrawnMixture(AlphaMethod, Distribution):
         W = self.draw(state, progress, state.generator) if draws else self.relax(state, state.alpha)
         return state.trainer.step(batch, W, progress)
 
-    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
-        """The loss of another draw."""
-        return state.trainer.validation_loss(batch, self.draw(state, progress, state.generator))
+    def judged(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Mixture:
+        """Another draw."""
+        return Mixture(self.draw(state, progress, generator))
 
     def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
         """The architecture of the largest entries of a draw."""

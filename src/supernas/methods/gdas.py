@@ -21,12 +21,11 @@ tau falls linearly from 10 to 0.1. The derived architecture has the largest alph
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
 
 from supernas.architecture import Architecture
 from supernas.contracts import Distribution, Metrics
 from supernas.data import Batch
-from supernas.methods.base import AlphaMethod, AlphaState
+from supernas.methods.base import AlphaMethod, AlphaState, Mixture
 from supernas.networks.base import Unselected
 from supernas.progress import END, Progress
 from supernas.relaxations import Relaxed, gumbel, straight_through
@@ -50,10 +49,10 @@ class GDAS(AlphaMethod, Distribution):
         """A sampled path."""
         return state.trainer.step(batch, self.sample(state, progress, state.generator).architecture, progress)
 
-    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
-        """The loss of another sampled path, with gradient to alpha."""
-        drawn = self.sample(state, progress, state.generator)
-        return state.trainer.validation_loss(batch, drawn.W, drawn.architecture.pairs, self.unselected)
+    def judged(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Mixture:
+        """Another sampled path, with gradient to alpha."""
+        drawn = self.sample(state, progress, generator)
+        return Mixture(drawn.W, drawn.architecture.pairs, self.unselected)
 
     def sample(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Relaxed:
         """A hard sample at the temperature of this moment."""

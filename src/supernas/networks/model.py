@@ -21,7 +21,7 @@ from supernas.settings import build as build_settings
 from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 
-__all__ = ["Choice", "ModelNetwork", "choices_of", "plain_module"]
+__all__ = ["Choice", "ModelNetwork", "choices_of", "made", "plain_module"]
 
 
 class _Selection(NamedTuple):
@@ -138,8 +138,10 @@ class ModelNetwork(Network):
         self.space = space
         self.pairs = pairs or space.pairs
         make: Callable[..., nn.Module] = space.make  # type: ignore[attr-defined]
-        known = {name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings}
-        self.model = make(**{name: value for name, value in known.items() if name in _parameters(make)})
+        known: dict[str, Any] = {
+            name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings
+        }
+        self.model = made(make, known)
         self.choices = list(choices_of(self.model).values())
         self._restrict()
         if form == "search" and build_settings(ModelSupernet, settings, "supernet").batch_norm == "batch":
@@ -199,6 +201,11 @@ def _replaced(module: nn.Module) -> nn.Module:
     for name, child in module.named_children():
         setattr(module, name, _replaced(child))
     return module
+
+
+def made(make: Callable[..., nn.Module], known: Mapping[str, Any]) -> nn.Module:
+    """What a user's class or function makes, given those of the known arguments that it takes."""
+    return make(**{name: value for name, value in known.items() if name in _parameters(make)})
 
 
 def _parameters(make: Callable[..., Any]) -> set[str]:
