@@ -69,7 +69,7 @@ def load_text(name_or_path: str | Path, directory: Path | str | None = None, voc
     path = Path(directory or ".", name)
     if path.is_dir():
         return text_data(path.resolve().name, text_folder.read(path), limit=vocabulary)
-    if len(path.parts) > 1:
+    if "/" in name or len(path.parts) > 1:
         raise UserError(f"there is no folder {path}; give one, or a name: {', '.join(text_names())}")
     raise unknown("text", name, text_names())
 

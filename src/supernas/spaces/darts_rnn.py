@@ -51,7 +51,7 @@ class DARTSRNN(Space):
     choices = tuple(Choice(f"{node}<-{source}", "recurrent", OPERATIONS) for node, source in EDGES)
     domain = "text"
     unrolled_clips = True
-    cost_convention = CostConvention("linear layers without biases, for one word", linear_bias=False)
+    cost_convention = CostConvention("linear layers without biases", linear_bias=False)
     enumerable = False
 
     # -- text -------------------------------------------------------------------------------------------------------
