@@ -30,7 +30,7 @@ FLOORS = (
             "vadam",
             "bayes_by_backprop",
         ),
-        *("objectives", "stopping"),
+        *("objectives", "stopping", "watching"),
     },
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "run_log", "loop", "search", "train", "finished"},

@@ -54,6 +54,7 @@ def make_search(
     seed: int | None = None,
     device: str | None = None,
     track: int | None = None,
+    watch: str | Iterable[str] | None = None,
     max_parameters: float | None = None,
     max_flops: float | None = None,
     max_latency_ms: float | None = None,
@@ -78,6 +79,7 @@ def make_search(
             "max_flops": max_flops,
             "max_latency_ms": max_latency_ms,
         },
+        "watch": {name: {} for name in _names(watch)},
     }
     made = resolve_search(document(config, flags, set))
     folder = Path(out) if out else None
@@ -99,7 +101,7 @@ def search(**arguments: Any) -> Result:
     Args:
         **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
             (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track`,
-            `max_parameters`, `max_flops`, `max_latency_ms` as on the command line; `task`, the loss and the metric, if
+            `watch` (names, or one text with commas), `max_parameters`, `max_flops`, `max_latency_ms` as on the command line; `task`, the loss and the metric, if
             not the usual ones; `config`, a nested dictionary of settings; `set`, a list of "section.name=value";
             `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener; `benchmark`, a table whose
             truth is recorded.
@@ -215,6 +217,12 @@ def _data(data: Data | None) -> tuple[str | None, Material | None]:
         return _text(data), None
     material = data if isinstance(data, Material) else TensorMaterial.of(data)
     return material.name, material
+
+
+def _names(given: str | Iterable[str] | None) -> list[str]:
+    """The names of a text with commas, or of several."""
+    parts = given.split(",") if isinstance(given, str) else given or ()
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _text(path: str | Path | None) -> str | None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from supernas import data, domains, methods, objectives, presets, spaces, stopping
+from supernas import data, domains, methods, objectives, presets, spaces, stopping, watching
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
@@ -103,6 +103,9 @@ def search(
     track: Annotated[
         int | None, typer.Option(help="follow so many drawn architectures from epoch to epoch (default 0)")
     ] = None,
+    watch: Annotated[
+        str | None, typer.Option(help="record these after every epoch, with commas: hessian,entropy,skips,gap,depth")
+    ] = None,
     max_parameters: Annotated[
         str | None, typer.Option(help="the most parameters of the found network, such as 1.2M")
     ] = None,
@@ -131,6 +134,7 @@ def search(
         resume=resume,
         device=device,
         track=track,
+        watch=watch,
         max_parameters=_count(max_parameters, "--max-parameters"),
         max_flops=_count(max_flops, "--max-flops"),
         max_latency_ms=max_latency_ms,
@@ -304,6 +308,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
     "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
+    "watch": lambda: {name: _headline(watching.get(name)) for name in watching.names()},
     "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
@@ -316,7 +321,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
 @app.command(name="list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="methods, objectives, stopping, spaces, architectures, datasets, presets")
+        str, typer.Argument(help="methods, objectives, stopping, watch, spaces, architectures, datasets, presets")
     ],
 ) -> None:
     """What there is to choose from."""
@@ -327,7 +332,7 @@ def list_(
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective, stopping, space or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping, watch, space or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
     space: SpaceOption = None,
 ) -> None:
@@ -358,6 +363,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "method": methods.get,
         "objective": objectives.get,
         "stopping": stopping.get,
+        "watch": watching.get,
         "space": spaces.settings_class,
     }
     if kind in parts:
