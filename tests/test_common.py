@@ -189,7 +189,9 @@ def test_every_method_names_its_paper(name):
     assert re.search(r"\b(19|20)\d\d\b", text), "the year"
 
 
-@pytest.mark.parametrize("package", [methods, objectives, stopping, watching, spaces], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [methods, objectives, stopping, watching, spaces], ids=lambda package: package.__name__
+)
 def test_the_folder_is_the_registry(package):
     files = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__", "base"}
     assert package.names() == sorted(stem.replace("_", "-") for stem in files if not stem.startswith("_"))

@@ -101,10 +101,10 @@ def search(**arguments: Any) -> Result:
     Args:
         **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
             (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track`,
-            `watch` (names, or one text with commas), `max_parameters`, `max_flops`, `max_latency_ms` as on the command line; `task`, the loss and the metric, if
-            not the usual ones; `config`, a nested dictionary of settings; `set`, a list of "section.name=value";
-            `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener; `benchmark`, a table whose
-            truth is recorded.
+            `watch` (names, or one text with commas), `max_parameters`, `max_flops`, `max_latency_ms` as on the command
+            line; `task`, the loss and the metric, if not the usual ones; `config`, a nested dictionary of settings;
+            `set`, a list of "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a
+            listener; `benchmark`, a table whose truth is recorded.
 
     Returns:
         The architecture, its history, the trained supernet, the record, and the run folder.

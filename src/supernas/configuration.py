@@ -382,7 +382,7 @@ def _watched(given: Mapping[str, Any], method_name: str, method: type[Method]) -
 def _check_watched(wanted: Iterable[str], watch: Mapping[str, Quantity], space: Space) -> None:
     """Refuses a stopping rule about what is not watched."""
     for one in wanted:
-        name, _, number = one.partition(".")
+        name = one.partition(".")[0]
         if name not in watch:
             raise UserError(f"the stopping rule judges {one}, and {name} is not watched; add --watch {name}")
         known = [f"{name}.{number}" for number in watch[name].names(space)]

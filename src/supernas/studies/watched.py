@@ -24,4 +24,6 @@ class WatchedPicture:
         search = self.search
         if search.finished:
             lines = [*read_lines(search.folder.metrics), epoch.metrics]
-            search.folder.write("watched.svg", watched_svg({name: [line[name] for line in lines] for name in self.names}))
+            search.folder.write(
+                "watched.svg", watched_svg({name: [line[name] for line in lines] for name in self.names})
+            )
