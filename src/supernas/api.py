@@ -8,6 +8,7 @@ from supernas.configuration import Document, assign, merge, resolve_search, reso
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
 from supernas.export import export
+from supernas.report.page import report
 from supernas.search import Epoch, Result, Search
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
@@ -16,7 +17,7 @@ from supernas.studies.run_study import StudyResult, run_study
 from supernas.task import Task
 from supernas.train import Training, TrainResult, sized
 
-__all__ = ["derive", "export", "make_search", "make_training", "search", "study", "train"]
+__all__ = ["derive", "export", "make_search", "make_training", "report", "search", "study", "train"]
 
 Data = str | Path | Material | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
@@ -68,7 +69,7 @@ def make_search(
 ) -> Search:
     """A search that has not begun: iterate over its epochs, or call `run`. The arguments are those of `search`."""
     source, material = _data(data)
-    flags = {
+    flags: Mapping[str, Any] = {
         "method": method,
         "space": space,
         "objective": objective,
@@ -136,7 +137,7 @@ def make_training(
 ) -> Training:
     """A training that has not begun. The arguments are those of `train`."""
     source, material = _data(data)
-    flags = {
+    flags: Mapping[str, Any] = {
         "space": space,
         "architecture": str(architecture),
         "data": {"source": source, "directory": _text(data_dir)},

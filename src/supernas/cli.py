@@ -18,6 +18,7 @@ from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
 from supernas.cli_export import export
+from supernas.cli_report import report
 from supernas.cli_study import study
 from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
 from supernas.cost import cost
@@ -44,6 +45,7 @@ app.command()(query)
 app.command()(correlate)
 app.command()(derive)
 app.command()(export)
+app.command()(report)
 app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)

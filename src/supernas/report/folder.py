@@ -1,4 +1,4 @@
-"""What lies in a folder of a run, as plain values. Nothing in it is trusted: what is damaged is as if it were missing."""
+"""What lies in a run folder, as plain values. Nothing in it is trusted: what is damaged is as if it were missing."""
 
 import json
 import math
