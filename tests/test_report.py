@@ -12,8 +12,8 @@ import supernas
 from supernas import api, cli
 from supernas.configuration import resolve_search, resolve_train
 from supernas.errors import UserError
-from supernas.report import charts, command
-from supernas.report.page import render, report
+from supernas.pages import charts, command
+from supernas.pages.page import render, report
 from supernas.settings import parse_value
 
 TOY = {
@@ -91,7 +91,7 @@ def test_a_page_of_a_search_has_everything(folder):
     assert record["architecture"] in page.text
     assert record["versions"]["torch"] in page.text
     for words in (
-        *("darts on nas-bench-201, digits", "Trajectory", "losses", "Operations of the derived architecture"),
+        *("darts on nas-bench-201, digits", "Trajectory", "losses", "operations of the derived architecture"),
         *("Watched", "entropy part", "skips", "depth", "mixture", "difference", "Followed architectures", "A2"),
         *("Forgetting", "minutes", "seed", "config.json", '"train_size": 64', "supernas search --space nas-bench-201"),
     ):
@@ -117,7 +117,9 @@ def test_a_curve_is_where_its_numbers_are():
 
 def test_bars_are_stacked_to_their_sums():
     drawn = str(charts.stacked([{"a": 1, "b": 3}, {"b": 4}], "t"))
-    bars = [tuple(map(float, one)) for one in re.findall(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title', drawn)]
+    bars = [
+        tuple(map(float, one)) for one in re.findall(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title', drawn)
+    ]
     (top_a, height_a), (top_b, height_b), (top, height) = bars
     assert height_b == pytest.approx(3 * height_a, abs=0.2)
     assert height == pytest.approx(height_a + height_b, abs=0.2)
@@ -207,7 +209,9 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
 @pytest.mark.parametrize("damage", ["result.json", "metrics.jsonl", "cell.svg", "tracked.svg"])
 def test_what_is_missing_or_damaged_is_left_out(folder, tmp_path, damage):
     for name in ("config.json", "result.json", "metrics.jsonl", "cell.svg", "tracked.svg"):
-        content = b"\xff{broken" if name == damage and name.endswith(("json", "jsonl")) else (folder / name).read_bytes()
+        content = (
+            b"\xff{broken" if name == damage and name.endswith(("json", "jsonl")) else (folder / name).read_bytes()
+        )
         if name != damage or content.startswith(b"\xff"):
             (tmp_path / name).write_bytes(content)
     page = checked(render(tmp_path))

@@ -8,7 +8,7 @@ from supernas.configuration import Document, assign, merge, resolve_search, reso
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
 from supernas.export import export
-from supernas.report.page import report
+from supernas.pages import report
 from supernas.search import Epoch, Result, Search
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study

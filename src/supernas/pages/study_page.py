@@ -8,10 +8,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from supernas.configuration import Document, resolve_search
+from supernas.errors import UserError
+from supernas.pages import charts
+from supernas.pages.folder import Run, is_run, read, table
+from supernas.pages.run_page import Page, Picture, picture, run_page
 from supernas.records import read_json
-from supernas.report import charts
-from supernas.report.folder import Run, is_run, read, table
-from supernas.report.run_page import Page, Picture, picture, run_page
+from supernas.studies.plan import read_study
 
 __all__ = ["StudyPage", "is_study", "study_page"]
 
@@ -49,19 +52,38 @@ def is_study(folder: Path) -> bool:
 def study_page(folder: Path) -> StudyPage:
     """Everything that a page says of a study."""
     runs = [read(path) for path in sorted(folder.iterdir()) if path.is_dir() and is_run(path)]
-    names = _short([run.folder.name for run in runs])
     header, rows, notes = _table(folder / "table.md")
     document = read_json(folder / "study.json") or {}
+    names = _names(runs, document)
     return StudyPage(
         str(document.get("name") or folder.name),
         header,
         rows,
         notes,
-        {title: figures for title, figures in _trajectories(runs, names).items() if figures},
+        {title: figures for title, figures in _trajectories(runs, names, header).items() if figures},
         picture(folder / "trajectories.svg"),
         _failures(folder),
         {name: run_page(run, f"run-{place}") for place, (name, run) in enumerate(zip(names, runs, strict=True), 1)},
     )
+
+
+def _names(runs: Sequence[Run], study: Document) -> list[str]:
+    """What the study calls its runs, where their configurations are in it; else what is special of the folder's name."""
+    try:
+        planned = [(run.config.document(), str(run)) for run in read_study(study).runs]
+    except (UserError, TypeError, ValueError, AttributeError):
+        planned = []
+    named = [_planned_name(run, planned) for run in runs]
+    shorter = _short([run.folder.name for run in runs])
+    return [name if name and named.count(name) == 1 else short for name, short in zip(named, shorter, strict=True)]
+
+
+def _planned_name(run: Run, planned: Sequence[tuple[Document, str]]) -> str | None:
+    try:
+        mine = resolve_search(run.document).document()
+    except (UserError, TypeError, ValueError, AttributeError):
+        return None
+    return next((name for document, name in planned if document == mine), None)
 
 
 def _short(names: Sequence[str]) -> list[str]:
@@ -85,8 +107,9 @@ def _cells(text: str) -> list[str]:
     return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", text.strip())[1:-1]]
 
 
-def _trajectories(runs: Sequence[Run], names: Sequence[str]) -> dict[str, list[Markup]]:
-    truths = dict.fromkeys(name for run in runs for name in run.names("truth") if "test" in name)
+def _trajectories(runs: Sequence[Run], names: Sequence[str], header: Sequence[str]) -> dict[str, list[Markup]]:
+    """Every run after every epoch: the truths that the table has, and the supernet's own metric."""
+    truths = [name for name in dict.fromkeys(name for run in runs for name in run.names("truth")) if name in header]
     figures = [
         charts.lines({name: run.series(truth, "truth") for name, run in zip(names, runs, strict=True)}, f"{truth}, %")
         for truth in truths

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from supernas.configuration import read_space
 from supernas.errors import UserError
+from supernas.pages import charts
+from supernas.pages.command import repeating_command
+from supernas.pages.folder import Run, number, table
 from supernas.pictures import cell_svg
-from supernas.report import charts
-from supernas.report.command import repeating_command
-from supernas.report.folder import Run, number, table
 from supernas.report.watched import by_quantity
 
 __all__ = ["Page", "Picture", "picture", "run_page"]
@@ -180,9 +180,9 @@ def _charts(run: Run) -> dict[str, list[Markup]]:
         "Trajectory": _figures(
             _lines(run, metrics, metric, lambda name: name.removesuffix("_metric")),
             _lines(run, losses, "losses", lambda name: name),
+            _operations(run),
         ),
         "Truth, epoch by epoch": _truths(run),
-        "Operations of the derived architecture": _figures(_operations(run)),
         "Watched": _figures(
             *(
                 _lines(run, panel, title, lambda name: name.partition(".")[2].removesuffix("_part"))
@@ -223,7 +223,7 @@ def _operations(run: Run) -> Markup:
         {name: value for name, one in table(line.get("operations")).items() if (value := number(one)) and value > 0}
         for line in run.lines
     ]
-    return charts.stacked(counts, "how often it takes each")
+    return charts.stacked(counts, "operations of the derived architecture")
 
 
 def _followed(run: Run) -> list[Markup]:
