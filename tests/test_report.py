@@ -15,6 +15,7 @@ from supernas.errors import UserError
 from supernas.pages import charts, command
 from supernas.pages.page import render, report
 from supernas.settings import parse_value
+from supernas.studies.plan import read_study
 
 TOY = {
     "method": {"name": "darts"},
@@ -117,9 +118,8 @@ def test_a_curve_is_where_its_numbers_are():
 
 def test_bars_are_stacked_to_their_sums():
     drawn = str(charts.stacked([{"a": 1, "b": 3}, {"b": 4}], "t"))
-    bars = [
-        tuple(map(float, one)) for one in re.findall(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title', drawn)
-    ]
+    found = re.findall(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title', drawn)
+    bars = [tuple(map(float, one)) for one in found]
     (top_a, height_a), (top_b, height_b), (top, height) = bars
     assert height_b == pytest.approx(3 * height_a, abs=0.2)
     assert height == pytest.approx(height_a + height_b, abs=0.2)
@@ -209,11 +209,10 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
 @pytest.mark.parametrize("damage", ["result.json", "metrics.jsonl", "cell.svg", "tracked.svg"])
 def test_what_is_missing_or_damaged_is_left_out(folder, tmp_path, damage):
     for name in ("config.json", "result.json", "metrics.jsonl", "cell.svg", "tracked.svg"):
-        content = (
-            b"\xff{broken" if name == damage and name.endswith(("json", "jsonl")) else (folder / name).read_bytes()
-        )
-        if name != damage or content.startswith(b"\xff"):
-            (tmp_path / name).write_bytes(content)
+        if name != damage:
+            (tmp_path / name).write_bytes((folder / name).read_bytes())
+        elif not name.endswith("svg"):
+            (tmp_path / name).write_bytes(b"\xff{broken")
     page = checked(render(tmp_path))
     assert ("not finished" in page.text) == (damage == "result.json")
 
@@ -223,17 +222,27 @@ def test_a_page_of_a_study(folder, tmp_path):
     common = {name: value for name, value in TOY.items() if name != "method"}
     file = {"name": "small", "seeds": [0], "common": common, "run": rows}
     result = api.study(file, out=tmp_path / "study", table_only=True)
+    planned = read_study(file).runs[1]
     (result.folder / "study.json").write_text(json.dumps(file))
     for seed in (0, 1):
         run = result.folder / f"nas-bench-201-digits-darts-plain-s{seed}"
         run.mkdir()
         for name in ("config.json", "metrics.jsonl", *(["result.json"] if seed else [])):
             (run / name).write_bytes((folder / name).read_bytes())
+    (run / "config.json").write_text(json.dumps(planned.config.document()))
     (result.folder / "failures.json").write_text(
         json.dumps({"failures": [{"label": "A", "seed": 0, "folder": "x", "reason": "no memory"}]})
     )
     page = checked(render(result.folder))
-    for words in ("Study small", "2 runs, 1 finished", "B | b", "A, seed 0", "no memory", "Trajectories", "s1"):
+    for words in (
+        "Study small",
+        "2 runs, 1 finished",
+        "B | b",
+        "A, seed 0",
+        "no memory",
+        "Trajectories",
+        "B | b, seed 0",
+    ):
         assert words in page.text, words
     assert [link for link in page.links if link.startswith("#")] == ["#run-1", "#run-2"]
 

@@ -34,7 +34,7 @@ def lines(series: Mapping[str, Series], title: str, x_name: str = "epoch") -> Ma
         return Markup("")
     numbers = [value for values in known.values() for value in values if value is not None]
     length = max(map(len, known.values()))
-    canvas = _Canvas(length, min(numbers), max(numbers))
+    canvas = _Canvas(length, min(numbers), max(numbers), whole=all(value == int(value) for value in numbers))
     drawn = [_line(canvas, number, name, values) for number, (name, values) in enumerate(known.items())]
     return _figure(title, canvas.axes(x_name) + Markup("").join(drawn), list(known))
 
@@ -45,7 +45,7 @@ def stacked(counts: Sequence[Mapping[str, float]], title: str) -> Markup:
     highest = max((sum(one.values()) for one in counts), default=0)
     if not highest:
         return Markup("")
-    canvas = _Canvas(len(counts), 0, highest, bars=True)
+    canvas = _Canvas(len(counts), 0, highest, whole=True, bars=True)
     pieces = []
     for place, one in enumerate(counts):
         below = 0.0
@@ -60,11 +60,11 @@ def stacked(counts: Sequence[Mapping[str, float]], title: str) -> Markup:
 class _Canvas:
     """Where numbers lie."""
 
-    def __init__(self, length: int, low: float, high: float, bars: bool = False) -> None:
+    def __init__(self, length: int, low: float, high: float, *, whole: bool, bars: bool = False) -> None:
         self.length, self.bars = length, bars
         if low == high:
             low, high = (low - 0.5, high + 0.5) if not low else (low - abs(low) * 0.1, high + abs(high) * 0.1)
-        self.ticks = nice_ticks(low, high)
+        self.ticks = nice_ticks(low, high, whole=whole)
         self.low, self.high = (low, high) if not bars else (0.0, high)
         self.low, self.high = min(self.low, self.ticks[0]), max(self.high, self.ticks[-1])
 
@@ -97,8 +97,8 @@ class _Canvas:
         return Markup("").join(texts)
 
 
-def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers from about `low` to about `high`, within them: steps of 1, 2 or 5 times a power of ten.
+def nice_ticks(low: float, high: float, *, whole: bool = False, most: int = 5) -> list[float]:
+    """Round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten, at least 1 where they are `whole`.
 
     >>> nice_ticks(0.0, 97.0), nice_ticks(1.39, 2.11)
     ([0.0, 20.0, 40.0, 60.0, 80.0], [1.4, 1.6, 1.8, 2.0])
@@ -108,6 +108,7 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
         return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = max(step, 1.0) if whole else step
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)] or [low, high]
 

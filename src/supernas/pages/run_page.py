@@ -229,7 +229,7 @@ def _operations(run: Run) -> Markup:
 def _followed(run: Run) -> list[Markup]:
     """The inherited metrics of what `--track` followed, and how they rank."""
     tracked = [table(line.get("tracked")) for line in run.lines]
-    values = [one.get("valid_metric") if isinstance(one.get("valid_metric"), list) else [] for one in tracked]
+    values = [_list(one.get("valid_metric")) for one in tracked]
     series: dict[str, list[float | None]] = {
         f"A{place + 1}": [number(one[place]) if place < len(one) else None for one in values]
         for place in range(max(map(len, values), default=0))
@@ -240,6 +240,10 @@ def _followed(run: Run) -> list[Markup]:
     return _figures(
         charts.lines(series, "inherited validation metric"), charts.lines(taus, "Kendall's tau against the truth")
     )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _correlations(folder: Path) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """What a page says of a study: its table, the trajectories of its runs, what failed, and every run in short."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def study_page(folder: Path) -> StudyPage:
 
 
 def _names(runs: Sequence[Run], study: Document) -> list[str]:
-    """What the study calls its runs, where their configurations are in it; else what is special of the folder's name."""
+    """What the study calls its runs, where it has their configurations; else what is special of their folders."""
     try:
         planned = [(run.config.document(), str(run)) for run in read_study(study).runs]
     except (UserError, TypeError, ValueError, AttributeError):
@@ -87,9 +86,10 @@ def _planned_name(run: Run, planned: Sequence[tuple[Document, str]]) -> str | No
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    """Folder names without what all have in common at the front, cut at a hyphen."""
-    common = os.path.commonprefix(list(names)).rpartition("-")[0] if len(names) > 1 else ""
-    return [name[len(common) :].lstrip("-") for name in names]
+    """Folder names without the words that all have in common at the front."""
+    words = [name.split("-") for name in names]
+    common = next((place for place, same in enumerate(zip(*words, strict=False)) if len(set(same)) > 1), 0)
+    return ["-".join(one[common:]) for one in words]
 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
