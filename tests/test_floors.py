@@ -37,7 +37,7 @@ FLOORS = (
     {"report", "studies", "export", "pages"},
     {
         *("api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_derive", "cli_export", "cli_report"),
-        *("cli_study", "__init__", "__main__"),
+        *("cli_score", "cli_study", "__init__", "__main__"),
     },
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from supernas.architecture import Architecture
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
@@ -14,10 +15,23 @@ from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
 from supernas.studies.recorded import recorded_search
 from supernas.studies.run_study import StudyResult, run_study
+from supernas.studies.scores import ScoreConfig, Scores, resolve_scores
+from supernas.studies.scores import score as score_all
 from supernas.task import Task
 from supernas.train import Training, TrainResult, sized
 
-__all__ = ["derive", "export", "make_search", "make_training", "report", "search", "study", "train"]
+__all__ = [
+    "derive",
+    "export",
+    "make_search",
+    "make_training",
+    "report",
+    "score",
+    "score_config",
+    "search",
+    "study",
+    "train",
+]
 
 Data = str | Path | Material | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
@@ -182,6 +196,61 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
     from supernas.studies.derive import derive as choose  # brings studies along, which no other job here needs
 
     return choose(Path(run_dir), by, **options)
+
+
+def score_config(
+    *,
+    proxy: str | Iterable[str] = "synflow",
+    space: str | Mapping[str, Any] | None = None,
+    data: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    channels: int | None = None,
+    cells: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    set: Iterable[str] = (),
+) -> ScoreConfig:
+    """How architectures are to be scored. The arguments are those of `score`."""
+    flags = {
+        "space": space,
+        "data": {"source": _text(data), "directory": _text(data_dir)},
+        "network": {"channels": channels, "cells": cells},
+        "score": {"batch_size": batch_size, "seed": seed, "device": device},
+    }
+    return resolve_scores([proxy] if isinstance(proxy, str) else list(proxy), document(config, flags, set))
+
+
+def score(
+    architectures: Iterable[Architecture | str],
+    *,
+    out: str | Path = "runs/scores",
+    workers: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+    **arguments: Any,
+) -> Scores:
+    """Scores architectures by zero-cost proxies, without training them.
+
+    Args:
+        architectures: as text, or as they are.
+        out: the folder of the files of scores; what they hold is not computed again.
+        workers: processes of one thread each. With more than one, a script needs the usual
+            `if __name__ == "__main__":`.
+        on_progress: called with (scored, to be scored).
+        **arguments: `proxy`, a name or several; `space`, `data`, `data_dir`, `channels`, `cells`, `batch_size`, `seed`,
+            `device` as on the command line; `config`, a nested dictionary of settings; `set`, a list of
+            "section.name=value", where a section may be the name of a proxy.
+
+    Returns:
+        The scores by proxy, their files, and the scale at which they hold.
+
+    Raises:
+        UserError: for anything that the arguments get wrong; the message is one line.
+    """
+    made = score_config(**arguments)
+    parsed = [made.space.parse(one) if isinstance(one, str) else one for one in architectures]
+    return score_all(parsed, made, Path(out), workers=workers, on_progress=on_progress)
 
 
 def study(

@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from supernas import data, domains, methods, objectives, presets, spaces, stopping, watching
+from supernas import data, domains, methods, objectives, presets, proxies, spaces, stopping, watching
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
 from supernas.cli_export import export
 from supernas.cli_report import report
+from supernas.cli_score import score
 from supernas.cli_study import study
 from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
 from supernas.cost import cost
@@ -46,6 +47,7 @@ app.command()(correlate)
 app.command()(derive)
 app.command()(export)
 app.command()(report)
+app.command()(score)
 app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 out = Console(highlight=False, soft_wrap=True)
@@ -145,10 +147,11 @@ def search(
     result = _run(run, tensorboard)
     record, task = result.record, run.task
     valid = task.text(record[f"valid_{task.quantity}"])
+    weights = "inherited" if run.config.method.trains_weights else "untrained"
     _print_rows(
         {
             "architecture": result.text,
-            f"supernet {task.quantity}": f"{valid} (inherited weights, validation {run.data.examples})",
+            f"supernet {task.quantity}": f"{valid} ({weights} weights, validation {run.data.examples})",
             "parameters": f"{record['parameters']:,}",
             "multiply-adds": f"{record['flops']:,}",
             "run folder": str(result.folder),
@@ -311,6 +314,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
     "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
     "watch": lambda: {name: _headline(watching.get(name)) for name in watching.names()},
+    "proxies": lambda: {name: _headline(proxies.get(name)) for name in proxies.names()},
     "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
@@ -323,7 +327,8 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
 @app.command(name="list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="methods, objectives, stopping, watch, spaces, architectures, datasets, presets")
+        str,
+        typer.Argument(help="methods, objectives, stopping, watch, proxies, spaces, architectures, datasets, presets"),
     ],
 ) -> None:
     """What there is to choose from."""
@@ -334,7 +339,7 @@ def list_(
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective, stopping, watch, space or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping, watch, proxy, space or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
     space: SpaceOption = None,
 ) -> None:
@@ -366,6 +371,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "objective": objectives.get,
         "stopping": stopping.get,
         "watch": watching.get,
+        "proxy": proxies.get,
         "space": spaces.settings_class,
     }
     if kind in parts:

@@ -17,12 +17,16 @@ __all__ = ["derive", "train_tracked"]
 
 def derive(
     run_dir: Annotated[Path, typer.Argument(help="the run folder of a finished search")],
-    by: Annotated[str, typer.Option(help="best-sampled, evolution or top-k")],
+    by: Annotated[str, typer.Option(help="best-sampled, evolution, proxy or top-k")],
     candidates: Annotated[
         int | None, typer.Option(help="architectures drawn (default 100), or visited by evolution (default 200)")
     ] = None,
     population: Annotated[int | None, typer.Option(help="evolution: architectures alive (default 10)")] = None,
     sample: Annotated[int | None, typer.Option(help="evolution: draws for a parent (default 10)")] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="proxy: architectures drawn from what was learnt (default 100)")
+    ] = None,
+    proxy: Annotated[str | None, typer.Option(help="proxy: what scores them (default synflow)")] = None,
     top: Annotated[int | None, typer.Option(help="top-k: so many are trained (default 8)")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="top-k: of the first trainings, which double as the number halves (default 2)")
@@ -48,7 +52,8 @@ def derive(
 
     if workers is None and by in WAYS and WAYS[by].asks_many:
         workers = os.cpu_count()
-    options: dict[str, Any] = {"population": population, "sample": sample, "top": top, "epochs": epochs}
+    options: dict[str, Any] = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
+    options |= {"population": population, "sample": sample}
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         found = choose(

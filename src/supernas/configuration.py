@@ -185,6 +185,11 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     stopping_name, stopping_values = _named(given.get("stopping", {}), "stopping", "never")
     stopping_class = stopping.get(stopping_name)
     _check_together(method_name, method_class, objective_name, objective_class, stopping_name, stopping_class)
+    if method_class.needs_images and space.domain != "images":
+        raise UserError(
+            f"method {method_name} does not go with the space {space.name}, whose networks read {space.domain}: "
+            f"{method_class.needs_images}; take another method"
+        )
     known_names = [*field_names(method_class), *field_names(objective_class)]
     for name in [name for name in method_values if name not in field_names(method_class)]:
         if name not in known_names:
@@ -353,7 +358,7 @@ def _check_together(
     if objective.needs_paths and not method.trains_paths:
         fits = ", ".join(name for name in methods.names() if methods.get(name).trains_paths)
         raise UserError(
-            f"objective {objective_name} does not go with {method_name}, whose weight step trains all options at once: "
+            f"objective {objective_name} does not go with {method_name}, whose weight step trains no single paths: "
             f"{objective.needs_paths}; take objective plain, or one of the methods {fits}"
         )
     if stopping.needs_alpha and not issubclass(method, Differentiable):

@@ -97,6 +97,7 @@ class Problem:
         seed: of every generator that the method makes.
         terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
             CIFAR-10's.
+        size: arguments of `space.standalone` that make an architecture's network as large as the supernet.
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
     """
 
@@ -108,6 +109,7 @@ class Problem:
     steps: int
     seed: int
     terms: int = 25_000
+    size: Mapping[str, Any] = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
 
 
@@ -132,11 +134,15 @@ class Method(ABC):
     Attributes:
         objective: the name of the objective that it uses unless told otherwise.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
+        trains_weights: whether its step trains the supernet's weights at all.
+        needs_images: if it fits only networks for images, the reason.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
 
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
+    trains_weights: ClassVar[bool] = True
+    needs_images: ClassVar[str] = ""
     published: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod

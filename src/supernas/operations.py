@@ -6,12 +6,13 @@ At stride s an input of height h and width w becomes one of ceil(h / s) and ceil
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernas.depthwise import DepthwiseConv
+from supernas.depthwise import DepthwiseConv, to_parities
 
 __all__ = ["BatchNorm", "FactorizedReduce", "Node", "Norm", "Operation", "ReLUConvNorm", "make"]
 
@@ -43,6 +44,10 @@ class Node:
         """ReLU of the value."""
         return self._once("relu", 1, F.relu)
 
+    def parities(self) -> Tensor:
+        """ReLU of the value as its images of even and odd rows and columns, which dilated convolutions read."""
+        return self._once("parities", 1, lambda x: to_parities(self.relu))
+
     def average(self, stride: int = 1) -> Tensor:
         """3x3 average pooling; padding does not count."""
         return self._once("average", stride, lambda x: F.avg_pool2d(x, 3, stride, padding=1, count_include_pad=False))
@@ -58,6 +63,45 @@ class Node:
         return self._shared[name, stride]
 
 
+_LARGE = 2**18
+"""Numbers from which on memory is worth the time of a pointwise convolution, a fifth of what it takes altogether."""
+
+
+class PointwiseNorm(torch.autograd.Function):
+    """Batch normalisation of a pointwise convolution, whose output the backward pass computes again."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        kernel: Tensor,
+        scale: Tensor | None,
+        shift: Tensor | None,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        momentum: float,
+        eps: float,
+    ) -> Tensor:
+        normalised, mean, inverse = torch.native_batch_norm(
+            F.conv2d(x, kernel), scale, shift, running_mean, running_var, True, momentum, eps
+        )
+        ctx.save_for_backward(x, kernel, scale, mean, inverse)
+        ctx.eps = eps
+        return normalised
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, kernel, scale, mean, inverse = ctx.saved_tensors
+        aten, wanted = torch.ops.aten, ctx.needs_input_grad
+        of_output, of_scale, of_shift = aten.native_batch_norm_backward(
+            gradient, F.conv2d(x, kernel), scale, None, None, mean, inverse, True, ctx.eps, [True, *wanted[2:4]]
+        )
+        of_x, of_kernel, _ = aten.convolution_backward(
+            of_output, x, kernel, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [*wanted[:2], False]
+        )
+        return of_x, of_kernel, of_scale, of_shift, None, None, None, None
+
+
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation whose output is scaled by `weight` at no extra pass: the factor rides in its own scale."""
 
@@ -65,13 +109,35 @@ class BatchNorm(nn.BatchNorm2d):
         """Normalises `x` [batch, channels, height, width] and multiplies it by the scalar `weight`."""
         if weight is None:
             return super().forward(x)
-        # batch_norm reads its scale as if it were contiguous, whatever its strides
-        scale = weight.repeat(self.num_features) if self.weight is None else self.weight * weight
-        shift = None if self.bias is None else self.bias * weight
+        scale, shift = self._scaled(weight)
         by_batch = self.training or not self.track_running_stats
         return F.batch_norm(
             x, self.running_mean, self.running_var, scale, shift, by_batch, self.momentum or 0.0, self.eps
         )
+
+    def after(self, conv: nn.Conv2d, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """`self(conv(x), weight)` of a pointwise convolution without bias.
+
+        In training on a processor a large output of the convolution is not kept for the backward pass but computed
+        again.
+        """
+        learns = self.training and torch.is_grad_enabled() and x.device.type == "cpu"
+        listened = bool(conv._forward_hooks)  # who asks for the output gets it
+        if not learns or listened or x.numel() < _LARGE or torch.is_autocast_enabled(x.device.type):
+            return self(conv(x), weight)
+        scale, shift = (self.weight, self.bias) if weight is None else self._scaled(weight)
+        if weight is None and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        normalised: Tensor = PointwiseNorm.apply(
+            x, conv.weight, scale, shift, self.running_mean, self.running_var, self.momentum or 0.0, self.eps
+        )
+        return normalised
+
+    def _scaled(self, weight: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Scale and shift times `weight`."""
+        # batch_norm reads its scale as if it were contiguous, whatever its strides
+        scale = weight.repeat(self.num_features) if self.weight is None else self.weight * weight
+        return scale, None if self.bias is None else self.bias * weight
 
 
 Norm = Callable[[int], BatchNorm]
@@ -165,16 +231,19 @@ class FactorizedReduce(Operation):
         return self.norm(torch.cat([self.first(x), self.second(shifted)], dim=1), weight)
 
 
+Parities = Callable[[], Tensor] | None
+
+
 class _Separable(nn.Module):
-    """A depthwise convolution and a pointwise one, without biases."""
+    """A depthwise convolution and a pointwise one, without biases, and the normalisation that follows."""
 
     def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
         super().__init__()
         self.depthwise = DepthwiseConv(channels, kernel, stride, dilation)
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise(self.depthwise(x))
+    def forward(self, x: Tensor, norm: BatchNorm, weight: Tensor | None = None, parities: Parities = None) -> Tensor:
+        return norm.after(self.pointwise, self.depthwise(x, parities), weight)
 
 
 class DilatedConv(Operation):
@@ -186,7 +255,7 @@ class DilatedConv(Operation):
         self.norm = norm(channels)
 
     def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
-        return self.norm(self.conv(node.relu), weight)
+        return self.conv(node.relu, self.norm, weight, node.parities)
 
 
 class SeparableConv(Operation):
@@ -200,8 +269,8 @@ class SeparableConv(Operation):
         self.second_norm = norm(channels)
 
     def forward(self, node: Node, weight: Tensor | None = None) -> Tensor | None:
-        middle = F.relu(self.first_norm(self.first(node.relu)))
-        return self.second_norm(self.second(middle), weight)
+        middle = F.relu(self.first(node.relu, self.first_norm))
+        return self.second(middle, self.second_norm, weight)
 
 
 def make(name: str, channels: int, norm: Norm, stride: int = 1, pool_norm: Norm | None = None) -> Operation:

@@ -149,6 +149,7 @@ class Search(Loop[Epoch, Result]):
             steps=self.steps,
             seed=config.search.seed,
             terms=self.data.terms("valid"),
+            size=self._size(),
             penalty=self.budget.penalty if self.budget and self.budget.weight else None,
         )
 
@@ -305,8 +306,11 @@ class Search(Loop[Epoch, Result]):
         return cost(self._standalone(architecture), self.data.input_shape, dtype=self.data.input_type)
 
     def _standalone(self, architecture: Architecture) -> Any:
-        space = self.config.space
-        return space.standalone(architecture, **self.data.network, **space.network_class.size_of(self.config.supernet))
+        return self.config.space.standalone(architecture, **self._size())
+
+    def _size(self) -> dict[str, Any]:
+        """What makes an architecture's network fit these data and be as large as the supernet."""
+        return {**self.data.network, **self.config.space.network_class.size_of(self.config.supernet)}
 
 
 def run_name(config: SearchConfig, data_name: str) -> str:

@@ -298,6 +298,52 @@ def test_a_dilated_convolution_without_dilation(kernel, stride, side):
     torch.testing.assert_close(quick.eval()(x), expected, rtol=0, atol=1e-12)
 
 
+def first_and_second_derivatives(made, wanted, seed):
+    first = torch.autograd.grad(made, wanted, seed, create_graph=True)
+    total = sum(g.pow(3).sum() for g in first)
+    return *first, *torch.autograd.grad(total, [*wanted, seed], allow_unused=True, materialize_grads=True)
+
+
+@pytest.mark.parametrize("kernel", [5, 7])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("side", [32, 35])
+def test_the_gradient_of_a_wide_kernel_in_parts(kernel, stride, side):
+    quick = DepthwiseConv(8, kernel, stride).double()
+    x = torch.randn(2, 8, side, side, dtype=torch.float64).to(memory_format=torch.channels_last).requires_grad_()
+    expected = F.conv2d(x, quick.weight, None, stride, kernel // 2, groups=8)
+    found, wanted, seed = quick(x), [x, quick.weight], torch.randn_like(expected).requires_grad_()
+    assert "WideKernel" in type(found.grad_fn).__name__
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    made = (first_and_second_derivatives(made, wanted, seed) for made in (found, expected))
+    torch.testing.assert_close(*made, rtol=1e-10, atol=1e-9)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_normalised_pointwise_convolution_that_is_computed_again(monkeypatch, affine, weighted):
+    monkeypatch.setattr("supernas.operations._LARGE", 0)
+    conv = torch.nn.Conv2d(3, 4, 1, bias=False).double()
+    norms = [BatchNorm(4, affine=affine).double() for _ in range(2)]
+    weight = torch.tensor(0.3, dtype=torch.float64, requires_grad=True) if weighted else None
+    x = torch.randn(5, 3, 6, 6, dtype=torch.float64, requires_grad=True)
+    made = norms[0].after(conv, x, weight), norms[1](conv(x), weight)
+    assert "PointwiseNorm" in type(made[0].grad_fn).__name__
+    seed, derivatives = torch.randn_like(made[1]).requires_grad_(), []
+    for norm, output in zip(norms, made, strict=True):
+        wanted = [x, conv.weight, *norm.parameters(), *([weight] if weighted else [])]
+        derivatives.append((output, *first_and_second_derivatives(output, wanted, seed)))
+    torch.testing.assert_close(*derivatives, rtol=1e-10, atol=1e-9)
+    assert all(torch.equal(a, b) for a, b in zip(*(norm.buffers() for norm in norms), strict=True))
+
+
+def test_dilated_convolutions_of_a_node_share_its_parities():
+    node = Node(torch.randn(2, 4, 8, 8, requires_grad=True))
+    assert node.parities() is node.parities()
+    operation = make("dil_conv_5x5", 4, BatchNorm)
+    expected = operation.norm(operation.conv.pointwise(operation.conv.depthwise(F.relu(node.value))))
+    torch.testing.assert_close(operation(node), expected, rtol=0, atol=0)
+
+
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 

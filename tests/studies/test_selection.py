@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
+import supernas
+from supernas import proxies
 from supernas.architecture import Architecture
 from supernas.configuration import resolve_search
 from supernas.contracts import Distribution
+from supernas.data import Batch
 from supernas.errors import UserError
 from supernas.methods.random_nas import RandomNAS
 from supernas.search import Search
@@ -54,8 +57,8 @@ def test_every_architecture_is_scored_once_and_the_best_is_taken():
 
 
 def test_of_equals_the_first_drawn_and_what_is_no_number_never():
-    assert select([3, 1, 2], [0.0, 5.0, 5.0, math.nan])[0].architecture == CELLS[1]
-    assert select([3, 1, 2], [0.0, 5.0, 5.0, math.nan], direction="min")[0].architecture == CELLS[1]
+    assert select([3, 1, 2], [0.0, 5.0, 5.0, -math.inf])[0].architecture == CELLS[1]
+    assert select([3, 1, 2], [0.0, 5.0, 5.0, math.inf], direction="min")[0].architecture == CELLS[1]
     assert select([3, 0], [-math.inf, 0, 0, -1e30])[0].architecture == CELLS[3]
 
 
@@ -94,3 +97,27 @@ def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
         learnt(tmp_path / "run")
     with pytest.raises(UserError, match="run folder of a finished"):
         learnt(tmp_path)
+
+
+def test_the_best_draw_by_a_proxy_is_derived_from_a_finished_search(tmp_path):
+    config = {
+        "supernet": {"channels": 2, "cells": 1},
+        "data": {"train_size": 96},
+        "search": {"epochs": 1, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+    }
+    supernas.search(method="balenas", config=config, out=tmp_path)
+    found = supernas.derive(tmp_path, by="proxy", proxy="synflow", draws=12)
+    scores = found.record["scores"]
+    assert sum(found.record["drawn"].values()) == 12
+    assert found.score == max(score for score in scores if score is not None)
+    assert list(found.record["drawn"])[scores.index(found.score)] == found.text
+    space = supernas.space("nas-bench-201")
+    size = {"num_classes": 10, "in_channels": 1, "channels": 2, "cells": 1}
+    batch = Batch(torch.ones(1, 1, 8, 8), torch.zeros(1, dtype=torch.int64))  # synflow reads its shape alone
+    again = proxies.score_architecture(proxies.get("synflow")(), space, found.architecture, size, batch, None, 0)
+    assert again == pytest.approx(found.score)
+    with pytest.raises(UserError, match="--by proxy does not ask the supernet"):
+        supernas.derive(tmp_path, by="proxy", images=20)
+    supernas.search(method="darts", config=config, out=tmp_path / "darts")
+    with pytest.raises(UserError, match="DARTS ends with one architecture, not with a distribution"):
+        supernas.derive(tmp_path / "darts", by="proxy")

@@ -63,7 +63,7 @@ def derive(
 
     Args:
         folder: the run folder of the search.
-        by: a way of `studies.ways`: `best-sampled`, `evolution` or `top-k`.
+        by: a way of `studies.ways`: `best-sampled`, `evolution`, `proxy` or `top-k`.
         images: validation images on which an architecture is asked about; by default as many as in the search.
         batch_norm: which statistics normalise (see `Asking`).
         seed: of what is drawn, and of trainings; the search's own by default.
@@ -71,8 +71,8 @@ def derive(
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
         on_training: called with each training before it runs.
-        **options: the way's own: `candidates`, `population`, `sample`, `top`, `epochs`, `weights`, `set`; None counts
-            as not given.
+        **options: the way's own: `candidates`, `population`, `sample`, `draws`, `proxy`, `top`, `epochs`, `weights`,
+            `set`; None counts as not given.
 
     Returns:
         The choice. The seconds in its record are those of the call that finished it.
@@ -86,6 +86,8 @@ def derive(
     started = time.perf_counter()
     config, weights = read_run(folder)
     way = _way(by, {name: value for name, value in options.items() if value is not None}, workers)
+    if not way.asks_supernet and (images is not None or batch_norm != "batch"):
+        raise UserError(f"--by {by} does not ask the supernet: leave out --images and --batch-norm")
     there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
     asked = {"images": usual if images is None else images, "batch_norm": batch_norm}

@@ -4,7 +4,6 @@ M. Zhang et al., "BaLeNAS", CVPR 2022, section 3.3: 100 draws from the learnt di
 proxy. Any method that ends with a distribution can be asked (`contracts.Distribution`).
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from supernas.checkpoint import checkpoint_exists
 from supernas.contracts import Distribution, Method
 from supernas.errors import UserError
 from supernas.finished import read_run
+from supernas.proxies import best_by_proxy
 from supernas.search import Search
 
 __all__ = ["Selected", "learnt", "select_from_distribution"]
@@ -54,7 +54,7 @@ def select_from_distribution(
         method: one that ends with a distribution.
         state: its state.
         draws: how many are drawn, repeats included.
-        score: what is not a number is never the best if another architecture has a score.
+        score: of an architecture.
         generator: of the draws.
         direction: whether a good score is large (`max`) or small (`min`).
 
@@ -66,9 +66,7 @@ def select_from_distribution(
     if draws < 1:
         raise UserError(f"{draws} draws; wanted 1 or more")
     counts = Counter(method.draw_architecture(state, generator) for _ in range(draws))
-    scores = {architecture: float(score(architecture)) for architecture in counts}
-    sign = 1 if direction == "max" else -1
-    best = max(scores, key=lambda one: -math.inf if math.isnan(scores[one]) else sign * scores[one])
+    best, scores = best_by_proxy(counts, score, direction)
     return Selected(best, scores[best], scores, dict(counts))
 
 

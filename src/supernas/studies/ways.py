@@ -3,9 +3,11 @@
 `best-sampled`: the best of some uniformly drawn architectures by inherited accuracy (L. Li and A. Talwalkar, UAI 2019).
 `evolution`: regularised evolution with inherited accuracy as fitness, the evolutionary choice of NSAS (M. Zhang et al.,
 CVPR 2020, section 4.4). `top-k`: the best few by inherited accuracy are trained for a short time on the search's
-training half, and judged on its validation half.
+training half, and judged on its validation half. `proxy`: of architectures drawn from what the search has learnt, the
+best by a zero-cost proxy (BaLeNAS-TF; M. Zhang et al., CVPR 2022, section 3.3); the supernet is not asked.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,17 +18,20 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 
+from supernas import proxies
 from supernas.architecture import Architecture
 from supernas.configuration import Document, SearchConfig, TrainConfig, assign, merge, resolve_train
+from supernas.contracts import Problem
 from supernas.errors import UserError
 from supernas.finished import check_halves, training_beside
 from supernas.settings import setting, settings
 from supernas.strategies import best_found, draw, regularised_evolution
 from supernas.studies.finalists import train_finalists
 from supernas.studies.inherited import Asking, OnProgress, inherited_accuracies, one_by_one
+from supernas.studies.selection import learnt, select_from_distribution
 from supernas.train import Training
 
-__all__ = ["WAYS", "BestSampled", "Choice", "Evolution", "Question", "TopK", "Way"]
+__all__ = ["WAYS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "TopK", "Way"]
 
 _STREAM = 2  # apart from the stream of numbers that a method of the same seed draws its paths from
 
@@ -82,9 +87,11 @@ class Way(ABC):
 
     Attributes:
         asks_many: whether it asks about many architectures at once, so that several processes help.
+        asks_supernet: whether the supernet's accuracies decide.
     """
 
     asks_many: ClassVar[bool] = True
+    asks_supernet: ClassVar[bool] = True
 
     @abstractmethod
     def choose(self, question: Question, runs: Path) -> Choice:
@@ -180,4 +187,46 @@ class TopK(Way):
         )
 
 
-WAYS: dict[str, type[Way]] = {"best-sampled": BestSampled, "evolution": Evolution, "top-k": TopK}
+@settings
+class ByProxy(Way):
+    """The best by a zero-cost proxy of architectures drawn from the distribution with which the search ended."""
+
+    asks_many: ClassVar[bool] = False
+    asks_supernet: ClassVar[bool] = False
+    draws: int = setting(100, "architectures that are drawn, repeats included; each is scored once", ge=1)
+    proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
+    batch_size: int = setting(64, "training images that the proxy looks at", ge=2)
+
+    def choose(self, question: Question, runs: Path) -> Choice:
+        """Draws, and scores untrained networks of the supernet's size."""
+        config, proxy = question.config, proxies.get(self.proxy)()
+        method, state = learnt(question.folder)
+        problem: Problem = state.problem
+        if config.space.domain == "text":
+            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read text")
+        material = config.data.load().for_search(config.search.seed, config.search.split)
+        batch = material.first("train", self.batch_size, question.device)
+        report, scored = question.on_progress or (lambda done, of: None), 0
+
+        def score(architecture: Architecture) -> float:
+            nonlocal scored
+            scored += 1
+            report(scored, self.draws)
+            return proxies.score_architecture(
+                proxy, config.space, architecture, problem.size, batch, problem.task.loss, question.seed
+            )
+
+        generator = torch.Generator().manual_seed(question.seed)
+        found = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
+        distinct = {config.space.format(one): found.counts[one] for one in found.scores}
+        scores = [found.scores[one] for one in found.scores]
+        details = {"drawn": distinct, "scores": [one if math.isfinite(one) else None for one in scores]}
+        return Choice(found.architecture, found.score, f"{self.proxy} of the untrained network", details)
+
+
+WAYS: dict[str, type[Way]] = {
+    "best-sampled": BestSampled,
+    "evolution": Evolution,
+    "proxy": ByProxy,
+    "top-k": TopK,
+}

@@ -1,0 +1,95 @@
+"""Zero-cost NAS: random architectures, ranked by a proxy of their untrained networks.
+
+M. Abdelfattah, A. Mehrotra, L. Dudziak and N. Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021; the baseline of
+that name beside BaLeNAS (M. Zhang et al., CVPR 2022, table 2) draws 10, 50 or 100:
+
+    a_1 .. a_n ~ Uniform(space),    answer = argmax_i proxy(a_i).
+
+No weights are trained: no training batch is looked at, and the supernet stays as it began, so what a run records of
+inherited accuracy is that of untrained weights. The candidates are drawn at the start and scored in equal shares over
+the steps of the search, all on the first validation batch, each with initial weights of its own.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from supernas import proxies
+from supernas.architecture import Architecture
+from supernas.contracts import Method, Metrics, Problem, Validate
+from supernas.data import Batch
+from supernas.progress import Progress
+from supernas.settings import setting, settings
+from supernas.trees import State
+
+__all__ = ["ZeroCost"]
+
+
+@dataclass
+class _Scored(State):
+    """The candidates, the batch that they are scored on, and the scores of the first of them."""
+
+    problem: Problem = field(metadata={"static": True})
+    candidates: list[Architecture] = field(metadata={"static": True})  # follow from the seed
+    inputs: Tensor | None = None
+    targets: Tensor | None = None
+    scores: list[float] = field(default_factory=list)
+
+
+@settings
+class ZeroCost(Method):
+    """Random architectures, of which a zero-cost proxy takes the best; nothing is trained."""
+
+    trains_paths: ClassVar[bool] = False
+    trains_weights: ClassVar[bool] = False
+    needs_images: ClassVar[str] = "its proxies judge networks for images"
+    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 1}}
+
+    candidates: int = setting(100, "random architectures that are compared", equation="n", ge=1)
+    proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
+
+    def __post_init__(self) -> None:
+        proxies.get(self.proxy)
+
+    def init(self, problem: Problem) -> _Scored:
+        """Draws the candidates."""
+        generator = np.random.default_rng(problem.seed)
+        return _Scored(problem, [problem.space.sample(generator) for _ in range(self.candidates)])
+
+    def step(self, state: _Scored, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+        """Scores this step's share of the candidates."""
+        if state.inputs is None or state.targets is None:
+            state.inputs, state.targets = valid.inputs, valid.targets
+        batch = Batch(state.inputs, state.targets)
+        due = math.ceil(self.candidates * (progress.step + 1) / progress.steps)
+        for architecture in state.candidates[len(state.scores) : due]:
+            state.scores.append(self._score(state, architecture, batch))
+        return {}
+
+    def epoch(self, state: _Scored, validate: Validate, progress: Progress) -> Metrics:
+        """How many are scored, and the best score where there is any."""
+        best = state.scores[self._best(state)]
+        found = {"scored": float(len(state.scores)), **({"best_score": best} if math.isfinite(best) else {})}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
+
+    def derive(self, state: _Scored, validate: Validate) -> Architecture:
+        """The best so far, the first of equals."""
+        return state.candidates[self._best(state)]
+
+    def sampled(self, state: _Scored) -> Architecture | None:
+        """None: no path trains the weights."""
+        return None
+
+    def _best(self, state: _Scored) -> int:
+        best = max if proxies.get(self.proxy).direction == "max" else min
+        return best(range(len(state.scores)), key=lambda place: state.scores[place])
+
+    def _score(self, state: _Scored, architecture: Architecture, batch: Batch) -> float:
+        problem, proxy = state.problem, proxies.get(self.proxy)()
+        return proxies.score_architecture(
+            proxy, problem.space, architecture, problem.size, batch, problem.task.loss, problem.seed
+        )

@@ -1,0 +1,49 @@
+"""Zero-cost NAS: the answer is the best of the candidates by its proxy, and no weight moves."""
+
+import numpy as np
+import pytest
+import torch
+
+from supernas import proxies, spaces
+from supernas.contracts import Problem
+from supernas.errors import UserError
+from supernas.methods.zero_cost import ZeroCost
+from supernas.objectives.plain import Plain
+from supernas.optimisers import SGDSettings
+from supernas.progress import Progress
+from supernas.settings import build
+from supernas.task import CLASSIFICATION
+
+SPACE = spaces.get("nas-bench-201")
+SIZE = {"channels": 2, "cells": 1, "num_classes": 3, "in_channels": 1}
+
+
+@pytest.mark.parametrize("name", ["synflow", "snip", "ntk"])
+def test_the_best_of_the_candidates(toy_network, toy_batch, name):
+    network = toy_network()
+    problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 3, 4, size=SIZE)
+    method = ZeroCost(candidates=5, proxy=name)
+    state = method.init(problem)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    batches = [toy_batch(seed)._replace(inputs=toy_batch(seed).inputs.float()) for seed in range(3)]
+    counts = []
+    for step, valid in enumerate(batches):
+        method.step(state, valid, valid, Progress(step, 3, 0, 1))
+        counts.append(len(state.scores))
+    assert counts == [2, 4, 5]
+    drawn = np.random.default_rng(4)
+    candidates = [SPACE.sample(drawn) for _ in range(5)]
+    proxy = proxies.get(name)()
+    scores = [
+        proxies.score_architecture(proxy, SPACE, one, SIZE, batches[0], CLASSIFICATION.loss, 4) for one in candidates
+    ]
+    assert state.scores == scores
+    place = int(np.argmin(scores) if name == "ntk" else np.argmax(scores))
+    assert method.derive(state, None) == method.final(state, None) == candidates[place]
+    assert float(method.epoch(state, None, None)["best_score"]) == scores[place]
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_an_unknown_proxy():
+    with pytest.raises(UserError, match="unknown proxy 'synflwo'; did you mean 'synflow'"):
+        build(ZeroCost, {"proxy": "synflwo"}, "method")
