@@ -184,9 +184,16 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
     ranking = {"truth": EVIL, "asking": {"images": EVIL}, "rankings": {EVIL: {"tau": {"value": 1}, "rho": EVIL}}}
     (folder / "config.json").write_text(json.dumps(document))
     (folder / "result.json").write_text(json.dumps(record))
-    lines = [json.dumps(line), json.dumps([EVIL]), "{broken", json.dumps({**line, "loss": EVIL, "truth": EVIL})]
+    lines = [
+        json.dumps(line),
+        json.dumps([EVIL]),
+        "{broken",
+        "[" * 100_000,
+        json.dumps({**line, "loss": 1e308, "truth": EVIL}),
+    ]
     (folder / "metrics.jsonl").write_text("\n".join(lines))
     (folder / "correlation-x.json").write_text(json.dumps(ranking))
+    (folder / "correlation-y.json").write_text("[" * 100_000)
     for name in ("cell.svg", "tracked.svg", "correlation-x.svg"):
         (folder / name).write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{EVIL}</svg>')
     text = render(folder)

@@ -89,7 +89,7 @@ def _lines(path: Path) -> Sequence[dict[str, Any]]:
     for text in texts:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             found.append(value)

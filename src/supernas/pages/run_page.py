@@ -16,6 +16,7 @@ from supernas.pages import charts
 from supernas.pages.command import repeating_command
 from supernas.pages.folder import Run, number, table
 from supernas.pictures import cell_svg
+from supernas.records import read_json
 from supernas.report.watched import by_quantity
 
 __all__ = ["Page", "Picture", "picture", "run_page"]
@@ -248,9 +249,8 @@ def _list(value: Any) -> list[Any]:
 
 def _correlations(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("correlation-*.json")):
-        try:
-            document = table(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+        document = read_json(path)
+        if document is None:
             continue
         asking = table(document.get("asking"))
         rows = [
