@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import supernas
-from supernas import methods, objectives, proxies, registry, spaces, stopping
+from supernas import methods, objectives, proxies, registry, spaces, stopping, watching
 from supernas.architecture import Architecture
 from supernas.autoencoder.pretrained import SHIPPED
 from supernas.configuration import DEFAULT_SPACE, SearchConfig, SearchSettings, merge, resolve_search
@@ -191,7 +191,7 @@ def test_every_method_names_its_paper(name):
 
 
 @pytest.mark.parametrize(
-    "package", [methods, objectives, stopping, proxies, spaces], ids=lambda package: package.__name__
+    "package", [methods, objectives, stopping, watching, proxies, spaces], ids=lambda package: package.__name__
 )
 def test_the_folder_is_the_registry(package):
     files = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__", "base"}

@@ -34,14 +34,14 @@ FLOORS = (
             "auxiliary",
             "knowledge",
         ),
-        *("objectives", "stopping"),
+        *("objectives", "stopping", "watching"),
     },
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "run_log", "loop", "search", "train", "finished"},
-    {"report", "studies", "export"},
+    {"report", "studies", "export", "pages"},
     {
-        *("api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_derive", "cli_export", "cli_score"),
-        *("cli_study", "__init__", "__main__"),
+        *("api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_derive", "cli_export", "cli_report"),
+        *("cli_score", "cli_study", "__init__", "__main__"),
     },
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

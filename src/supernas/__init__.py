@@ -8,7 +8,7 @@
 
 from importlib.metadata import version
 
-from supernas.api import derive, export, score, search, study, train
+from supernas.api import derive, export, report, score, search, study, train
 from supernas.api import make_search as Search
 from supernas.api import make_training as Training
 from supernas.architecture import Architecture
@@ -35,6 +35,7 @@ __all__ = [
     "derive",
     "export",
     "regression",
+    "report",
     "score",
     "search",
     "space",

@@ -9,6 +9,7 @@ from supernas.configuration import Document, assign, merge, resolve_search, reso
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
 from supernas.export import export
+from supernas.pages import report
 from supernas.search import Epoch, Result, Search
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
@@ -19,7 +20,18 @@ from supernas.studies.scores import score as score_all
 from supernas.task import Task
 from supernas.train import Training, TrainResult, sized
 
-__all__ = ["derive", "export", "make_search", "make_training", "score", "score_config", "search", "study", "train"]
+__all__ = [
+    "derive",
+    "export",
+    "make_search",
+    "make_training",
+    "report",
+    "score",
+    "score_config",
+    "search",
+    "study",
+    "train",
+]
 
 Data = str | Path | Material | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
@@ -57,6 +69,7 @@ def make_search(
     seed: int | None = None,
     device: str | None = None,
     track: int | None = None,
+    watch: str | Iterable[str] | None = None,
     max_parameters: float | None = None,
     max_flops: float | None = None,
     max_latency_ms: float | None = None,
@@ -70,7 +83,7 @@ def make_search(
 ) -> Search:
     """A search that has not begun: iterate over its epochs, or call `run`. The arguments are those of `search`."""
     source, material = _data(data)
-    flags = {
+    flags: Mapping[str, Any] = {
         "method": method,
         "space": space,
         "objective": objective,
@@ -81,6 +94,7 @@ def make_search(
             "max_flops": max_flops,
             "max_latency_ms": max_latency_ms,
         },
+        "watch": {name: {} for name in _names(watch)},
     }
     made = resolve_search(document(config, flags, set))
     folder = Path(out) if out else None
@@ -102,10 +116,10 @@ def search(**arguments: Any) -> Result:
     Args:
         **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
             (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track`,
-            `max_parameters`, `max_flops`, `max_latency_ms` as on the command line; `task`, the loss and the metric, if
-            not the usual ones; `config`, a nested dictionary of settings; `set`, a list of "section.name=value";
-            `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a listener; `benchmark`, a table whose
-            truth is recorded.
+            `watch` (names, or one text with commas), `max_parameters`, `max_flops`, `max_latency_ms` as on the command
+            line; `task`, the loss and the metric, if not the usual ones; `config`, a nested dictionary of settings;
+            `set`, a list of "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a
+            listener; `benchmark`, a table whose truth is recorded.
 
     Returns:
         The architecture, its history, the trained supernet, the record, and the run folder.
@@ -137,7 +151,7 @@ def make_training(
 ) -> Training:
     """A training that has not begun. The arguments are those of `train`."""
     source, material = _data(data)
-    flags = {
+    flags: Mapping[str, Any] = {
         "space": space,
         "architecture": str(architecture),
         "data": {"source": source, "directory": _text(data_dir)},
@@ -273,6 +287,12 @@ def _data(data: Data | None) -> tuple[str | None, Material | None]:
         return _text(data), None
     material = data if isinstance(data, Material) else TensorMaterial.of(data)
     return material.name, material
+
+
+def _names(given: str | Iterable[str] | None) -> list[str]:
+    """The names of a text with commas, or of several."""
+    parts = given.split(",") if isinstance(given, str) else given or ()
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _text(path: str | Path | None) -> str | None:

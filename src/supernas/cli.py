@@ -12,12 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from supernas import data, domains, methods, objectives, presets, proxies, spaces, stopping
+from supernas import data, domains, methods, objectives, presets, proxies, spaces, stopping, watching
 from supernas.api import make_search, make_training
 from supernas.cli_benchmark import benchmark_app, query
 from supernas.cli_correlate import correlate
 from supernas.cli_derive import derive, train_tracked
 from supernas.cli_export import export
+from supernas.cli_report import report
 from supernas.cli_score import score
 from supernas.cli_study import study
 from supernas.configuration import DEFAULT_SPACE, TrainConfig, merge, read_file, read_space
@@ -45,6 +46,7 @@ app.command()(query)
 app.command()(correlate)
 app.command()(derive)
 app.command()(export)
+app.command()(report)
 app.command()(score)
 app.command()(study)
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
@@ -105,6 +107,9 @@ def search(
     track: Annotated[
         int | None, typer.Option(help="follow so many drawn architectures from epoch to epoch (default 0)")
     ] = None,
+    watch: Annotated[
+        str | None, typer.Option(help="record these after every epoch, with commas: hessian,entropy,skips,gap,depth")
+    ] = None,
     max_parameters: Annotated[
         str | None, typer.Option(help="the most parameters of the found network, such as 1.2M")
     ] = None,
@@ -133,6 +138,7 @@ def search(
         resume=resume,
         device=device,
         track=track,
+        watch=watch,
         max_parameters=_count(max_parameters, "--max-parameters"),
         max_flops=_count(max_flops, "--max-flops"),
         max_latency_ms=max_latency_ms,
@@ -307,6 +313,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": lambda: {name: _headline(methods.get(name)) for name in methods.names()},
     "objectives": lambda: {name: _headline(objectives.get(name)) for name in objectives.names()},
     "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
+    "watch": lambda: {name: _headline(watching.get(name)) for name in watching.names()},
     "proxies": lambda: {name: _headline(proxies.get(name)) for name in proxies.names()},
     "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
     "architectures": lambda: {
@@ -320,7 +327,8 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
 @app.command(name="list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="methods, objectives, stopping, proxies, spaces, architectures, datasets, presets")
+        str,
+        typer.Argument(help="methods, objectives, stopping, watch, proxies, spaces, architectures, datasets, presets"),
     ],
 ) -> None:
     """What there is to choose from."""
@@ -331,7 +339,7 @@ def list_(
 
 @app.command()
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective, stopping, proxy, space or section")],
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping, watch, proxy, space or section")],
     name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
     space: SpaceOption = None,
 ) -> None:
@@ -362,6 +370,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "method": methods.get,
         "objective": objectives.get,
         "stopping": stopping.get,
+        "watch": watching.get,
         "proxy": proxies.get,
         "space": spaces.settings_class,
     }

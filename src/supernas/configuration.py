@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from supernas import domains, methods, objectives, presets, spaces, stopping
+from supernas import domains, methods, objectives, presets, spaces, stopping, watching
 from supernas.averaging import TrainingWeightsSettings
 from supernas.budgets import BudgetSettings
-from supernas.contracts import Differentiable, Method, Objective, Stopping
+from supernas.contracts import Differentiable, Method, Objective, Quantity, Stopping
 from supernas.domains import Domain
 from supernas.errors import UserError, unknown
 from supernas.networks.base import NetworkSettings
@@ -48,7 +48,9 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
-SEARCH_SECTIONS = ("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search")
+SEARCH_SECTIONS = (
+    *("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search", "watch"),
+)
 DEFAULT_SPACE = "nas-bench-201"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -123,6 +125,7 @@ class SearchConfig:
     data: Domain
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    watch: Mapping[str, Quantity] = field(default_factory=dict)
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
@@ -136,6 +139,7 @@ class SearchConfig:
             "data": plain(self.data),
             "search": plain(self.search),
             "budget": plain(self.budget),
+            **({"watch": {name: plain(one) for name, one in self.watch.items()}} if self.watch else {}),
         }
 
 
@@ -198,6 +202,9 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     method = build(method_class, method_values, "method")
     supernet = build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet")
     _check_space(space, method_name, method, supernet)
+    rule = build(stopping_class, stopping_values, "stopping")
+    watch = _watched(given.get("watch", {}), method_name, method_class)
+    _check_watched(rule.watches, watch, space)
     return SearchConfig(
         space,
         method_name,
@@ -205,12 +212,13 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         objective_name,
         build(objective_class, objective_values, "objective"),
         stopping_name,
-        build(stopping_class, stopping_values, "stopping"),
+        rule,
         supernet,
         build(SGDSettings, given.get("weights", {}), "weights"),
         build(domains.get(space.domain), given.get("data", {}), "data"),
         build(SearchSettings, given.get("search", {}), "search"),
         build(BudgetSettings, given.get("budget", {}), "budget"),
+        watch,
     )
 
 
@@ -358,6 +366,33 @@ def _check_together(
             f"stopping rule {stopping_name} does not go with {method_name}, which has no relaxed architecture "
             f"parameters: {stopping.needs_alpha}"
         )
+
+
+def _watched(given: Mapping[str, Any], method_name: str, method: type[Method]) -> dict[str, Quantity]:
+    """The quantities of a section `watch`, name -> settings."""
+    watched: dict[str, Quantity] = {}
+    for name, values in given.items():
+        quantity = watching.get(name)
+        if quantity.needs_alpha and not issubclass(method, Differentiable):
+            raise UserError(
+                f"{name} cannot be watched with {method_name}, which has no relaxed architecture parameters: "
+                f"{quantity.needs_alpha}"
+            )
+        if not isinstance(values, Mapping):
+            raise UserError(f"watch.{name} = {values!r}: wanted settings, as in watch.{name}={{}}")
+        watched[name] = build(quantity, values, f"watch.{name}")
+    return watched
+
+
+def _check_watched(wanted: Iterable[str], watch: Mapping[str, Quantity], space: Space) -> None:
+    """Refuses a stopping rule about what is not watched."""
+    for one in wanted:
+        name = one.partition(".")[0]
+        if name not in watch:
+            raise UserError(f"the stopping rule judges {one}, and {name} is not watched; add --watch {name}")
+        known = [f"{name}.{number}" for number in watch[name].names(space)]
+        if one not in known:
+            raise unknown("watched number", one, known)
 
 
 def _check_space(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:

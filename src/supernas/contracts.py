@@ -31,6 +31,7 @@ __all__ = [
     "Metrics",
     "Objective",
     "Problem",
+    "Quantity",
     "Stage",
     "Stopping",
     "Validate",
@@ -225,7 +226,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Look:
-    """What a stopping rule may look at after an epoch.
+    """What a stopping rule, or a quantity that is watched, may look at after an epoch.
 
     Attributes:
         epoch: its number.
@@ -234,6 +235,7 @@ class Look:
         state: its state.
         problem: the problem.
         valid: gives the first so many validation images, as they are.
+        watched: what was measured of the quantities that are watched, by `quantity.number`.
     """
 
     epoch: int
@@ -242,6 +244,25 @@ class Look:
     state: Any
     problem: Problem
     valid: Callable[[int], Batch]
+    watched: Mapping[str, float] = field(default_factory=dict)
+
+
+class Quantity(ABC):
+    """What can be watched through a search: a settings class. Measuring changes nothing of the search.
+
+    Attributes:
+        needs_alpha: if it can be measured with differentiable methods only, the reason.
+    """
+
+    needs_alpha: ClassVar[str] = ""
+
+    @abstractmethod
+    def names(self, space: Space) -> tuple[str, ...]:
+        """What its numbers are called."""
+
+    @abstractmethod
+    def measure(self, look: Look) -> dict[str, float]:
+        """Its numbers after a finished epoch, by name."""
 
 
 class Stopping(ABC):
@@ -252,6 +273,11 @@ class Stopping(ABC):
     """
 
     needs_alpha: ClassVar[str] = ""
+
+    @property
+    def watches(self) -> tuple[str, ...]:
+        """The watched numbers that it judges, as `quantity.number`; usually none."""
+        return ()
 
     @abstractmethod
     def init(self) -> State:

@@ -2,6 +2,7 @@
 
 B. Pearlmutter, "Fast Exact Multiplication by the Hessian", Neural Computation 1994: a product costs about two
 gradients, and is exact. C. Lanczos, 1950: the extreme eigenvalues of a symmetric matrix from a few products.
+M. Hutchinson, "A Stochastic Estimator of the Trace of the Influence Matrix", 1989: the trace from a few products.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,12 +10,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["dominant_eigenvalue", "gradient_and_diagonal", "hessian_product"]
+__all__ = ["dominant_eigenvalue", "gradient_and_diagonal", "hessian_product", "trace"]
 
 Loss = Callable[[list[Tensor]], Tensor]
+Product = Callable[[Tensor], Tensor]
 
 
-def hessian_product(loss: Loss, point: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+def hessian_product(loss: Loss, point: Sequence[Tensor]) -> Product:
     """The map v -> H v for the Hessian H of a loss at a point.
 
     Args:
@@ -58,13 +60,20 @@ def gradient_and_diagonal(loss: Tensor, point: Sequence[Tensor]) -> tuple[list[T
     return [gradient.detach() for gradient in gradients], diagonals
 
 
-def dominant_eigenvalue(loss: Loss, point: Sequence[Tensor], generator: torch.Generator, iterations: int) -> float:
-    """The eigenvalue of largest magnitude of a loss's Hessian, by Lanczos with full reorthogonalisation.
+def dominant_eigenvalue(
+    product: Product, point: Sequence[Tensor], generator: torch.Generator, iterations: int
+) -> float:
+    """The eigenvalue of largest magnitude of a Hessian, by Lanczos with full reorthogonalisation.
 
     Exact up to rounding once `iterations` reaches the number of distinct eigenvalues; before that it is within the
     spectrum, and close to its end after a few.
+
+    Args:
+        product: of the Hessian with a vector.
+        point: where, as for `hessian_product`.
+        generator: of the first vector.
+        iterations: products, at most.
     """
-    product = hessian_product(loss, point)
     first = point[0]
     size = sum(one.numel() for one in point)
     v = torch.randn(size, generator=generator, dtype=first.dtype).to(first.device)
@@ -89,3 +98,24 @@ def dominant_eigenvalue(loss: Loss, point: Sequence[Tensor], generator: torch.Ge
         T = T + torch.diag(off, 1) + torch.diag(off, -1)
     eigenvalues = torch.linalg.eigvalsh(T)
     return float(eigenvalues[eigenvalues.abs().argmax()])
+
+
+def trace(product: Product, point: Sequence[Tensor], generator: torch.Generator, probes: int) -> float:
+    """The trace of a Hessian: the mean of v H v over vectors v of independent random signs.
+
+    Unbiased; the variance of one probe is twice the sum of the squares off the diagonal. Exact, by unit vectors, where
+    there are as many probes as parameters.
+
+    Args:
+        product: of the Hessian with a vector.
+        point: where, as for `hessian_product`.
+        generator: of the signs.
+        probes: products, at most.
+    """
+    first = point[0]
+    size = sum(one.numel() for one in point)
+    if probes >= size:
+        rows = torch.eye(size, dtype=first.dtype, device=first.device)
+        return float(torch.stack([product(v) @ v for v in rows]).sum())
+    signs = torch.randint(2, (probes, size), generator=generator).to(first) * 2 - 1
+    return float(torch.stack([product(v) @ v for v in signs]).mean())

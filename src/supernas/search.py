@@ -196,8 +196,10 @@ class Search(Loop[Epoch, Result]):
         method, state = self.config.method, self.state
         self._add(method.epoch(state.method, self.validate, progress))
         architecture = method.derive(state.method, self.validate)
-        found = self._ask_rule(progress.epoch, architecture)
-        metrics = {**self._means(), "valid_metric": self.validate(architecture), **found}
+        problem = self._problem(self.network, len(state.kept), self.network.pairs)
+        look = self._watch(Look(progress.epoch, architecture, method, state.method, problem, self._first_images))
+        found = self._ask_rule(look)
+        metrics = {**self._means(), "valid_metric": self.validate(architecture), **look.watched, **found}
         text = self.config.space.format(architecture)
         state.history.append(text)
         return Epoch(
@@ -209,12 +211,16 @@ class Search(Loop[Epoch, Result]):
             seconds=self._tick(),
         )
 
-    def _ask_rule(self, epoch: int, architecture: Architecture) -> dict[str, float]:
+    def _watch(self, look: Look) -> Look:
+        """The same look, with all that is watched measured."""
+        measured = {name: one.measure(look) for name, one in self.config.watch.items()}
+        named = {f"{name}.{number}": value for name, numbers in measured.items() for number, value in numbers.items()}
+        return replace(look, watched=named)
+
+    def _ask_rule(self, look: Look) -> dict[str, float]:
         """What the stopping rule looked at; ends the run if it says so."""
-        config, state = self.config, self.state
-        problem = self._problem(self.network, len(state.kept), self.network.pairs)
-        look = Look(epoch, architecture, config.method, state.method, problem, self._first_images)
-        finding = config.stopping.check(state.stopping, look)
+        state = self.state
+        finding = self.config.stopping.check(state.stopping, look)
         state.answer, state.ended = finding.answer, finding.answer is not None
         return finding.metrics
 

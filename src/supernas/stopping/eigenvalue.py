@@ -8,20 +8,20 @@ window of k = 5 epochs, the search stops when
 
 and its answer is the architecture of epoch i - k.
 
-The loss is that of the relaxation's mean on the first `images` validation images, as they are, with statistics of the
-batch, the same in every epoch.
+The loss is that of the relaxation's mean on the first `images` validation images, as they are, in evaluation mode, the
+same in every epoch.
 """
 
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
-from supernas.contracts import Differentiable, Finding, Look, Stopping
-from supernas.curvature import dominant_eigenvalue
+from supernas.contracts import Finding, Look, Stopping
+from supernas.curvature import dominant_eigenvalue, hessian_product
 from supernas.settings import setting, settings
 from supernas.trees import State
+from supernas.watching.base import loss_in_alpha, undisturbed
 
 __all__ = ["Eigenvalue"]
 
@@ -61,16 +61,7 @@ class Eigenvalue(Stopping):
 
     def eigenvalue(self, look: Look) -> float:
         """The eigenvalue of largest magnitude of the Hessian of the validation loss in alpha."""
-        method, problem = look.method, look.problem
-        assert isinstance(method, Differentiable)
-        batch = look.valid(self.images)
-        names = list(method.alpha(look.state))
-
-        def loss(parameters: list[Tensor]) -> Tensor:
-            W = method.relax(look.state, dict(zip(names, parameters, strict=True)))
-            output = problem.network(batch.inputs, W)
-            return problem.task.loss(output.prediction, batch.targets)
-
-        point = [one.detach().requires_grad_() for one in method.alpha(look.state).values()]
-        generator = torch.Generator().manual_seed(problem.seed)
-        return dominant_eigenvalue(loss, point, generator, self.iterations)
+        generator = torch.Generator().manual_seed(look.problem.seed)
+        with undisturbed(look.problem.network):
+            loss, point = loss_in_alpha(look, self.images)
+            return dominant_eigenvalue(hessian_product(loss, point), point, generator, self.iterations)

@@ -9,6 +9,7 @@ from supernas.configuration import SearchConfig
 from supernas.domains import Material
 from supernas.search import Epoch, Search
 from supernas.studies.tracking import Tracking, tracked_architectures
+from supernas.studies.watched import WatchedPicture
 from supernas.task import Task
 
 __all__ = ["recorded_search"]
@@ -28,7 +29,7 @@ def recorded_search(
     """A search that has not begun, with the listeners that its configuration asks for.
 
     Args:
-        config: the configuration; with `search.track` architectures are followed.
+        config: the configuration; with `search.track` architectures are followed; what is watched is drawn.
         folder: the run folder; `runs/<name of the run>` by default.
         benchmark: a table whose truth is recorded; no method sees it.
         resume: go on from the folder's checkpoint, if it has one.
@@ -49,4 +50,6 @@ def recorded_search(
     if tracked:
         tracking = Tracking(search, tracked, final_tests(table, config.space) if table else None)
         search.on_epoch = (tracking, *search.on_epoch)
+    if config.watch:
+        search.on_epoch = (WatchedPicture(search), *search.on_epoch)
     return search

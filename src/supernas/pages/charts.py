@@ -1,0 +1,185 @@
+"""Charts as SVG within a page: they take their colours from the page's style sheet, so that they follow light and dark.
+
+All are drawn on one small canvas, which is readable at its own size on a telephone and stands in a grid elsewhere.
+Whatever text they are given is escaped.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+__all__ = ["Series", "lines", "nice_ticks", "stacked"]
+
+Series = Sequence[float | None]
+"""Values after each epoch; None where there is none."""
+
+_WIDTH, _HEIGHT = 360, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 10, 34
+_COLOURS = 8
+_MOST_POINTS = 120  # of a series, beyond which its points have no texts of their own
+
+
+def lines(series: Mapping[str, Series], title: str, x_name: str = "epoch") -> Markup:
+    """A figure with a line a series, or nothing where there is no number.
+
+    Args:
+        series: name -> values; names stand in the legend if there are several.
+        title: above.
+        x_name: what is counted from 1 along the x-axis.
+    """
+    known = {name: values for name, values in series.items() if any(value is not None for value in values)}
+    if not known:
+        return Markup("")
+    numbers = [value for values in known.values() for value in values if value is not None]
+    length = max(map(len, known.values()))
+    canvas = _Canvas(length, min(numbers), max(numbers), whole=all(value == int(value) for value in numbers))
+    drawn = [_line(canvas, number, name, values) for number, (name, values) in enumerate(known.items())]
+    return _figure(title, canvas.axes(x_name) + Markup("").join(drawn), list(known))
+
+
+def stacked(counts: Sequence[Mapping[str, float]], title: str) -> Markup:
+    """A figure with a bar an epoch, of one piece a name; nothing where there is nothing to count."""
+    names = list(dict.fromkeys(name for one in counts for name in one))
+    highest = max((sum(one.values()) for one in counts), default=0)
+    if not highest:
+        return Markup("")
+    canvas = _Canvas(len(counts), 0, highest, whole=True, bars=True)
+    pieces = []
+    for place, one in enumerate(counts):
+        below = 0.0
+        for number, name in enumerate(names):
+            value = one.get(name, 0.0)
+            if value:
+                pieces.append(_bar(canvas, place, below, value, number, name))
+            below += value
+    return _figure(title, canvas.axes("epoch") + Markup("").join(pieces), names, "k")
+
+
+class _Canvas:
+    """Where numbers lie."""
+
+    def __init__(self, length: int, low: float, high: float, *, whole: bool, bars: bool = False) -> None:
+        self.length, self.bars = length, bars
+        if low == high:
+            low, high = (low - 0.5, high + 0.5) if not low else (low - abs(low) * 0.1, high + abs(high) * 0.1)
+        self.ticks = nice_ticks(low, high, whole=whole)
+        self.low, self.high = (low, high) if not bars else (0.0, high)
+        self.low, self.high = min(self.low, self.ticks[0]), max(self.high, self.ticks[-1])
+
+    def x(self, place: float) -> float:
+        width = _WIDTH - _LEFT - _RIGHT
+        if self.bars:
+            return _LEFT + (place + 0.5) / self.length * width
+        return _LEFT + (place / (self.length - 1) if self.length > 1 else 0.5) * width
+
+    def y(self, value: float) -> float:
+        return _HEIGHT - _BOTTOM - (value - self.low) / (self.high - self.low) * (_HEIGHT - _TOP - _BOTTOM)
+
+    def axes(self, x_name: str) -> Markup:
+        texts = [
+            Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
+                _LEFT, _WIDTH - _RIGHT, self.y(tick), self.y(tick)
+            )
+            + Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(
+                _LEFT - 6, self.y(tick) + 3.5, f"{tick:.4g}"
+            )
+            for tick in self.ticks
+        ]
+        below = _HEIGHT - _BOTTOM + 14
+        for epoch in _epochs(self.length):
+            texts.append(
+                Markup('<text class="tick middle" x="{:.1f}" y="{}">{}</text>').format(self.x(epoch - 1), below, epoch)
+            )
+        middle = (_LEFT + _WIDTH - _RIGHT) / 2
+        texts.append(Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(middle, _HEIGHT - 5, x_name))
+        return Markup("").join(texts)
+
+
+def nice_ticks(low: float, high: float, *, whole: bool = False, most: int = 5) -> list[float]:
+    """Round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten, at least 1 where they are `whole`.
+
+    >>> nice_ticks(0.0, 97.0), nice_ticks(1.39, 2.11)
+    ([0.0, 20.0, 40.0, 60.0, 80.0], [1.4, 1.6, 1.8, 2.0])
+    """
+    rough = (high - low) / most
+    if not math.isfinite(rough) or rough <= 0 or abs(high) / rough > 1e12:
+        return [low, high]
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = max(step, 1.0) if whole else step
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)] or [low, high]
+
+
+def _epochs(length: int) -> list[int]:
+    """The epochs that are named below the axis."""
+    if length <= 8:
+        return list(range(1, length + 1))
+    return [1, *(int(tick) for tick in nice_ticks(1, length) if 1 < tick <= length and tick == int(tick))]
+
+
+def _line(canvas: _Canvas, number: int, name: str, values: Series) -> Markup:
+    parts, points = [], []
+    pen = "M"
+    for place, value in enumerate(values):
+        if value is None:
+            pen = "M"
+            continue
+        x, y = canvas.x(place), canvas.y(value)
+        parts.append(f"{pen}{x:.1f} {y:.1f}")
+        pen = "L"
+        if len(values) <= _MOST_POINTS:
+            points.append(
+                Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>').format(
+                    x, y, f"{name}, {place + 1}: {value:.5g}"
+                )
+            )
+    lonely = " lonely" if sum(value is not None for value in values) == 1 else ""
+    drawn = Markup('<path class="line s{} d{}{}" d="{}"/>').format(*_style(number), lonely, "".join(parts))
+    return drawn + Markup("").join(points)
+
+
+def _bar(canvas: _Canvas, place: int, below: float, value: float, number: int, name: str) -> Markup:
+    width = (_WIDTH - _LEFT - _RIGHT) / canvas.length
+    gap = min(2.0, width / 5)
+    top, bottom = canvas.y(below + value), canvas.y(below)
+    return Markup(
+        '<rect class="k{} d{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+    ).format(
+        *_style(number),
+        canvas.x(place) - width / 2 + gap / 2,
+        top,
+        width - gap,
+        bottom - top,
+        f"{name}, epoch {place + 1}: {value:g}",
+    )
+
+
+def _style(number: int) -> tuple[int, int]:
+    """(colour, form) of a series: colours come again with another form."""
+    return number % _COLOURS, number // _COLOURS % 3
+
+
+def _figure(title: str, body: Markup, names: list[str], mark: str = "s") -> Markup:
+    legend: Any = ""
+    if len(names) > 1:
+        entries = [
+            Markup('<li><svg class="mark" viewBox="0 0 18 10" aria-hidden="true">{}</svg>{}</li>').format(
+                _swatch(number, mark), name
+            )
+            for number, name in enumerate(names)
+        ]
+        legend = Markup('<ul class="legend">{}</ul>').format(Markup("").join(entries))
+    return Markup(
+        '<figure class="chart"><figcaption>{}</figcaption><svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+        "{}</figure>"
+    ).format(title, _WIDTH, _HEIGHT, escape(title), body, legend)
+
+
+def _swatch(number: int, mark: str) -> Markup:
+    colour, form = _style(number)
+    if mark == "k":
+        return Markup('<rect class="k{} d{}" width="12" height="10" x="3"/>').format(colour, form)
+    return Markup('<path class="line s{} d{}" d="M0 5L18 5"/>').format(colour, form)
