@@ -249,11 +249,7 @@ def test_a_found_cell_is_trained_on_other_data(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("text", ["3.6G", "0", "", "-1", "1e6"])
 def test_a_size_that_is_none(text):
-    assert (cli._count("3.6M"), cli._count("850k"), cli._count("12"), cli._count(None)) == (
-        3_600_000,
-        850_000,
-        12,
-        None,
-    )
+    sizes = {"3.6M": 3_600_000, "850k": 850_000, "12": 12, None: None}
+    assert {text: cli._count(text, "--parameters") for text in sizes} == sizes
     with pytest.raises(UserError, match="wanted a number, such as"):
-        cli._count(text)
+        cli._count(text, "--parameters")
