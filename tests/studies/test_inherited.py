@@ -203,7 +203,7 @@ def test_a_killed_run_goes_on(batchwise, some, monkeypatch):
 
 def parsed(line):
     pairs, accuracy = json.loads(line)
-    return tuple(map(tuple, pairs)), accuracy
+    return tuple(map(tuple, json.loads(pairs))), accuracy
 
 
 def test_other_weights_are_asked_anew(batchwise, tmp_path, some):

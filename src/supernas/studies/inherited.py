@@ -27,8 +27,8 @@ from supernas.errors import UserError
 from supernas.finished import read_run, read_weights
 from supernas.networks.base import Network
 from supernas.operations import BatchNorm
-from supernas.records import write_atomically
 from supernas.settings import setting, settings
+from supernas.studies.kept import Kept
 from supernas.studies.processes import follow_parent
 from supernas.task import CLASSIFICATION
 
@@ -155,19 +155,19 @@ def inherited_accuracies(
         UserError: as `Supernet` does.
     """
     supernet = Supernet(folder, asking or Asking(), device)
-    kept = _Kept(folder, supernet)
+    kept = _kept(folder, supernet)
     keys = [supernet.key(architecture) for architecture in architectures]
     distinct = list(dict.fromkeys(keys))
-    missing = [key for key in distinct if key not in kept.accuracies]
+    missing = [key for key in distinct if _name(key) not in kept.values]
     report = on_progress or (lambda done, of: None)
     report(len(distinct) - len(missing), len(distinct))
     alone = workers == 1 or torch.device(device).type != "cpu"
     found = map(supernet.accuracy, missing) if alone else _in_processes(supernet, missing, workers)
     with kept.open() as add:
         for number, (key, accuracy) in enumerate(zip(missing, found, strict=True), start=1):
-            add(key, accuracy)
+            add(_name(key), accuracy)
             report(len(distinct) - len(missing) + number, len(distinct))
-    return np.array([kept.accuracies[key] for key in keys])
+    return np.array([kept.values[_name(key)] for key in keys], dtype=float)
 
 
 @contextmanager
@@ -181,16 +181,27 @@ def one_by_one(
         UserError: as `Supernet` does.
     """
     supernet = Supernet(folder, asking or Asking(), device)
-    kept = _Kept(folder, supernet)
+    kept = _kept(folder, supernet)
     with kept.open() as add:
 
         def accuracy(architecture: Architecture) -> float:
             key = supernet.key(architecture)
-            if key not in kept.accuracies:
-                add(key, supernet.accuracy(key))
-            return kept.accuracies[key]
+            if (known := kept.values.get(_name(key))) is not None:
+                return known
+            found = supernet.accuracy(key)
+            add(_name(key), found)
+            return found
 
         yield accuracy
+
+
+def _kept(folder: Path, supernet: Supernet) -> Kept:
+    return Kept(folder, f"accuracies-{supernet.asking.batch_norm}", supernet.described())
+
+
+def _name(key: tuple[Pair, ...]) -> str:
+    """A key as text."""
+    return json.dumps(key)
 
 
 # -- the network and its images ----------------------------------------------------------------------------------------
@@ -239,48 +250,6 @@ def _batches(material: ImageMaterial, part: str, count: int, size: int, device: 
 
 def _all_pairs(architecture: Architecture) -> tuple[Pair, ...]:
     return architecture.pairs
-
-
-# -- what was found before ---------------------------------------------------------------------------------------------
-
-
-class _Kept:
-    """The accuracies found so far, in memory and in a file of JSON lines."""
-
-    def __init__(self, folder: Path, supernet: Supernet) -> None:
-        description = supernet.described()
-        mark = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:8]
-        self.path = folder / f"accuracies-{supernet.asking.batch_norm}-{mark}.jsonl"
-        self.accuracies: dict[tuple[Pair, ...], float] = {}
-        self._lines = [json.dumps(description)]
-        if self.path.is_file():
-            self._read()
-
-    def _read(self) -> None:
-        """Takes the whole lines; a process that was killed may have left part of one."""
-        for line in self.path.read_text(encoding="utf-8").splitlines()[1:]:
-            try:
-                pairs, accuracy = json.loads(line)
-                self.accuracies[tuple((int(choice), int(option)) for choice, option in pairs)] = float(accuracy)
-            except (ValueError, TypeError):
-                continue
-            self._lines.append(line)
-
-    @contextmanager
-    def open(self) -> Iterator[Callable[[tuple[Pair, ...], float], None]]:
-        """A function that adds an accuracy, for as long as the file is open."""
-        try:
-            whole = "".join(f"{line}\n" for line in self._lines)
-            write_atomically(self.path, lambda file: file.write(whole.encode()))
-            with self.path.open("a", encoding="utf-8", buffering=1) as file:  # each line at once
-
-                def add(key: tuple[Pair, ...], accuracy: float) -> None:
-                    self.accuracies[key] = accuracy
-                    file.write(json.dumps([key, accuracy]) + "\n")
-
-                yield add
-        except OSError as error:
-            raise UserError(f"cannot write {self.path}: {error.strerror or error}") from None
 
 
 # -- several processes -------------------------------------------------------------------------------------------------
