@@ -17,8 +17,8 @@ slow: install-test
 	$(BIN)/python -m pytest -q -m slow
 
 lint: install-test
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 
 install: $(VENV)/.installed
