@@ -148,3 +148,17 @@ def test_what_cannot_be_met_is_said_before_the_search(tmp_path, limits, message)
         supernas.Search(config=toy, **limits, out=tmp_path)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_another_choice_from_the_supernet_keeps_the_budget(tmp_path):
+    toy = {"supernet": {"channels": 2, "cells": 1}, "data": {"train_size": 96}}
+    search = {"epochs": 1, "batch_size": 16, "validation_images": 16, "device": "cpu"}
+    supernas.search(method="random-nas", config={**toy, "search": search}, max_flops=15_000, out=tmp_path)
+    space = spaces.get("nas-bench-201")
+    tables = CostTable.read(json.loads((tmp_path / "budget.json").read_text())["flops"])
+    for by, options in (("best-sampled", {"candidates": 5}), ("evolution", {"candidates": 8, "population": 3})):
+        found = supernas.derive(tmp_path, by=by, images=16, **options)
+        assert tables.of(space, found.architecture) <= 15_000
+    (tmp_path / "budget.json").unlink()
+    with pytest.raises(UserError, match=r"has no budget.json"):
+        supernas.derive(tmp_path, by="best-sampled", images=15, candidates=5)

@@ -18,6 +18,7 @@ from supernas.data import Augmentation
 from supernas.errors import UserError
 from supernas.optimisers import SGDSettings, WeightsOptimiser
 from supernas.progress import Progress
+from supernas.records import read_lines
 from supernas.search import Search
 from supernas.task import top5_accuracy
 from supernas.train import Training, sized
@@ -253,3 +254,35 @@ def test_a_size_that_is_none(text):
     assert {text: cli._count(text, "--parameters") for text in sizes} == sizes
     with pytest.raises(UserError, match="wanted a number, such as"):
         cli._count(text, "--parameters")
+
+
+@pytest.mark.parametrize("settings", [{"train": {"ema": 0.9}}, {"weights": {"patience": 1}}])
+def test_an_average_forgets_what_was_not_a_number(tmp_path, settings):
+    """The best weights come back, and the average goes on from them."""
+    document = {
+        "architecture": "11472",
+        "network": {"channels": 2, "cells": 1},
+        "data": {"train_size": 96},
+        "train": {"epochs": 4, "batch_size": 16, "split": 0.5, "keep": "best", "device": "cpu"},
+    }
+    training = Training(resolve_train(merge(document, settings)), tmp_path)
+
+    def poison(progress, metrics):
+        if progress.step == 7:  # in the third epoch
+            with torch.no_grad():
+                next(training.state.network.parameters()).fill_(float("nan"))
+
+    training.on_step = poison
+    result = training.run()
+    assert all(bool(p.isfinite().all()) for p in training.state.average.network.parameters())
+    lines = read_lines(tmp_path / "metrics.jsonl")
+    assert [line.get("reloads", 0) for line in lines] == [0, 0, 1, 0]
+    assert all(bool(p.isfinite().all()) for p in result.model.parameters())
+
+
+def test_a_text_split_for_a_training_keeps_its_windows():
+    config = resolve_train({"space": "darts-rnn", "architecture": "DARTS_V1", "data": {"valid_words": 300}})
+    whole = config.data.load()
+    halves = whole.for_validation(0, 0.5)
+    assert (halves.deviation, whole.for_search(0, 0.5).deviation) == (whole.deviation, 0.0) == (5.0, 0.0)
+    assert (len(halves.words("valid")), halves.parts) == (300, ("train", "valid"))

@@ -13,6 +13,7 @@ from torch import nn
 import supernas
 from runs_toy import left_behind
 from supernas import methods
+from supernas.averaging import MovingAverage
 from supernas.contracts import Differentiable
 from supernas.errors import UserError
 from supernas.networks.model import Choice
@@ -147,7 +148,7 @@ def noisy(inputs, generator):
 
 
 def test_a_search_sees_no_test_data_and_halves_are_disjoint():
-    data = supernas.Data(train=(torch.arange(10.0)[:, None], torch.arange(10)), test=(X, X[:, 0]))
+    data = supernas.Data(train=(torch.arange(10.0)[:, None], torch.arange(10)), test=(X[:3], [0, 1, 2]))
     halves = data.for_search(3, None)
     assert halves.parts == ("train", "valid")
     parts = [set(halves.arrays[part][1].tolist()) for part in halves.parts]
@@ -217,3 +218,75 @@ def test_the_example_of_a_table(tmp_path):
     assert trained.record["metric"] == found.record["metric"] == "mean_absolute_error"
     assert trained.test_metric < 0.75  # the mean of the targets errs by 0.86
     assert np.isfinite(found.record["valid_error"])
+
+
+class Tied(nn.Module):
+    """One choice in two places of one parent, and a layer of two names."""
+
+    def __init__(self):
+        super().__init__()
+        act = Choice("act", {"relu": nn.ReLU(), "tanh": nn.Tanh()})
+        self.body = nn.Sequential(nn.Linear(4, 4), act, nn.Linear(4, 4), act, nn.Linear(4, 1))
+        self.same = self.body[0]
+
+    def forward(self, x):
+        return self.body(self.same(x)).squeeze(1)
+
+
+def test_shared_layers_are_saved_averaged_once_and_replaced_everywhere(tmp_path):
+    space = supernas.ModelSpace(Tied)
+    arguments = {"space": space, "data": DATA, "epochs": 2, "device": "cpu"}
+    found = supernas.search(**arguments, method="darts", out=tmp_path / "search")
+    trained = supernas.train(found.text, **arguments, set=["train.ema=0.9"], out=tmp_path / "train")
+    model = space.build(found.text, weights=tmp_path / "train" / "weights.safetensors")
+    assert not any(isinstance(module, Choice) for module in model.modules())
+    assert torch.equal(model(X), trained.model(X))
+    inherited = {**arguments, "set": [f"train.inherit={tmp_path / 'search'}"], "epochs": 1}
+    assert supernas.train(found.text, **inherited, out=tmp_path / "inherited").record["steps"] > 0
+    network = nn.Sequential(nn.Linear(2, 2))
+    network.append(network[0])
+    average = MovingAverage(network, 0.9)
+    before = average.network[0].weight.detach().clone()
+    with torch.no_grad():
+        network[0].weight += 1
+    average.update(network)
+    assert torch.allclose(average.network[0].weight, before + 0.1)
+
+
+IMAGES = torch.rand(12, 1, 8, 8)
+LABELS = torch.arange(12) % 3
+
+OTHER_MISTAKES = [
+    ({"data": (IMAGES, LABELS), "set": ["data.train_size=10"]}, "data.train_size is of data that are loaded by name"),
+    ({"data": (IMAGES[:, 0], LABELS)}, "inputs of shape [8, 8] and type torch.float32: networks for images take"),
+    ({"data": (IMAGES, LABELS), "space": "darts-rnn"}, "a text is given as a folder"),
+    ({"data": (IMAGES, LABELS - 1)}, "the train targets are whole numbers, so classes"),
+    ({"data": (torch.tensor(1.0), LABELS)}, "the train data are single numbers"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), OTHER_MISTAKES)
+def test_data_that_do_not_fit(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        supernas.Search(method="random-nas", **arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_other_data_are_another_run_and_smoothing_is_the_usual_tasks(tmp_path):
+    supernas.search(**TOY, method="darts", out=tmp_path / "run", device="cpu")
+    other = {**TOY, "data": (X, DATA[1] + 1)}
+    with pytest.raises(UserError, match="holds the run of another configuration"):
+        supernas.search(**other, method="darts", out=tmp_path / "run", device="cpu", resume=True)
+    with pytest.raises(UserError, match="label_smoothing is of the usual task"):
+        supernas.Training(
+            "first=wide, middle=relu",
+            space=SPACE,
+            data=DATA,
+            task=supernas.regression(),
+            set=["train.label_smoothing=0.1"],
+        )
+    with pytest.raises(UserError, match=r"unknown setting 'network.nonsense'"):
+        SPACE.build("first=wide, middle=relu", nonsense=1)
+    with pytest.raises(UserError, match="the model predicts numbers of shape"):
+        supernas.regression().loss(torch.zeros(3), torch.zeros(4))

@@ -8,6 +8,7 @@ from supernas.architecture import Architecture
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
+from supernas.errors import UserError
 from supernas.export import export
 from supernas.pages import report
 from supernas.search import Epoch, Result, Search
@@ -96,7 +97,9 @@ def make_search(
         },
         "watch": {name: {} for name in _names(watch)},
     }
-    made = resolve_search(document(config, flags, set))
+    given = document(config, flags, set)
+    made = resolve_search(given)
+    _check_data(given, material, made.space.domain)
     folder = Path(out) if out else None
     return recorded_search(
         made,
@@ -157,7 +160,9 @@ def make_training(
         "data": {"source": source, "directory": _text(data_dir)},
         "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
-    made = resolve_train(document(config, flags, set))
+    given = document(config, flags, set)
+    made = resolve_train(given)
+    _check_data(given, material, made.space.domain)
     if parameters is not None:
         made = sized(made, parameters, material)
     return Training(
@@ -286,7 +291,24 @@ def _data(data: Data | None) -> tuple[str | None, Material | None]:
     if data is None or isinstance(data, str | Path):
         return _text(data), None
     material = data if isinstance(data, Material) else TensorMaterial.of(data)
-    return material.name, material
+    digest = f" {material.digest}" if isinstance(material, TensorMaterial) else ""
+    return f"{material.name}{digest}", material
+
+
+def _check_data(document: Document, material: Material | None, kind: str) -> None:
+    """Refuses settings of data that were given as they are, and arrays that the space's networks cannot read."""
+    if material is None:
+        return
+    for name in (name for name in document.get("data", {}) if name != "source"):
+        raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
+    if isinstance(material, TensorMaterial):
+        if kind == "text":
+            raise UserError("a text is given as a folder with train.txt, valid.txt and test.txt, not as arrays")
+        if kind == "images" and (len(material.input_shape) != 3 or not material.input_type.is_floating_point):
+            raise UserError(
+                f"inputs of shape {list(material.input_shape)} and type {material.input_type}: networks for images "
+                "take floating-point numbers [examples, channels, height, width]"
+            )
 
 
 def _names(given: str | Iterable[str] | None) -> list[str]:

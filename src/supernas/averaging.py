@@ -62,8 +62,11 @@ class WeightAverage:
     @torch.no_grad()
     def _move(self, network: nn.Module, rate: float) -> None:
         """Average + rate * (network - average)."""
-        current = network.state_dict()
+        current, moved = network.state_dict(), set()
         for name, average in self.network.state_dict().items():
+            if average.data_ptr() in moved:  # a tensor of two names
+                continue
+            moved.add(average.data_ptr())
             if average.is_floating_point():
                 average.lerp_(current[name], rate)
             else:

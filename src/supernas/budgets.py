@@ -32,7 +32,16 @@ from supernas.networks.base import Network
 from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 
-__all__ = ["Budget", "BudgetSettings", "CostTable", "cheapest", "cost_table", "make_budget", "measured_milliseconds"]
+__all__ = [
+    "Budget",
+    "BudgetSettings",
+    "CostTable",
+    "cheapest",
+    "cost_table",
+    "make_budget",
+    "measured_milliseconds",
+    "read_budget",
+]
 
 Price = Callable[[Architecture], float]
 
@@ -169,6 +178,12 @@ class Budget:
     def document(self) -> dict[str, Any]:
         """The tables, as plain values."""
         return {name: table.document() for name, table in self.tables.items()}
+
+
+def read_budget(space: Space, options: BudgetSettings, document: Mapping[str, Any]) -> Budget:
+    """The budget of a finished search, from what its run folder's `budget.json` holds."""
+    tables = {name: CostTable.read(document[name]) for name in options.limits}
+    return Budget(space, options.limits, tables, options.penalty)
 
 
 def cheapest(space: Space, price: Price, table: CostTable) -> Architecture:

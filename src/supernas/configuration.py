@@ -252,6 +252,8 @@ def read_space(value: Any) -> Space:
     if isinstance(value, Space):
         return value
     name, values = _named(value, "space", DEFAULT_SPACE)
+    if "choices" in values:
+        raise UserError(f"the space {name} was made from a model in Python; give it again there, as space=...")
     return spaces.get(name, values)
 
 

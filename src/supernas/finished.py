@@ -16,8 +16,8 @@ from supernas.spaces.base import Space
 __all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]
 
 
-def read_run(folder: Path) -> tuple[SearchConfig, bytes]:
-    """(configuration, bytes of the supernet's weights) of a finished search.
+def read_run(folder: Path, space: Space | None = None) -> tuple[SearchConfig, bytes]:
+    """(configuration, bytes of the supernet's weights) of a finished search; `space` is its, if a user's model made it.
 
     Raises:
         UserError: if the folder holds none.
@@ -28,7 +28,10 @@ def read_run(folder: Path) -> tuple[SearchConfig, bytes]:
         raise UserError(
             f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
         )
-    return resolve_search(read_file(files[0])), files[1].read_bytes()
+    document = read_file(files[0])
+    if space is not None and document.get("space") == space.document():
+        document["space"] = space
+    return resolve_search(document), files[1].read_bytes()
 
 
 def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:
@@ -93,7 +96,7 @@ def inherit(model: Standalone, space: Space, folder: Path) -> None:
         UserError: if the folder holds no finished search of the space, or its supernet does not hold the weights of
             this network at this size.
     """
-    config, content = read_run(folder)
+    config, content = read_run(folder, space)
     if config.space.name != space.name:
         raise UserError(f"{folder} is a search in the space {config.space.name}, the architecture of {space.name}")
     theirs = read_weights(folder, content)

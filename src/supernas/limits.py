@@ -32,8 +32,8 @@ def limited(space: Space, budget: Budget) -> Space:
 
 
 class _Limited(Space):
-    """Asks the space without limits, and brings what it answers within the budget. Neighbours and complements are not
-    limited: they only train weights.
+    """Asks the space without limits, and brings what it answers within the budget. Complements are not limited: they
+    only train weights.
     """
 
     budget: Budget
@@ -64,8 +64,9 @@ class _Limited(Space):
         return list(dict.fromkeys(self._within(one, probabilities) for one in found))
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
-        """All neighbours."""
-        return self.budget.space.neighbours(architecture)
+        """The neighbours within the budget; the architecture itself, if there are none."""
+        near = self.budget.space.neighbours(architecture)
+        return [one for one in near if not self.budget.excess(one)] or [architecture]
 
     def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
         """A complement, whatever it costs."""

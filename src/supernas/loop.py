@@ -196,7 +196,10 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
             if self.folder.earlier:
                 record["earlier_versions"] = self.folder.earlier
-            weights = {name: tensor.contiguous() for name, tensor in self._trained().state_dict().items()}
+            saved = self._trained().state_dict()  # cloned, since modules may share tensors, which the format refuses
+            weights = {
+                name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in saved.items()
+            }
             self.folder.write(self.weights_file, save_tensors(weights))
             self.folder.finish(record)
             self._concluded = True

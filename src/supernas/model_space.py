@@ -192,7 +192,8 @@ def _tensors(weights: Weights) -> Mapping[str, torch.Tensor]:
 def _take(network: ModelNetwork, given: Mapping[str, torch.Tensor]) -> None:
     """Sets the network's weights."""
     theirs = {name.removeprefix("network."): tensor for name, tensor in given.items()}
-    for name, mine in network.named_parameters():
-        if name not in theirs or theirs[name].shape != mine.shape:
+    needed = {name for name, _ in network.named_parameters()}
+    for name, mine in network.state_dict().items():
+        if (name in needed and name not in theirs) or (name in theirs and theirs[name].shape != mine.shape):
             raise UserError(f"the weights have no {name} of shape {list(mine.shape)}: they are of another model")
     network.load_state_dict({name: theirs[name] for name in network.state_dict() if name in theirs}, strict=False)

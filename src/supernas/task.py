@@ -8,6 +8,8 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from supernas.errors import UserError
+
 __all__ = ["CLASSIFICATION", "Judge", "Task", "classification", "language_modelling", "regression", "top5_accuracy"]
 
 Judge = Callable[[Tensor, Tensor], Tensor]
@@ -90,6 +92,9 @@ def regression() -> Task:
     """Mean squared error, of predictions [batch] or [batch, outputs] against targets of that shape."""
 
     def squared(prediction: Tensor, target: Tensor) -> Tensor:
+        if prediction.numel() != target.numel():
+            given, wanted = list(prediction.shape), list(target.shape)
+            raise UserError(f"the model predicts numbers of shape {given}, and the targets have {wanted}")
         return F.mse_loss(prediction.reshape(target.shape), target)
 
     return Task("regression", squared, squared, "mean_squared_error", direction="min", quantity="error")

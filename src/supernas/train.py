@@ -124,6 +124,8 @@ class Training(Loop[EpochReport, TrainResult]):
         self.config = config
         self.architecture = config.space.parse(config.architecture)
         material = _material(config, data)
+        if task is not None and config.train.label_smoothing:
+            raise UserError("train.label_smoothing is of the usual task; a task of your own smooths in its loss")
         self.task = task or material.task(config.train.label_smoothing)
         self._check(material)
         folder = folder or Path("runs") / run_name(config, material.name)
@@ -201,7 +203,8 @@ class Training(Loop[EpochReport, TrainResult]):
             diverged("the loss or a weight", progress.epoch, self.folder)
         state.network.load_state_dict(state.best)
         state.optimiser.forget()
-        if state.average is not None:
+        if state.average is not None:  # it has seen what is not a number
+            state.average.network.load_state_dict(state.best)
             state.average.restart()
         state.carry = None
         return {"reloads": torch.ones(())}
@@ -350,7 +353,7 @@ def _material(config: TrainConfig, data: Material | None) -> Material:
     options, material = config.train, data or config.data.load()
     if options.split is None:
         return material
-    return material.for_search(options.seed if options.split_seed is None else options.split_seed, options.split)
+    return material.for_validation(options.seed if options.split_seed is None else options.split_seed, options.split)
 
 
 def run_name(config: TrainConfig, data_name: str) -> str:

@@ -100,6 +100,10 @@ class Material(ABC):
             UserError: if the data cannot be split so.
         """
 
+    def for_validation(self, seed: int, split: float) -> "Material":
+        """As `for_search`, for a training of one architecture that is judged on the part that does not train."""
+        return self.for_search(seed, split)
+
 
 @dataclass(frozen=True)
 class Published:

@@ -1,5 +1,6 @@
 """Data that are given in Python, as arrays: any inputs, any targets, any task."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,12 +44,12 @@ class TensorMaterial(Material):
 
     Attributes:
         arrays: part -> (inputs [n, ...], targets [n, ...]).
-        given_task: the task.
+        given_task: the task, if not the usual one.
         augment: how a batch of training inputs is varied, with the random numbers of a generator on the host.
     """
 
     arrays: Mapping[str, tuple[Tensor, Tensor]]
-    given_task: Task
+    given_task: Task | None
     augment: Augment | None
 
     @classmethod
@@ -77,26 +78,44 @@ class TensorMaterial(Material):
         parts = {"train": train, "valid": valid, "test": test}
         arrays = {part: _tensors(part, pair) for part, pair in parts.items() if pair is not None}
         inputs, targets = arrays["train"]
-        usual = regression() if targets.is_floating_point() else classification()
-        network = {} if targets.is_floating_point() else {"num_classes": int(targets.max()) + 1}
+        classes = {} if targets.is_floating_point() else {"num_classes": int(targets.max()) + 1}
+        for part, (_, labels) in arrays.items() if classes and task is None else ():
+            if labels.ndim != 1 or int(labels.min()) < 0 or int(labels.max()) >= classes["num_classes"]:
+                raise UserError(
+                    f"the {part} targets are whole numbers, so classes: wanted one for each example, from 0 to "
+                    f"{classes['num_classes'] - 1} as in the training data"
+                )
         return cls(
             name=name,
             note="",
             parts=tuple(arrays),
-            network={**network, **({"in_channels": inputs.shape[1]} if inputs.ndim == 4 else {})},
+            network={**classes, **({"in_channels": inputs.shape[1]} if inputs.ndim == 4 else {})},
             input_shape=tuple(inputs.shape[1:]),
             input_type=inputs.dtype,
             examples="examples",
             arrays=arrays,
-            given_task=task or usual,
+            given_task=task,
             augment=augment,
         )
 
     def task(self, label_smoothing: float = 0.0) -> Task:
-        """The task that was given."""
-        if label_smoothing and self.given_task.name != "classification":
-            raise UserError(f"train.label_smoothing is for classification, and the task is {self.given_task.name}")
-        return classification(label_smoothing) if label_smoothing else self.given_task
+        """The task that was given; else classification of whole numbers, regression of others."""
+        usual = self.given_task is None and not self.arrays["train"][1].is_floating_point()
+        if label_smoothing and not usual:
+            raise UserError("train.label_smoothing is for classification as usual; a task of your own smooths itself")
+        if self.given_task is not None:
+            return self.given_task
+        return classification(label_smoothing) if usual else regression()
+
+    @property
+    def digest(self) -> str:
+        """Eight letters that tell data apart."""
+        found = hashlib.sha256()
+        for part, pair in self.arrays.items():
+            for one in pair:
+                found.update(f"{part} {one.dtype} {tuple(one.shape)}".encode())
+                found.update(one.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()[:8]
 
     def count(self, part: str) -> int:
         """How many examples."""
@@ -199,6 +218,8 @@ def _tensors(part: str, pair: Pair) -> tuple[Tensor, Tensor]:
         inputs, targets = (torch.as_tensor(np.asarray(one) if not isinstance(one, Tensor) else one) for one in pair)
     except (TypeError, ValueError) as error:
         raise UserError(f"the {part} data are no (inputs, targets): {error}") from None
+    if not inputs.ndim or not targets.ndim:
+        raise UserError(f"the {part} data are single numbers; wanted arrays whose first dimension counts examples")
     if len(inputs) != len(targets) or not len(inputs):
         raise UserError(f"the {part} data have {len(inputs)} inputs and {len(targets)} targets; wanted equally many")
     kept = [one.float() if one.dtype == torch.float64 else one for one in (inputs, targets)]

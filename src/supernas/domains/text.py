@@ -125,5 +125,10 @@ class TextMaterial(Material):
         text = replace(self.text, test=None)
         if split is not None:
             place = round(split * len(text.train))
-            text = replace(text, train=text.train[:place], valid=text.train[place:])
+            judging = text.train[place:][: self.settings.valid_words]
+            text = replace(text, train=text.train[:place], valid=judging)
         return TextMaterial.of(text, self.settings, 0.0)
+
+    def for_validation(self, seed: int, split: float) -> "TextMaterial":
+        """Two parts of the training text, in windows as a training has them."""
+        return replace(self.for_search(seed, split), deviation=self.deviation)

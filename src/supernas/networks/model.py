@@ -144,7 +144,9 @@ class ModelNetwork(Network):
         self.model = made(make, known)
         self.choices = list(choices_of(self.model).values())
         self._restrict()
-        if form == "search" and build_settings(ModelSupernet, settings, "supernet").batch_norm == "batch":
+        if form == "evaluation":
+            build_settings(NetworkSettings, settings, "network")
+        elif build_settings(ModelSupernet, settings, "supernet").batch_norm == "batch":
             _normalise_by_batch(self.model)
 
     def _restrict(self) -> None:
@@ -198,8 +200,9 @@ def _replaced(module: nn.Module) -> nn.Module:
     if isinstance(module, Choice):
         (only,) = module.options.values()
         return _replaced(only)
-    for name, child in module.named_children():
-        setattr(module, name, _replaced(child))
+    for name, child in module._modules.items():  # each place of a module that has several
+        if child is not None:
+            setattr(module, name, _replaced(child))
     return module
 
 

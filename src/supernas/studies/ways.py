@@ -20,11 +20,15 @@ import torch
 
 from supernas import proxies
 from supernas.architecture import Architecture
+from supernas.budgets import read_budget
 from supernas.configuration import Document, SearchConfig, TrainConfig, assign, merge, resolve_train
 from supernas.contracts import Problem
 from supernas.errors import UserError
 from supernas.finished import check_halves, training_beside
+from supernas.limits import limited
+from supernas.records import read_json
 from supernas.settings import setting, settings
+from supernas.spaces.base import Space
 from supernas.strategies import best_found, draw, regularised_evolution
 from supernas.studies.finalists import train_finalists
 from supernas.studies.inherited import Asking, OnProgress, inherited_accuracies, one_by_one
@@ -65,9 +69,24 @@ class Question:
         """A fresh generator of the seed."""
         return np.random.default_rng([self.seed, _STREAM])
 
+    @property
+    def space(self) -> Space:
+        """The space, within the search's budget if it had one.
+
+        Raises:
+            UserError: if what the budget needs is gone.
+        """
+        config = self.config
+        if not config.budget.limits:
+            return config.space
+        document = read_json(self.folder / "budget.json")
+        if document is None:
+            raise UserError(f"{self.folder} has no budget.json, which its limits need; run the search again")
+        return limited(config.space, read_budget(config.space, config.budget, document))
+
     def drawn(self, count: int) -> tuple[list[Architecture], np.ndarray]:
         """So many different architectures, drawn uniformly, and their inherited accuracies [count]."""
-        architectures = draw(self.config.space, count, self.generator)
+        architectures = draw(self.space, count, self.generator)
         ask = partial(inherited_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
         return architectures, ask(self.folder, architectures, self.asking)
 
@@ -126,7 +145,7 @@ class Evolution(Way):
 
     def choose(self, question: Question, runs: Path) -> Choice:
         """Asks about one after another: each depends on those before."""
-        strategy = regularised_evolution(question.config.space, question.generator, self.population, self.sample)
+        strategy = regularised_evolution(question.space, question.generator, self.population, self.sample)
         report, asked = question.on_progress or (lambda done, of: None), 0
         with one_by_one(question.folder, question.asking, device=question.device) as accuracy:
 
