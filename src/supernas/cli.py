@@ -203,7 +203,9 @@ def train(
         "epochs": epochs,
         "seed": seed,
         "set": set or (),
-        "config": merge({} if data else defaults, read_file(config) if config else {}),
+        "config": merge(
+            {**defaults, "data": {}} if data and defaults else defaults, read_file(config) if config else {}
+        ),
         "device": device,
     }
     run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters, "--parameters"))
