@@ -34,7 +34,7 @@ def _seeded():
 def data_root():
     """The folder with optional data: `$SUPERNAS_DATA`, by default beside the repository."""
     default = Path(__file__).parents[1] / ".." / "shared" / "data"
-    root = Path(os.environ.get("SUPERNAS_DATA", default))
+    root = Path(os.environ.get("SUPERNAS_DATA") or default)
     if not root.is_dir():
         pytest.skip(f"no optional data at {root} (set SUPERNAS_DATA)")
     return root

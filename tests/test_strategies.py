@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from supernas import spaces
 from supernas.architecture import Architecture
 from supernas.errors import UserError
 from supernas.strategies import best_found, draw, random_search, regularised_evolution, successive_halving

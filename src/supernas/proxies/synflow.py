@@ -32,6 +32,9 @@ class _Nothing(nn.Module):
     def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         return x
 
+    def after(self, conv: nn.Conv2d, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        return conv(x)
+
 
 @settings
 class SynFlow(Proxy):
