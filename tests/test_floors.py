@@ -38,7 +38,7 @@ FLOORS = (
     },
     {"methods"},
     {"presets", "configuration", "checkpoint", "runs", "run_log", "loop", "search", "train", "finished"},
-    {"report", "studies", "export", "pages"},
+    {"plots", "report", "studies", "export"},
     {
         *("api", "display", "cli", "cli_benchmark", "cli_correlate", "cli_derive", "cli_export", "cli_report"),
         *("cli_score", "cli_study", "__init__", "__main__"),

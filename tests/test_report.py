@@ -12,8 +12,8 @@ import supernas
 from supernas import api, cli
 from supernas.configuration import resolve_search, resolve_train
 from supernas.errors import UserError
-from supernas.pages import charts, command
-from supernas.pages.page import render, report
+from supernas.report import charts, command
+from supernas.report.page import render, report
 from supernas.settings import parse_value
 from supernas.studies.plan import read_study
 

@@ -10,7 +10,7 @@ from supernas.domains import Material
 from supernas.domains.tensors import TensorMaterial
 from supernas.errors import UserError
 from supernas.export import export
-from supernas.pages import report
+from supernas.report import report
 from supernas.search import Epoch, Result, Search
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study

@@ -105,7 +105,7 @@ def baselines(
     found = {name: [run[-1].truth for run in trajectories] for name, trajectories in searches.items()}
     _print_rows({name: _spread(values) for name, values in found.items()} | {"optimum": f"{optimum:.2f} %"})
     if plot:
-        from supernas.report.trajectory import plot_trajectories
+        from supernas.plots.trajectory import plot_trajectories
 
         plot_trajectories(searches, plot, title=str(table.choose(**JUDGED_ON)), optimum=optimum)
 

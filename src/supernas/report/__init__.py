@@ -1,1 +1,5 @@
-"""Plots and pages of finished runs."""
+"""Pages about runs and studies: one HTML file that needs nothing else."""
+
+from supernas.report.page import report
+
+__all__ = ["report"]

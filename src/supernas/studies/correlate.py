@@ -17,8 +17,8 @@ import torch
 from supernas import strategies
 from supernas.architecture import Architecture
 from supernas.errors import UserError
+from supernas.plots.scatter import scatter_svg
 from supernas.records import read_json, write_atomically, write_json
-from supernas.report.scatter import scatter_svg
 from supernas.spaces.base import Space
 from supernas.studies.inherited import Asking, OnProgress, inherited_accuracies, read_run
 from supernas.studies.parameters import pair_parameters, parameter_scores

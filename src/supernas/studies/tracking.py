@@ -17,8 +17,8 @@ from supernas.architecture import Architecture
 from supernas.configuration import SearchConfig, TrainConfig
 from supernas.errors import UserError
 from supernas.finished import check_halves, read_run
+from supernas.plots.forgetting import forgetting_svg
 from supernas.records import read_json, read_lines, write_atomically
-from supernas.report.forgetting import forgetting_svg
 from supernas.search import Epoch, Search
 from supernas.strategies import draw
 from supernas.studies.ranking import tau

@@ -1,7 +1,7 @@
 """The picture of what was watched, drawn when a search ends."""
 
+from supernas.plots.watched import watched_svg
 from supernas.records import read_lines
-from supernas.report.watched import watched_svg
 from supernas.search import Epoch, Search
 
 __all__ = ["WatchedPicture"]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from supernas.errors import UserError
-from supernas.pages.folder import is_run, read
-from supernas.pages.run_page import run_page
-from supernas.pages.study_page import is_study, study_page
 from supernas.records import write_atomically
+from supernas.report.folder import is_run, read
+from supernas.report.run_page import run_page
+from supernas.report.study_page import is_study, study_page
 
 __all__ = ["render", "report"]
 
@@ -58,6 +58,6 @@ def render(folder: Path) -> str:
 def _template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("supernas.pages", "templates")
+    loader = PackageLoader("supernas.report", "templates")
     kept = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return kept.get_template(name)

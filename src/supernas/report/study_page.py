@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from supernas.configuration import Document, resolve_search
 from supernas.errors import UserError
-from supernas.pages import charts
-from supernas.pages.folder import Run, is_run, read, table
-from supernas.pages.run_page import Page, Picture, picture, run_page
 from supernas.records import read_json
+from supernas.report import charts
+from supernas.report.folder import Run, is_run, read, table
+from supernas.report.run_page import Page, Picture, picture, run_page
 from supernas.studies.plan import read_study
 
 __all__ = ["StudyPage", "is_study", "study_page"]

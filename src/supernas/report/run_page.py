@@ -12,12 +12,12 @@ from markupsafe import Markup
 
 from supernas.configuration import read_space
 from supernas.errors import UserError
-from supernas.pages import charts
-from supernas.pages.command import repeating_command
-from supernas.pages.folder import Run, number, table
 from supernas.pictures import cell_svg
+from supernas.plots.watched import by_quantity
 from supernas.records import read_json
-from supernas.report.watched import by_quantity
+from supernas.report import charts
+from supernas.report.command import repeating_command
+from supernas.report.folder import Run, number, table
 
 __all__ = ["Page", "Picture", "picture", "run_page"]
 
