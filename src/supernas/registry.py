@@ -5,13 +5,17 @@ instance of the wanted type that the file defines. Nothing else has to be edited
 """
 
 import pkgutil
+import sys
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from supernas.errors import unknown
 
-__all__ = ["get", "names"]
+__all__ = ["get", "names", "of"]
+
+T = TypeVar("T")
 
 _CONTRACTS = {"base"}  # files of a package that define the contract instead of a part
 
@@ -32,6 +36,27 @@ def get(package: ModuleType, name: str, kind: type, what: str) -> Any:
         raise unknown(what, name, names(package))
     module = import_module(f"{package.__name__}.{name.replace('-', '_')}")
     return _only_part(module, kind)
+
+
+def of(package: str, kind: type[T], what: str) -> tuple[Callable[[], list[str]], Callable[[str], type[T]]]:
+    """The functions `names` and `get` of a package whose parts are classes: what its `__init__` offers.
+
+    Args:
+        package: its name, `__name__` there.
+        kind: the contract.
+        what: the noun of messages.
+    """
+
+    def known() -> list[str]:
+        return names(sys.modules[package])
+
+    def part(name: str) -> type[T]:
+        found: type[T] = get(sys.modules[package], name, kind, what)
+        return found
+
+    known.__doc__ = f"The names of everything that is a {what}."
+    part.__doc__ = f"The class of the {what} of a name. Raises UserError if there is none, naming the nearest."
+    return known, part
 
 
 def _only_part(module: ModuleType, kind: type) -> Any:

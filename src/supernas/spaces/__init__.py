@@ -1,6 +1,5 @@
 """The search spaces, one file each; the folder lists itself."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,20 +12,7 @@ __all__ = ["Choice", "CostConvention", "Space", "get", "names", "settings_class"
 
 _made: dict[Space, Space] = {}  # equal spaces are one, so that what they remember of themselves is computed once
 
-
-def names() -> list[str]:
-    """The names of all search spaces."""
-    return registry.names(sys.modules[__name__])
-
-
-def settings_class(name: str) -> type[Space]:
-    """The class of the search space called `name`: its fields are what can be set of it.
-
-    Raises:
-        UserError: if there is none; the message names the nearest.
-    """
-    space: type[Space] = registry.get(sys.modules[__name__], name, Space, "space")
-    return space
+names, settings_class = registry.of(__name__, Space, "space")
 
 
 def get(name: str, settings: Mapping[str, Any] | None = None) -> Space:

@@ -1,16 +1,11 @@
 """What a trained network can be written as, one file a format; the folder lists itself."""
 
-import sys
-
 from supernas import registry
 from supernas.export.formats.base import Format
 
 __all__ = ["Format", "get", "names"]
 
-
-def names() -> list[str]:
-    """The names of all formats."""
-    return registry.names(sys.modules[__name__])
+names, _class = registry.of(__name__, Format, "format")
 
 
 def get(name: str) -> Format:
@@ -19,5 +14,4 @@ def get(name: str) -> Format:
     Raises:
         UserError: if there is none; the message names the nearest.
     """
-    kind: type[Format] = registry.get(sys.modules[__name__], name, Format, "format")
-    return kind()
+    return _class(name)()
