@@ -1,11 +1,14 @@
 """The average that begins with the non-monotone trigger, and what a training step adds for recurrent networks."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
 
 from supernas import spaces
 from supernas.averaging import TriggeredAverage
+from supernas.configuration import resolve_train
 from supernas.contracts import Problem
 from supernas.data import Batch
 from supernas.networks.base import Output
@@ -13,6 +16,7 @@ from supernas.objectives.plain import Plain
 from supernas.optimisers import SGDSettings
 from supernas.progress import Progress
 from supernas.task import language_modelling
+from supernas.train import Training
 from supernas.trainers import PathTrainer, training_loss
 
 
@@ -67,3 +71,31 @@ def test_a_step_carries_the_hidden_state_where_the_text_goes_on_and_pays_the_pen
     assert float(output.penalty.detach()) > 0
     bare = Output(output.prediction, output.features)
     assert float(training_loss(task, bare, Batch(*first)).detach()) < with_penalty
+
+
+def test_a_training_with_an_average_and_the_best_weights_resumes_bit_for_bit(tmp_path):
+    document = {
+        "space": "darts-rnn",
+        "architecture": "DARTS_V1",
+        "network": {"units": 3},
+        "data": {"train_words": 100, "valid_words": 60, "bptt": 8, "test_columns": 20, "vocabulary": 20},
+        "weights": {"patience": 1, "lr": 30.0, "lr_min": 30.0},
+        "train": {"epochs": 6, "batch_size": 4, "keep": "best", "device": "cpu"},
+    }
+    config = resolve_train(document)
+    whole = Training(config, tmp_path / "whole")
+    whole.run()
+    assert whole.state.average.begun  # or the test shows nothing
+    last = whole.steps - 2
+    parts = Training(config, tmp_path / "parts", on_step=lambda p, _: p.step == last and parts.stop())
+    with pytest.raises(KeyboardInterrupt):
+        parts.run()
+    Training(config, tmp_path / "parts", resume=True).run()
+    for name in ("weights.safetensors", "metrics.jsonl"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("whole", "parts"))
+        if name == "metrics.jsonl":
+            one, other = (
+                [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in text.splitlines()]
+                for text in (one, other)
+            )
+        assert one == other

@@ -162,3 +162,24 @@ def test_another_choice_from_the_supernet_keeps_the_budget(tmp_path):
     (tmp_path / "budget.json").unlink()
     with pytest.raises(UserError, match=r"has no budget.json"):
         supernas.derive(tmp_path, by="best-sampled", images=15, candidates=5)
+
+
+@pytest.mark.parametrize("settings", [{"name": "darts"}, {"name": "darts", "order": 2}])
+def test_the_penalty_is_part_of_what_alpha_descends(tmp_path, settings):
+    """The gradient of a step is that without a penalty, plus the penalty's own."""
+    toy = {"supernet": {"channels": 2, "cells": 1}, "data": {"train_size": 96}, "method": settings}
+    config = {**toy, "search": {"epochs": 1, "batch_size": 16, "validation_images": 16, "device": "cpu"}}
+    gradients = []
+    for penalty in (0.0, 7.0):
+        budget = {"max_flops": 15_000, "penalty": penalty}
+        search = supernas.Search(config={**config, "budget": budget}, out=tmp_path / str(penalty))
+        state, method = search.state.method, search.config.method
+        batches = next(search.state.train), next(search.state.valid)
+        loss, (gradient,) = method.gradient(state, *batches, search._progress())
+        gradients.append((float(loss), gradient))
+    assert gradients[1][0] > gradients[0][0] + 0.1
+    difference = gradients[1][1] - gradients[0][1]
+    assert float(difference.abs().max()) > 1e-3
+    alpha = state.alpha["cell"]
+    (own,) = torch.autograd.grad(search.budget.penalty(method.relax(state, {"cell": alpha})), [alpha])
+    assert torch.allclose(difference, own, atol=1e-4)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from supernas import domains
 from supernas.architecture import Architecture
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.domains import Material
@@ -295,20 +296,14 @@ def _data(data: Data | None) -> tuple[str | None, Material | None]:
     return f"{material.name}{digest}", material
 
 
-def _check_data(document: Document, material: Material | None, kind: str) -> None:
-    """Refuses settings of data that were given as they are, and arrays that the space's networks cannot read."""
+def _check_data(document: Document, material: Material | None, domain: str) -> None:
+    """Refuses settings of data that were given as they are, and data that the space's networks cannot read."""
     if material is None:
         return
     for name in (name for name in document.get("data", {}) if name != "source"):
         raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
-    if isinstance(material, TensorMaterial):
-        if kind == "text":
-            raise UserError("a text is given as a folder with train.txt, valid.txt and test.txt, not as arrays")
-        if kind == "images" and (len(material.input_shape) != 3 or not material.input_type.is_floating_point):
-            raise UserError(
-                f"inputs of shape {list(material.input_shape)} and type {material.input_type}: networks for images "
-                "take floating-point numbers [examples, channels, height, width]"
-            )
+    if reason := domains.get(domain).refuses(material):
+        raise UserError(reason)
 
 
 def _names(given: str | Iterable[str] | None) -> list[str]:

@@ -134,6 +134,11 @@ class Domain(ABC):
         """
 
     @classmethod
+    def refuses(cls, material: Material) -> str:
+        """Why networks for this kind of data cannot read data that were given in Python; empty if they can."""
+        return ""
+
+    @classmethod
     @abstractmethod
     def published(cls, classes: int | None, resolution: int | None) -> Published:
         """Data of the usual size, for the cost of an architecture.

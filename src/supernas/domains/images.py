@@ -51,6 +51,16 @@ class DataSettings(Domain):
         return data.load(self.source, directory, resolution=resolution, train_size=train_size)
 
     @classmethod
+    def refuses(cls, material: Material) -> str:
+        """Whatever is not floating-point numbers in three dimensions."""
+        if len(material.input_shape) == 3 and material.input_type.is_floating_point:
+            return ""
+        return (
+            f"inputs of shape {list(material.input_shape)} and type {material.input_type}: networks for images take "
+            "floating-point numbers [examples, channels, height, width]"
+        )
+
+    @classmethod
     def published(cls, classes: int | None, resolution: int | None) -> Published:
         """10 classes of 32x32 colour images, as in CIFAR-10."""
         count, side = classes or 10, resolution or 32

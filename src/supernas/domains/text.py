@@ -47,6 +47,13 @@ class TextSettings(Domain):
         return TextMaterial.of(text, self, _TRAINING_DEVIATION)
 
     @classmethod
+    def refuses(cls, material: Material) -> str:
+        """Whatever is not a text."""
+        if isinstance(material, TextMaterial):
+            return ""
+        return "a text is given as a folder with train.txt, valid.txt and test.txt, not as arrays"
+
+    @classmethod
     def published(cls, classes: int | None, resolution: int | None) -> Published:
         """A vocabulary of 10,000 words, as in the Penn Treebank."""
         if resolution is not None:

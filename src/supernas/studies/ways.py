@@ -221,8 +221,9 @@ class ByProxy(Way):
         config, proxy = question.config, proxies.get(self.proxy)()
         method, state = learnt(question.folder)
         problem: Problem = state.problem
-        if config.space.domain == "text":
-            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read text")
+        if config.space.domain != "images":
+            domain = config.space.domain
+            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
         material = config.data.load().for_search(config.search.seed, config.search.split)
         batch = material.first("train", self.batch_size, question.device)
         report, scored = question.on_progress or (lambda done, of: None), 0
