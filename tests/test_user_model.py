@@ -157,6 +157,8 @@ def test_a_search_sees_no_test_data_and_halves_are_disjoint():
     assert data.task().name == "classification"
     given = supernas.Data(train=(X, X[:, 0]), valid=(X[:3], X[:3, 0])).for_search(0, None)
     assert (given.count("train"), given.count("valid")) == (40, 3)
+    with pytest.raises(UserError, match=r"a split of 0.5 and validation data of their own"):
+        given.for_search(0, 0.5)
 
 
 MISTAKES = [

@@ -143,7 +143,9 @@ class TensorMaterial(Material):
     def for_search(self, seed: int, split: float | None) -> "TensorMaterial":
         """Training and validation data; without any of these, a random half of the training data, or another part."""
         arrays = {part: pair for part, pair in self.arrays.items() if part != "test"}
-        if split is not None or "valid" not in arrays:
+        if split is not None and "valid" in arrays:
+            raise UserError(f"a split of {split:g} and validation data of their own were given; wanted one of them")
+        if "valid" not in arrays:
             inputs, targets = arrays["train"]
             order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
             place = round((0.5 if split is None else split) * len(inputs))
