@@ -91,3 +91,18 @@ def test_every_part_of_the_step_counts(problem, part):
         one = unrolled_gradient(train, valid, [alpha], step, form, RADIUS)[1][0]
         other = unrolled_gradient(train, valid, [alpha], without, form, RADIUS)[1][0]
         assert relative(one, other) > 1e-6
+
+
+def test_both_sides_see_what_the_step_drew(problem):
+    """Noise that a network draws is that of the step, in both forms, and the generator moves on as by one step."""
+    train, valid, alpha, step = problem
+
+    def noisy(weights):
+        return train(weights) + (torch.randn(6, 5, dtype=torch.float64) * alpha).sum() * weights["stem.0.weight"].sum()
+
+    found = {}
+    for form, radius in (("exact", 0.01), ("finite-difference", RADIUS)):
+        torch.manual_seed(0)
+        found[form] = unrolled_gradient(noisy, valid, [alpha], step, form, radius)[1][0], torch.rand(3)
+    assert relative(found["finite-difference"][0], found["exact"][0]) < 1e-3
+    assert torch.equal(found["finite-difference"][1], found["exact"][1])

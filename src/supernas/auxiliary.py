@@ -5,7 +5,7 @@ architecture parameters of its own, or in Python anything that makes a module.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from supernas.networks.model import made
 from supernas.networks.resnet import ResNet
 from supernas.optimisers import AdamSettings, SGDSettings, WeightsOptimiser
 from supernas.progress import Progress
-from supernas.settings import setting, settings
+from supernas.settings import build, leave_out, setting, settings
 from supernas.trainers import unrolled
 from supernas.trees import State
 
@@ -33,6 +33,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet-18": partial(ResNet, (64, 128, 256, 512), 2),
 }
 _SEARCHED = "searched"
+_PYTHON = "python:"  # what a configuration calls a network that was given in Python
 _APART = 7_919  # its random numbers are not those of anything else
 
 
@@ -45,19 +46,25 @@ class AuxiliarySettings:
         "resnet-8, resnet-18, searched (a second supernet), or in Python what makes a module that returns (logits, "
         "features), given num_classes and in_channels if it takes them",
     )
-    weights: SGDSettings | None = setting(None, "how its weights are trained; by default like the supernet's")
+    weights: dict[str, Any] = setting(
+        {}, "settings in which the training of its weights differs from the supernet's, as in weights.lr"
+    )
     restart: int = setting(0, "epochs after which its weights begin anew; 0 never", ge=0)
-    adam: AdamSettings = setting(AdamSettings(), "how its own alpha is moved, where network is searched")
+    adam: AdamSettings = setting(AdamSettings(movement=5.9), "how its own alpha is moved, where network is searched")
 
     def __post_init__(self) -> None:
-        if isinstance(self.network, str) and self.network not in (*NETWORKS, _SEARCHED):
-            raise ValueError(str(unknown("network", self.network, (*NETWORKS, _SEARCHED))))
-        if self.adam != AdamSettings() and not self.searched:
-            raise ValueError("adam moves the alpha of a searched auxiliary, and this one is fixed: leave it out")
+        known = (*NETWORKS, _SEARCHED)
+        if isinstance(self.network, str) and self.network not in known and not self.network.startswith(_PYTHON):
+            raise ValueError(str(unknown("network", self.network, known)))
+        if isinstance(self.network, nn.Module):
+            raise ValueError("network is a module; wanted what makes one, as its class does, since it can begin anew")
+        build(SGDSettings, self.weights, "weights")
+        if not self.searched:
+            leave_out(self, ("adam",), "a fixed auxiliary")
 
     @pydantic.field_serializer("network")
     def _name(self, network: str | Callable) -> str:
-        return network if isinstance(network, str) else str(getattr(network, "__name__", type(network).__name__))
+        return network if isinstance(network, str) else _PYTHON + getattr(network, "__name__", type(network).__name__)
 
     @property
     def searched(self) -> bool:
@@ -101,7 +108,7 @@ class AuxiliaryModel(State):
         return cls(
             fresh=fresh,
             network=network,
-            optimiser=WeightsOptimiser(network, options.weights or problem.weights),
+            optimiser=WeightsOptimiser(network, replace(problem.weights, **options.weights)),
             alpha=own,
             adam=options.adam.over(own.values(), moves) if own else None,
         )
@@ -115,11 +122,10 @@ class AuxiliaryModel(State):
         given = functional_call(self.network, dict(weights), (inputs,) if W is None else (inputs, W))
         if isinstance(given, Output):
             return given.prediction, given.features
-        if isinstance(given, tuple) and len(given) == 2:
+        if isinstance(given, tuple) and len(given) == 2 and all(isinstance(one, Tensor) for one in given):
             return given
-        raise UserError(
-            f"the auxiliary {type(self.network).__name__} returns a {type(given).__name__}; wanted (logits, features)"
-        )
+        kinds = ", ".join(type(one).__name__ for one in (given if isinstance(given, tuple) else [given]))
+        raise UserError(f"the auxiliary {type(self.network).__name__} returns {kinds}; wanted (logits, features)")
 
     def next_step(self, progress: Progress, share: float) -> Unrolled:
         """The step that its optimiser would make now, without Nesterov's correction."""
@@ -154,6 +160,10 @@ def _fresh(problem: Problem, options: AuxiliarySettings, number: int) -> nn.Modu
 def _make(problem: Problem, options: AuxiliarySettings) -> nn.Module:
     if not isinstance(options.network, str):
         return made(options.network, problem.known)
+    if options.network.startswith(_PYTHON):
+        raise UserError(
+            f"the auxiliary network {options.network[len(_PYTHON) :]} was given in Python; give it again there"
+        )
     if options.searched:
         assert problem.another is not None, "a problem that can make no second supernet"
         return problem.another()

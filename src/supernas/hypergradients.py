@@ -14,19 +14,23 @@ two more passes forward and backward instead of a backward pass through a backwa
 Where the network has ReLUs, as all here have, some of them switch between w+ and w-, and what they jump by is divided
 by epsilon: on tiny networks the error is then as large as the gradient, and only a radius so small that nothing
 switches (in double precision) gives the product itself (docs/methods/baselines.md has figures).
+
+What a network draws by itself (masks of dropout, noise) it draws once: w+ and w- see what the step at w saw, since the
+difference of two draws would be divided by epsilon (`replayed`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["Form", "Unrolled", "gradients_of", "mixed_product", "unrolled_gradient", "unrolled_gradients"]
+__all__ = ["Form", "Unrolled", "gradients_of", "mixed_product", "replayed", "unrolled_gradient", "unrolled_gradients"]
 
 Form = Literal["finite-difference", "exact"]
 Tensors = Mapping[str, Tensor]
+Value = TypeVar("Value")
 LossAt = Callable[[Tensors], Tensor]
 """A loss at given weights, differentiable in them and in alpha."""
 
@@ -95,6 +99,7 @@ def unrolled_gradients(
 ) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
     """`unrolled_gradient` of several validation losses, one after another, through one step that is made once."""
     exact = form == "exact"
+    train_loss = replayed(train_loss)
     gradients = gradients_of(train_loss(step.weights), list(step.weights.values()), create_graph=exact)
     moved = step.after(gradients)
     if exact:
@@ -132,6 +137,25 @@ def mixed_product(
         }
         sides.append(gradients_of(loss(displaced), alpha))
     return tuple((plus - minus) / (2 * epsilon) for plus, minus in zip(*sides, strict=True))
+
+
+def replayed(function: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
+    """A function of weights that gets the same numbers from the global generators at every call as at its first."""
+    first: list[tuple[Tensor, list[Tensor]]] = []
+
+    def again(weights: Tensors) -> Value:
+        device = next(iter(weights.values())).device
+        gpus = [device] if device.type == "cuda" else []
+        if not first:
+            first.append((torch.get_rng_state(), [torch.cuda.get_rng_state(gpu) for gpu in gpus]))
+            return function(weights)
+        with torch.random.fork_rng(gpus):
+            torch.set_rng_state(first[0][0])
+            for gpu, state in zip(gpus, first[0][1], strict=True):
+                torch.cuda.set_rng_state(state, gpu)
+            return function(weights)
+
+    return again
 
 
 def gradients_of(

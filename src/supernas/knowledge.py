@@ -13,13 +13,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from supernas.errors import UserError
 from supernas.qrs import QRSSettings, choose, pair_similarities, qrs_loss
-from supernas.settings import field_names, setting, settings
+from supernas.settings import field_names, leave_out, setting, settings
 
 __all__ = ["KnowledgeSettings"]
 
 Match = Callable[[Tensor, Tensor], Tensor]
 _OF_PAIRS = ("similarity", "temperature")
+_FEWEST = {"quadruples": 3, "pairs": 2, "logits": 1}  # examples of which there is anything to say
 
 
 @settings
@@ -33,17 +35,36 @@ class KnowledgeSettings:
     softening: float = setting(1.0, "temperature of the logits, where form is logits", gt=0)
 
     def __post_init__(self) -> None:
-        usual = QRSSettings()
-        changed = [name for name in field_names(QRSSettings) if getattr(self.qrs, name) != getattr(usual, name)]
         used = {"quadruples": field_names(QRSSettings), "pairs": _OF_PAIRS, "logits": ()}[self.form]
-        if ignored := [name for name in changed if name not in used]:
-            raise ValueError(f"form={self.form} has no qrs.{ignored[0]}: leave it out")
-        if self.softening != 1 and self.form != "logits":
-            raise ValueError(f"form={self.form} has no softening: leave it out")
+        unused = [name for name in field_names(QRSSettings) if name not in used]
+        leave_out(self.qrs, unused, f"form={self.form}", "qrs.")
+        if self.form != "logits":
+            leave_out(self, ("softening",), f"form={self.form}")
 
     def of(self, prediction: Tensor, features: Tensor) -> Tensor:
-        """What a network says, out of its logits [batch, classes] and penultimate embedding [batch, features]."""
-        return prediction if self.form == "logits" else features
+        """What a network says, out of its logits [batch, classes] and penultimate embedding [batch, features].
+
+        Raises:
+            UserError: if the batch, or what the network gives, is too small to compare anything in it.
+        """
+        said = prediction if self.form == "logits" else features
+        if len(said) < _FEWEST[self.form]:
+            raise UserError(
+                f"knowledge.form={self.form} compares {_FEWEST[self.form]} or more examples of a batch, which has "
+                f"{len(said)}; take a larger search.batch_size"
+            )
+        width = said[0].numel()
+        if self.form == "logits" and (said.ndim != 2 or width < 2):
+            raise UserError(
+                "knowledge.form=logits compares class probabilities, and the predictions are of shape "
+                f"{tuple(said.shape)}; take quadruples or pairs"
+            )
+        if self.form != "logits" and self.qrs.similarity == "cosine" and width < 2:
+            raise UserError(
+                "an embedding of one number has no angle to another's; take knowledge.qrs.similarity=dot, or a network "
+                "that returns (prediction, features)"
+            )
+        return said
 
     def settle(self, student: Tensor, teacher: Tensor, generator: torch.Generator) -> Match:
         """The loss as a function of (student, teacher), which draws and picks nothing any more.

@@ -31,6 +31,8 @@ from supernas.settings import setting, settings
 
 __all__ = ["QRSSettings", "Quadruples", "Similarity", "choose", "hardest", "pair_similarities", "qrs_loss", "sampled"]
 
+_SMALL = 1e-12  # beside the squared norm of an embedding
+
 Similarity = Literal["cosine", "dot"]
 
 
@@ -109,7 +111,7 @@ def pair_similarities(embeddings: Tensor, similarity: Similarity = "cosine") -> 
     """The similarity of every two examples [batch (batch - 1) / 2], in the order (0, 1), (0, 2), ..., (1, 2), ..."""
     flat = embeddings.reshape(len(embeddings), -1)
     if similarity == "cosine":
-        flat = F.normalize(flat, dim=1)
+        flat = flat * (flat.square().sum(dim=1, keepdim=True) + _SMALL).rsqrt()  # 0 keeps its derivatives, all of them
     rows, columns = torch.triu_indices(len(flat), len(flat), offset=1, device=flat.device)
     return (flat @ flat.T)[rows, columns]
 

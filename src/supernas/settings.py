@@ -6,7 +6,7 @@ The same declaration serves the command line (`--set method.epsilon=0.5`), TOML 
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -17,7 +17,17 @@ from typing_extensions import dataclass_transform
 
 from supernas.errors import UserError, unknown
 
-__all__ = ["Description", "build", "describe", "field_names", "parse_value", "plain", "setting", "settings"]
+__all__ = [
+    "Description",
+    "build",
+    "describe",
+    "field_names",
+    "leave_out",
+    "parse_value",
+    "plain",
+    "setting",
+    "settings",
+]
 
 T = TypeVar("T")
 
@@ -42,6 +52,23 @@ def settings(cls: type[T]) -> type[T]:
 def field_names(cls: type) -> list[str]:
     """The names of a settings class's fields."""
     return [field.name for field in dataclasses.fields(cls)]
+
+
+def leave_out(instance: Any, names: Iterable[str], where: str, prefix: str = "") -> None:
+    """Settings that would have no effect must be as they are by default.
+
+    Args:
+        instance: the settings.
+        names: of those that have none.
+        where: where it is so, as in `order=1`.
+        prefix: the dotted path before the names, for the message.
+
+    Raises:
+        ValueError: naming one that was changed.
+    """
+    for name in names:
+        if getattr(instance, name) != type(instance).__pydantic_fields__[name].default:
+            raise ValueError(f"{where} has no {prefix}{name}: leave it out")
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:

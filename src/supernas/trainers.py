@@ -99,9 +99,13 @@ class Trainer(State):
         unselected: Unselected = "skip",
         carry: Carry = None,
     ) -> Output:
-        """What the network gives for a batch at given weights; the last arguments are those of `Network.after_stem`."""
-        arguments = (batch.inputs, W, active, carry, unselected)
-        output: Output = functional_call(self.problem.network, dict(weights), arguments)
+        """What the network gives for a batch at given weights; the last arguments are those of `Network.after_stem`.
+
+        Running averages are left as they are.
+        """
+        network, arguments = self.problem.network, (batch.inputs, W, active, carry, unselected)
+        buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+        output: Output = functional_call(network, {**buffers, **weights}, arguments)
         return output
 
     # -- the step -----------------------------------------------------------------------------------------------------

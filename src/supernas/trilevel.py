@@ -14,12 +14,13 @@ u = grad_{V'} L_valid(V') the chain rule gives, from the top down,
     p = dL/dW'    = (dT/dW')^T t,        direct = (dT/dalpha)^T t
     dL/dalpha     = direct - xi_w grad^2_{alpha, W} L_train(W, alpha) p
 
-`exact` lets autograd differentiate through both steps. `finite-difference` takes central differences for the two mixed
-products, at V +- radius u / |u| and W +- radius p / |p|. Alpha reaches level 3 through T alone, so the first of them
-needs no gradient of the auxiliary: S is computed at both places without a graph, and Q is differentiated in T, a matrix
-(and S is continuous, so that a ReLU that switches between the two places does little harm there). That leaves four
-passes forward and backward through the main model (the gradient at W, T at W', and two for the second product), of the
-auxiliary two (training, validation), and two forward only.
+`exact` lets autograd differentiate through both steps. `finite-difference` takes central differences for the two
+mixed products, at V +- radius u / |u| and W +- radius p / |p|. Alpha reaches level 3 through T alone, so the first of
+them needs no gradient of the auxiliary: S is computed at both places without a graph, and Q is differentiated in T, a
+matrix (and S is continuous, so that a ReLU that switches between the two places does little harm there). Both sides
+see what the networks drew at V and at W (masks of dropout). That leaves four passes forward and backward through the
+main model (the gradient at W, T at W', and two for the second product), of the auxiliary two (training, validation),
+and two forward only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from supernas.hypergradients import Form, Unrolled, gradients_of, mixed_product
+from supernas.hypergradients import Form, Unrolled, gradients_of, mixed_product, replayed
 
 __all__ = ["Lesson", "Match", "Pupil", "Teacher", "learn", "teach"]
 
@@ -124,8 +125,9 @@ def learn(pupil: Pupil, told: Tensor | None, own: Sequence[Tensor] = ()) -> Less
     match = None if told is None else pupil.settle(S.detach(), told)(S, told)
     total = loss if match is None else loss + pupil.weight * match
     found = gradients_of(total, list(pupil.step.weights.values()))
-    judged, by_own, _ = _judged(pupil, pupil.step.after(found), own)
-    return Lesson((), by_own, found, loss.detach(), None if match is None else match.detach(), judged)
+    judged = pupil.judge(pupil.step.after(found))
+    by_own = gradients_of(judged, own) if own else ()
+    return Lesson((), by_own, found, loss.detach(), None if match is None else match.detach(), judged.detach())
 
 
 def _exact(teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor]) -> Lesson:
@@ -146,25 +148,26 @@ def _finite_difference(
     teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor], radius: float
 ) -> Lesson:
     first, second = teacher.step, pupil.step
-    by_weights = gradients_of(teacher.says(first.weights)[0], list(first.weights.values()))
+    train_loss, says = replayed(lambda weights: teacher.says(weights)[0]), replayed(pupil.says)
+    by_weights = gradients_of(train_loss(first.weights), list(first.weights.values()))
     moved = {name: w.requires_grad_() for name, w in first.after(by_weights).items()}
     _, said = teacher.says(moved)
     T = said.detach().requires_grad_()
 
-    training_loss, S = pupil.says(second.weights)
+    training_loss, S = says(second.weights)
     match = pupil.settle(S.detach(), T.detach())
     transfer_loss = match(S, T.detach())
     found = gradients_of(training_loss + pupil.weight * transfer_loss, list(second.weights.values()))
     judged, by_own, u = _judged(pupil, second.after(found), own)
 
     def matched(weights: Tensors) -> Tensor:
-        return pupil.weight * match(pupil.says(weights)[1], T)
+        return pupil.weight * match(says(weights)[1], T)
 
     (by_T,) = mixed_product(matched, [T], second.weights, u, radius)
     by_T = -second.rate * second.clipped(found) * by_T
     back = gradients_of(said, [*alpha, *moved.values()], along=by_T)
     direct, p = back[: len(alpha)], back[len(alpha) :]
-    mixed = mixed_product(lambda weights: teacher.says(weights)[0], alpha, first.weights, p, radius)
+    mixed = mixed_product(train_loss, alpha, first.weights, p, radius)
     rate = first.rate * first.clipped(by_weights)
     gradients = tuple(d - rate * m for d, m in zip(direct, mixed, strict=True))
     return Lesson(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)

@@ -1,8 +1,10 @@
 """TETLO: what the transfer adds to its base, on every base and in every form; and the auxiliary beside it."""
 
 import copy
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,7 +17,6 @@ from supernas.errors import UserError
 from supernas.knowledge import KnowledgeSettings
 from supernas.methods.tetlo import TETLO, _Now
 from supernas.networks.resnet import ResNet
-from supernas.optimisers import SGDSettings
 from supernas.progress import Progress
 from supernas.qrs import QRSSettings
 from supernas.search import Search
@@ -47,7 +48,7 @@ class Tiny(nn.Module):
         return self.last(features), features
 
 
-UNCLIPPED = SGDSettings(clip=0)  # the factor that clipping takes counts as a number, which brute force does not know
+UNCLIPPED = {"clip": 0}  # the factor that clipping takes counts as a number, which brute force does not know
 TINY = AuxiliarySettings(network=Tiny, weights=UNCLIPPED)
 
 
@@ -208,12 +209,85 @@ def test_a_lesson_takes_four_passes_of_the_main_model(start, batches):
     assert passes == {"main": 4 + 2, "auxiliary": 4}
 
 
+def test_both_forms_see_what_the_auxiliary_drops(start, batches):
+    """Both sides of a finite difference have the masks of the step that is looked through."""
+
+    class Dropping(Tiny):
+        def forward(self, x):
+            _, features = super().forward(x)
+            return self.last(nn.functional.dropout(features, 0.5)), nn.functional.dropout(features, 0.5)
+
+    found = []
+    for form, more in (("exact", {}), FINITE):
+        auxiliary = AuxiliarySettings(network=Dropping, weights=UNCLIPPED)
+        method = over("darts", auxiliary=auxiliary, hypergradient=form, **more)
+        state = start(method)
+        torch.manual_seed(3)
+        found.append(lesson_of(method, state, batches)[1])
+    assert relative(found[1], found[0]) < 1e-3
+
+
+def test_a_budgets_penalty_is_not_gammas(start, batches):
+    def gradient(penalty=None, **settings):
+        method = over("darts", transfer=0.0, **settings)
+        state = start(method)
+        state.main.problem = dataclasses.replace(state.problem, penalty=penalty)
+        state.trainer.problem = state.main.problem
+        method.step(state, *batches, HALF)
+        return state.main.alpha["cell"].grad
+
+    def penalty(W):
+        return W["cell"][:, 3].square().sum()
+
+    added = gradient(penalty) - gradient()
+    assert added.abs().max() > 1e-3
+    for gamma in (0.0, 0.5):
+        torch.testing.assert_close(gradient(penalty, gamma=gamma), gamma * gradient() + added)
+
+
+def test_its_draws_are_not_the_bases(start):
+    state = start(over("gdas"))
+    streams = [torch.rand(200, generator=one) for one in (state.draws, state.main.generator)]
+    assert not np.isin(*streams).any()
+
+
+def test_looking_ahead_leaves_running_averages_alone(start, batches):
+    def buffers(**settings):
+        method = over("pc-darts", **settings)
+        state = start(method, channels=8, batch_norm="tracked")
+        for step in (20, 30):  # alpha waits, alpha moves
+            method.step(state, *batches, Progress(step, 100, 0, 2))
+        return {name: one for name, one in state.problem.network.named_buffers() if name.startswith("stem")}
+
+    taught, alone = buffers(), buffers(transfer=0.0)
+    assert any(bool(one.any()) for one in alone.values())
+    assert equal(taught, alone)
+
+
+def test_it_draws_from_the_bases_distribution_and_chooses_as_the_base(start):
+    method = over("gdas")
+    state = start(method)
+    draws = [
+        one.draw_architecture(of, torch.Generator().manual_seed(1))
+        for one, of in ((method, state), (method.mixture, state.main))
+    ]
+    assert draws[0] == draws[1]
+    with pytest.raises(UserError, match="tetlo over darts ends with one architecture"):
+        over("darts").draw_architecture(state, torch.Generator())
+    setn = over("setn")  # it returns the best of its likeliest, which need not be the likeliest
+    state = start(setn)
+    ranks = {architecture: rank for rank, architecture in enumerate(reversed(list(state.problem.space)))}
+    best = setn.final(state, lambda architecture, images: ranks[architecture])
+    assert best == setn.mixture.final(state.main, lambda architecture, images: ranks[architecture])
+    assert best != setn.derive(state, None)
+
+
 # --- the auxiliary --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("transfer", [0.0, 1.0])
 def test_the_auxiliary_makes_the_step_that_was_looked_through(start, batches, transfer):
-    plain = SGDSettings(nesterov=False, clip=0.5)
+    plain = {"nesterov": False, "clip": 0.5}
     method = over("darts", transfer=transfer, auxiliary=AuxiliarySettings(network=Tiny, weights=plain))
     state = start(method)
     method.step(state, *batches, HALF)  # from here on there is momentum
@@ -244,14 +318,46 @@ def test_while_alpha_waits_the_auxiliary_learns_from_the_main_model(start, batch
     assert not equal(taught.auxiliary.network.state_dict(), alone.auxiliary.network.state_dict())
 
 
+def test_what_is_recorded_of_the_auxiliary(start, batches):
+    method, (train, valid) = over("darts"), batches
+    state = start(method)
+    lesson, reward = lesson_of(method, state, batches)
+    network = copy.deepcopy(state.auxiliary.network)
+    loss = nn.functional.cross_entropy(network(train.inputs)[0], train.targets)
+    moved = state.auxiliary.next_step(HALF, 1.0).after(lesson.auxiliary)
+    network.load_state_dict(moved)
+    prediction = network(valid.inputs)[0]
+    said = method.step(state, train, valid, HALF)
+    assert said["auxiliary_train_loss"] == pytest.approx(loss.item())
+    assert said["auxiliary_valid_loss"] == pytest.approx(nn.functional.cross_entropy(prediction, valid.targets).item())
+    right = (prediction.argmax(1) == valid.targets).double().mean() * 100
+    assert said["auxiliary_valid_metric"] == pytest.approx(right.item())
+    assert said["transfer_gradient"] == pytest.approx(reward[0].norm().item())
+
+
+def test_settings_of_its_weights_change_those_of_the_supernets(start):
+    state = start(over("darts", auxiliary=AuxiliarySettings(network=Tiny, weights={"lr": 0.5})))
+    assert state.auxiliary.optimiser.options == dataclasses.replace(state.problem.weights, lr=0.5)
+
+
+def test_another_seed_is_another_auxiliary(start):
+    first, again, other = (start(over("darts"), seed=seed).auxiliary.network.state_dict() for seed in (0, 0, 1))
+    assert equal(first, again)
+    assert not equal(first, other)
+
+
 def test_a_searched_auxiliary_moves_its_own_alpha(start, batches):
     method = over("darts", auxiliary=AuxiliarySettings(network="searched"))
     state = start(method)
     assert not equal(state.auxiliary.network.state_dict(), state.problem.network.state_dict())
     before = state.auxiliary.alpha["cell"].detach().clone()
+    (slope,) = lesson_of(method, state, batches)[0].own
     method.step(state, *batches, HALF)
     moved = state.auxiliary.alpha["cell"].detach() - before
-    assert moved.abs().max() > 1e-3
+    assert state.auxiliary.adam.param_groups[0]["lr"] == pytest.approx(5.9 / 100)
+    assert (moved.sign() == -slope.sign())[slope.abs() > 1e-6].all() and moved.abs().max() > 1e-3
+    waiting = start(over("pc-darts", auxiliary=AuxiliarySettings(network="searched")), channels=8)
+    assert waiting.auxiliary.adam.param_groups[0]["lr"] == pytest.approx(5.9 / 70)
     assert not torch.equal(state.auxiliary.alpha["cell"], state.main.alpha["cell"])
 
 
@@ -308,6 +414,7 @@ def test_the_networks_by_name():
     assert list(count.values()) == [78_042, 11_173_962]
     prediction, features = ResNet((2, 4), num_classes=5, in_channels=1)(torch.randn(3, 1, 8, 8))
     assert (prediction.shape, features.shape) == ((3, 5), (3, 4))
+    assert features.min() >= 0  # a block ends in a ReLU
 
 
 WIDTHS = [((16, 32, 64), 1), ((64, 128, 256, 512), 2)]
@@ -330,17 +437,18 @@ WIDTHS = [((16, 32, 64), 1), ((64, 128, 256, 512), 2)]
         ({"knowledge": {"form": "pairs", "qrs": {"count": 3}}}, "form=pairs has no qrs.count"),
         ({"knowledge": {"softening": 3}}, "has no softening"),
         ({"auxiliary": {"network": "resnet8"}}, "did you mean 'resnet-8'"),
-        ({"auxiliary": {"adam": {"movement": 3}}}, "this one is fixed"),
+        ({"auxiliary": {"adam": {"movement": 3}}}, "a fixed auxiliary has no adam"),
+        ({"auxiliary": {"weights": {"rl": 3}}}, "did you mean 'weights.lr'"),
+        ({"auxiliary": {"network": nn.Identity()}}, "wanted what makes one"),
+        ({"transfer": 0, "knowledge": {"form": "logits"}}, "transfer=0 has no knowledge"),
+        ({"transfer": 0, "hypergradient": "exact"}, "transfer=0 has no hypergradient"),
+        ({"base_settings": {"radius": 0.1}}, "order=1 has no radius"),
     ],
 )
 def test_what_does_not_go_together(settings, reason):
     with pytest.raises(UserError, match=reason) as caught:
         resolve_search({"method": {"name": "tetlo", **settings}})
     assert "\n" not in str(caught.value)
-
-
-def test_hard_targets_may_stay_where_nothing_is_transferred():
-    assert TETLO(transfer=0, knowledge=KnowledgeSettings(qrs=QRSSettings(targets="hard")))
 
 
 def test_texts_are_refused():
@@ -351,8 +459,10 @@ def test_texts_are_refused():
 def test_an_auxiliary_must_give_its_features(start, batches):
     method = over("darts", auxiliary=AuxiliarySettings(network=lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 3))))
     state = start(method)
-    with pytest.raises(UserError, match=r"returns a Tensor; wanted \(logits, features\)"):
+    with pytest.raises(UserError, match=r"returns Tensor; wanted \(logits, features\)"):
         method.step(state, *batches, HALF)
+    with pytest.raises(UserError, match="cannot be made: missing a required argument: 'width'"):
+        start(over("darts", auxiliary=AuxiliarySettings(network=lambda width: None)))
     named = AuxiliarySettings()
     state.problem.known.clear()
     with pytest.raises(UserError, match="what makes a module that fits them"):
@@ -391,5 +501,7 @@ def test_a_users_model_is_searched(tmp_path):
         out=tmp_path / "run",
     )
     saved = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert saved["method"]["auxiliary"]["network"] == "Small"
+    assert saved["method"]["auxiliary"]["network"] == "python:Small"
+    with pytest.raises(UserError, match="Small was given in Python; give it again there"):
+        Search(resolve_search({"method": saved["method"], "data": {"source": "digits"}}), tmp_path / "again").run()
     assert found.text in ("layer=relu", "layer=tanh")

@@ -47,7 +47,7 @@ from supernas.methods.base import AlphaMethod, AlphaState, Alternating, Change, 
 from supernas.networks.base import Weights
 from supernas.progress import Progress
 from supernas.relaxations import derived
-from supernas.settings import setting, settings
+from supernas.settings import leave_out, setting, settings
 from supernas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
 
 __all__ = ["BaLeNAS"]
@@ -83,10 +83,12 @@ class BaLeNAS(Alternating, Distribution):
             raise ValueError(f"base is {self.base}, which {refusal}; wanted darts or pc-darts")
         if self.order == 2 and self.adam.curvature == "exact":
             raise ValueError("order=2 gives no exact curvature (it would take third derivatives): choose one of them")
-        usual = PosteriorSettings()
-        changed = [name for name in _OF_VADAM if getattr(self.adam, name) != getattr(usual, name)]
-        if self.inference == "backprop" and changed:
-            raise ValueError(f"inference=backprop has no adam.{changed[0]}: leave it out")
+        if self.order == 1:
+            leave_out(self, ("unroll", "hypergradient", "radius"), "order=1")
+        elif self.hypergradient == "exact":
+            leave_out(self, ("radius",), "hypergradient=exact")
+        if self.inference == "backprop":
+            leave_out(self.adam, _OF_VADAM, "inference=backprop", "adam.")
 
     # -- the mixture --------------------------------------------------------------------------------------------------
 

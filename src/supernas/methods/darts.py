@@ -27,7 +27,7 @@ from supernas.hypergradients import Form, unrolled_gradient
 from supernas.methods.base import AlphaMethod, AlphaState
 from supernas.optimisers import AdamSettings
 from supernas.progress import Progress
-from supernas.settings import setting, settings
+from supernas.settings import leave_out, setting, settings
 
 __all__ = ["DARTS"]
 
@@ -42,6 +42,12 @@ class DARTS(AlphaMethod):
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
     hypergradient: Form = setting("finite-difference", "how order 2 computes its second term", equation="Eq. 7-8")
     radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
+
+    def __post_init__(self) -> None:
+        if self.order == 1:
+            leave_out(self, ("hypergradient", "radius"), "order=1")
+        elif self.hypergradient == "exact":
+            leave_out(self, ("radius",), "hypergradient=exact")
 
     def alpha_first(self, state: AlphaState) -> bool:
         """Order 2 looks ahead at the step that follows."""

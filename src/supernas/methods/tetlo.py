@@ -16,6 +16,7 @@ T and S are the penultimate embeddings of the training batch (`knowledge.py`, `q
 - `base` is the method that it stands on: its mixtures, its steps of weights and alpha, its order. Its gradient of the
   main model's validation loss is multiplied by gamma, and the gradient of L_valid(V') added. With transfer=0 and
   gamma=1 it is the base, bit for bit.
+- A budget's penalty stays whole whatever gamma is; what of it gamma would take away is that of the mean mixture.
 - Both levels look through the next steps from W and alpha as they are before this step, whatever moves first.
 - Main weights train the base's way. What is looked through is a step on the mixture that the base judges alpha on: a
   fresh draw where it draws (gdas: a sampled path with its straight-through gradient; drnas, snas: a soft draw), alpha's
@@ -35,22 +36,25 @@ from torch import Tensor
 from supernas import methods
 from supernas.architecture import Architecture, Pair
 from supernas.auxiliary import AuxiliaryModel, AuxiliarySettings
-from supernas.contracts import Differentiable, Metrics, Problem, Stage, Validate
+from supernas.contracts import Differentiable, Distribution, Metrics, Problem, Stage, Validate
 from supernas.data import Batch
-from supernas.hypergradients import Form
+from supernas.errors import UserError
+from supernas.hypergradients import Form, gradients_of
 from supernas.knowledge import KnowledgeSettings
 from supernas.methods.balenas import BaLeNAS
 from supernas.methods.base import AlphaState, Alternating, Mixture
 from supernas.methods.gdas import GDAS
 from supernas.networks.base import Weights
 from supernas.progress import Progress
-from supernas.settings import build, setting, settings
+from supernas.settings import build, leave_out, setting, settings
 from supernas.spaces.base import Space
 from supernas.trainers import training_loss
 from supernas.trees import State
 from supernas.trilevel import Lesson, Match, Pupil, Teacher, learn, teach
 
 __all__ = ["TETLO"]
+
+_APART = 15_485_863  # its draws are not the base's
 
 
 @dataclass(kw_only=True)
@@ -79,7 +83,7 @@ class TETLOState(State):
 
 
 @settings
-class TETLO(Differentiable):
+class TETLO(Differentiable, Distribution):
     """Three levels: the base's search, rewarded for what an auxiliary model learns from its supernet."""
 
     trains_paths: ClassVar[bool] = False
@@ -96,7 +100,9 @@ class TETLO(Differentiable):
 
     def __post_init__(self) -> None:
         base = self.mixture
-        if self.knowledge.qrs.targets == "hard" and self.transfer:
+        if not self.transfer:
+            leave_out(self, ("knowledge", "hypergradient", "radius"), "transfer=0")
+        if self.knowledge.qrs.targets == "hard":
             raise ValueError(
                 "hard targets have no derivative in the main model, so that nothing would reach its architecture; "
                 "take knowledge.qrs.targets=soft"
@@ -108,8 +114,8 @@ class TETLO(Differentiable):
                 "base_settings.unselected=run runs options without a graph, so that the gradient that it gives has no "
                 "exact derivative; take hypergradient=finite-difference"
             )
-        if self.hypergradient == "exact" and self.radius != 0.01:
-            raise ValueError("hypergradient=exact has no radius: leave it out")
+        if self.hypergradient == "exact":
+            leave_out(self, ("radius",), "hypergradient=exact")
 
     @cached_property
     def mixture(self) -> Alternating:
@@ -142,6 +148,16 @@ class TETLO(Differentiable):
         """As the base chooses it."""
         return self.mixture.final(state.main, validate)
 
+    def draw_architecture(self, state: TETLOState, generator: torch.Generator) -> Architecture:
+        """From the base's distribution.
+
+        Raises:
+            UserError: if it has none.
+        """
+        if not isinstance(self.mixture, Distribution):
+            raise UserError(f"tetlo over {self.base} ends with one architecture, not with a distribution to draw from")
+        return self.mixture.draw_architecture(state.main, generator)
+
     def stages(self) -> tuple[Stage, ...]:
         """Those of the base."""
         return self.mixture.stages()
@@ -163,7 +179,7 @@ class TETLO(Differentiable):
         main = self.mixture.init(problem)
         moves = problem.steps * (1 - self.mixture.waits)
         auxiliary = AuxiliaryModel.make(problem, self.auxiliary, main.alpha, moves)
-        return TETLOState(main=main, auxiliary=auxiliary, draws=torch.Generator().manual_seed(problem.seed))
+        return TETLOState(main=main, auxiliary=auxiliary, draws=torch.Generator().manual_seed(problem.seed + _APART))
 
     def carry_over(self, old: TETLOState, new: TETLOState) -> TETLOState:
         """What the base carries over. A fixed auxiliary goes on; a searched one begins anew, with its alpha."""
@@ -184,19 +200,22 @@ class TETLO(Differentiable):
     def step(self, state: TETLOState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """The lesson, the base's step along the changed gradient, the auxiliary's step."""
         moves, now = self.mixture.moves(progress), _Now(self, state, train, valid, progress)
-        if self.transfer and moves:
-            lesson, reward = now.teach()
-            metrics = self.mixture.step(state.main, train, valid, progress, partial(self._changed, reward=reward))
-        else:
-            reward = ()
-            metrics = self.mixture.step(state.main, train, valid, progress, self._changed)
-            lesson = now.learn(moves)
+        lesson, reward = now.teach() if self.transfer and moves else (None, ())
+        metrics = self.mixture.step(state.main, train, valid, progress, partial(self._changed, state, reward))
+        lesson = lesson or now.learn(moves)
         state.auxiliary.step(lesson.auxiliary, lesson.own, progress, train.share)
         return {**metrics, **now.metrics(lesson, reward)}
 
-    def _changed(self, gradients: Sequence[Tensor], reward: Sequence[Tensor] = ()) -> Sequence[Tensor]:
+    def _changed(self, state: TETLOState, reward: Sequence[Tensor], gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Level 3's gradient, of the base's and the transfer's. What a budget adds is not gamma's to weigh."""
         weighted = [self.gamma * one for one in gradients]
-        return [one + more for one, more in zip(weighted, reward, strict=True)] if reward else weighted
+        if reward:
+            weighted = [one + more for one, more in zip(weighted, reward, strict=True)]
+        penalty, alpha = state.problem.penalty, state.main.alpha
+        if penalty is None or self.gamma == 1:
+            return weighted
+        rest = gradients_of((1 - self.gamma) * penalty(self.relax(state, alpha)), list(alpha.values()))
+        return [one + more for one, more in zip(weighted, rest, strict=True)]
 
 
 @dataclass

@@ -207,8 +207,21 @@ def _replaced(module: nn.Module) -> nn.Module:
 
 
 def made(make: Callable[..., nn.Module], known: Mapping[str, Any]) -> nn.Module:
-    """What a user's class or function makes, given those of the known arguments that it takes."""
-    return make(**{name: value for name, value in known.items() if name in _parameters(make)})
+    """What a user's class or function makes, given those of the known arguments that it takes.
+
+    Raises:
+        UserError: if it wants more than these.
+    """
+    given = {name: value for name, value in known.items() if name in _parameters(make)}
+    try:
+        inspect.signature(make).bind(**given)
+    except TypeError as error:
+        name = getattr(make, "__name__", type(make).__name__)
+        raise UserError(
+            f"{name} cannot be made: {error}; wanted what takes no other arguments than {', '.join(known) or 'none'} "
+            "(functools.partial gives the others)"
+        ) from None
+    return make(**given)
 
 
 def _parameters(make: Callable[..., Any]) -> set[str]:

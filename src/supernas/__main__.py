@@ -1,0 +1,8 @@
+"""`python -m supernas`."""
+
+from supernas.cli import main
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    main()
