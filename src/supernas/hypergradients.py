@@ -16,17 +16,18 @@ by epsilon: on tiny networks the error is then as large as the gradient, and onl
 switches (in double precision) gives the product itself (docs/methods/baselines.md has figures).
 
 What a network draws by itself (masks of dropout, noise) it draws once: w+ and w- see what the step at w saw, since the
-difference of two draws would be divided by epsilon (`replayed`).
+difference of two draws would be divided by epsilon (`Replay`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["Form", "Unrolled", "gradients_of", "mixed_product", "replayed", "unrolled_gradient", "unrolled_gradients"]
+__all__ = ["Form", "Replay", "Unrolled", "gradients_of", "mixed_product", "unrolled_gradient", "unrolled_gradients"]
 
 Form = Literal["finite-difference", "exact"]
 Tensors = Mapping[str, Tensor]
@@ -99,8 +100,8 @@ def unrolled_gradients(
 ) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
     """`unrolled_gradient` of several validation losses, one after another, through one step that is made once."""
     exact = form == "exact"
-    train_loss = replayed(train_loss)
-    gradients = gradients_of(train_loss(step.weights), list(step.weights.values()), create_graph=exact)
+    replay = Replay()
+    gradients = gradients_of(replay(train_loss, step.weights), list(step.weights.values()), create_graph=exact)
     moved = step.after(gradients)
     if exact:
         for number, valid_loss in enumerate(valid_losses, start=1):
@@ -113,7 +114,7 @@ def unrolled_gradients(
         loss = valid_loss(moved)
         both = gradients_of(loss, [*alpha, *moved.values()])
         direct, direction = both[: len(alpha)], both[len(alpha) :]
-        second = mixed_product(train_loss, alpha, step.weights, direction, radius)
+        second = mixed_product(partial(replay, train_loss), alpha, step.weights, direction, radius)
         yield loss.detach(), tuple(d - rate * s for d, s in zip(direct, second, strict=True))
 
 
@@ -139,23 +140,24 @@ def mixed_product(
     return tuple((plus - minus) / (2 * epsilon) for plus, minus in zip(*sides, strict=True))
 
 
-def replayed(function: Callable[[Tensors], Value]) -> Callable[[Tensors], Value]:
-    """A function of weights that gets the same numbers from the global generators at every call as at its first."""
-    first: list[tuple[Tensor, list[Tensor]]] = []
+class Replay:
+    """Calls functions one after another, each with the numbers of the global generators that the first call saw."""
 
-    def again(weights: Tensors) -> Value:
+    def __init__(self) -> None:
+        self._first: tuple[Tensor, list[Tensor]] | None = None
+
+    def __call__(self, function: Callable[[Tensors], Value], weights: Tensors) -> Value:
+        """What the function gives for weights; the generators move on at the first call only."""
         device = next(iter(weights.values())).device
         gpus = [device] if device.type == "cuda" else []
-        if not first:
-            first.append((torch.get_rng_state(), [torch.cuda.get_rng_state(gpu) for gpu in gpus]))
+        if self._first is None:
+            self._first = torch.get_rng_state(), [torch.cuda.get_rng_state(gpu) for gpu in gpus]
             return function(weights)
         with torch.random.fork_rng(gpus):
-            torch.set_rng_state(first[0][0])
-            for gpu, state in zip(gpus, first[0][1], strict=True):
+            torch.set_rng_state(self._first[0])
+            for gpu, state in zip(gpus, self._first[1], strict=True):
                 torch.cuda.set_rng_state(state, gpu)
             return function(weights)
-
-    return again
 
 
 def gradients_of(

@@ -7,6 +7,7 @@ what a method needs that looks at the losses after the next step.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -158,21 +159,38 @@ class PathTrainer(Trainer):
 
 @dataclass(kw_only=True)
 class MixtureTrainer(Trainer):
-    """The weight step of every method that runs several options at a choice."""
+    """The weight step of every method that runs several options at a choice.
+
+    Attributes:
+        prepared: the loss and the output of a step that is computed and not yet made.
+    """
+
+    prepared: tuple[Tensor, Output] | None = field(default=None, metadata={"static": True})
 
     @classmethod
     def make(cls, problem: Problem) -> "MixtureTrainer":
         """A trainer of the problem's network."""
         return cls(problem=problem, optimiser=WeightsOptimiser(problem.network, problem.weights))
 
-    def step(self, batch: Batch, W: Weights, progress: Progress) -> Metrics:
-        """One step of the weights on the mixture of all options that the network holds; `W` is taken as it is."""
+    def prepare(self, batch: Batch, W: Weights) -> tuple[Tensor, ...]:
+        """The gradient of the next step in the weights that are trained, without a graph: `step`, to be called next
+        with the same arguments, goes along it and runs nothing again.
+        """
         self.optimiser.zero_grad()
         fixed = {kind: matrix.detach() for kind, matrix in W.items()}
         output = self.problem.network(batch.inputs, fixed, carry=self.next_carry(batch))
         loss = training_loss(self.problem.task, output, batch)
         loss.backward()
-        return {"loss": loss.detach(), "train_metric": self._finish(output, batch, progress)}
+        self.prepared = loss.detach(), Output(output.prediction.detach(), output.features.detach(), output.carry)
+        return tuple(torch.zeros_like(w) if w.grad is None else w.grad for w in self.optimiser.parameters)
+
+    def step(self, batch: Batch, W: Weights, progress: Progress) -> Metrics:
+        """One step of the weights on the mixture of all options that the network holds; `W` is taken as it is."""
+        if self.prepared is None:
+            self.prepare(batch, W)
+        assert self.prepared is not None
+        (loss, output), self.prepared = self.prepared, None
+        return {"loss": loss, "train_metric": self._finish(output, batch, progress)}
 
 
 def unrolled(

@@ -25,10 +25,11 @@ and two forward only.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
-from supernas.hypergradients import Form, Unrolled, gradients_of, mixed_product, replayed
+from supernas.hypergradients import Form, Replay, Unrolled, gradients_of, mixed_product
 
 __all__ = ["Lesson", "Match", "Pupil", "Teacher", "learn", "teach"]
 
@@ -44,10 +45,22 @@ class Teacher:
     Attributes:
         says: W -> (L_train(W, alpha), T).
         step: its next step.
+        gradient: W -> grad_W L_train(W, alpha) without a graph, where somebody computes it anyway.
     """
 
     says: Callable[[Tensors], tuple[Tensor, Tensor]]
     step: Unrolled
+    gradient: Callable[[Tensors], tuple[Tensor, ...]] | None = None
+
+    def loss(self, weights: Tensors) -> Tensor:
+        """L_train(W, alpha)."""
+        return self.says(weights)[0]
+
+    def slope(self, weights: Tensors) -> tuple[Tensor, ...]:
+        """grad_W L_train(W, alpha), without a graph."""
+        if self.gradient is not None:
+            return self.gradient(weights)
+        return gradients_of(self.loss(weights), list(weights.values()))
 
 
 @dataclass(frozen=True)
@@ -148,26 +161,26 @@ def _finite_difference(
     teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor], radius: float
 ) -> Lesson:
     first, second = teacher.step, pupil.step
-    train_loss, says = replayed(lambda weights: teacher.says(weights)[0]), replayed(pupil.says)
-    by_weights = gradients_of(train_loss(first.weights), list(first.weights.values()))
+    upper, lower = Replay(), Replay()
+    by_weights = lower(teacher.slope, first.weights)
     moved = {name: w.requires_grad_() for name, w in first.after(by_weights).items()}
     _, said = teacher.says(moved)
     T = said.detach().requires_grad_()
 
-    training_loss, S = says(second.weights)
+    training_loss, S = upper(pupil.says, second.weights)
     match = pupil.settle(S.detach(), T.detach())
     transfer_loss = match(S, T.detach())
     found = gradients_of(training_loss + pupil.weight * transfer_loss, list(second.weights.values()))
     judged, by_own, u = _judged(pupil, second.after(found), own)
 
     def matched(weights: Tensors) -> Tensor:
-        return pupil.weight * match(says(weights)[1], T)
+        return pupil.weight * match(upper(pupil.says, weights)[1], T)
 
     (by_T,) = mixed_product(matched, [T], second.weights, u, radius)
     by_T = -second.rate * second.clipped(found) * by_T
     back = gradients_of(said, [*alpha, *moved.values()], along=by_T)
     direct, p = back[: len(alpha)], back[len(alpha) :]
-    mixed = mixed_product(train_loss, alpha, first.weights, p, radius)
+    mixed = mixed_product(partial(lower, teacher.loss), alpha, first.weights, p, radius)
     rate = first.rate * first.clipped(by_weights)
     gradients = tuple(d - rate * m for d, m in zip(direct, mixed, strict=True))
     return Lesson(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)

@@ -20,7 +20,7 @@ from supernas.networks.resnet import ResNet
 from supernas.progress import Progress
 from supernas.qrs import QRSSettings
 from supernas.search import Search
-from supernas.settings import build
+from supernas.settings import build, field_names
 
 HALF = Progress(50, 100, 0, 2)
 NEAR = 1e-6  # no ReLU switches
@@ -206,7 +206,24 @@ def test_a_lesson_takes_four_passes_of_the_main_model(start, batches):
     state.auxiliary.network.register_forward_hook(lambda *_: passes.__setitem__("auxiliary", passes["auxiliary"] + 1))
     method.step(state, *batches, HALF)
     # two of the base: the weights' step goes past the hook through `embed` and `after_stem` in path methods only
-    assert passes == {"main": 4 + 2, "auxiliary": 4}
+    # one is the base's step of the weights, which level 1 looks through
+    assert passes == {"main": 4 + 2 - 1, "auxiliary": 4}
+
+
+@pytest.mark.parametrize("name", ["darts", "pc-darts", "balenas"])
+def test_the_step_that_was_looked_through_is_the_bases_own(start, batches, name):
+    """Computed once or twice, every number is the same."""
+    states = []
+    for judges in (True, False):
+        method = over(name)
+        twice = type("Twice", (type(method.mixture),), {"judges_what_it_trains": judges})
+        vars(method)["mixture"] = twice(**{one: getattr(method.mixture, one) for one in field_names(twice)})
+        states.append(start(method, **size_of(name)))
+        for step in (50, 51):
+            method.step(states[-1], *batches, Progress(step, 100, 0, 2))
+    assert equal(learnt(states[0].main), learnt(states[1].main))
+    assert equal(*(state.problem.network.state_dict() for state in states))
+    assert equal(*(state.auxiliary.network.state_dict() for state in states))
 
 
 def test_both_forms_see_what_the_auxiliary_drops(start, batches):
@@ -355,7 +372,8 @@ def test_a_searched_auxiliary_moves_its_own_alpha(start, batches):
     method.step(state, *batches, HALF)
     moved = state.auxiliary.alpha["cell"].detach() - before
     assert state.auxiliary.adam.param_groups[0]["lr"] == pytest.approx(5.9 / 100)
-    assert (moved.sign() == -slope.sign())[slope.abs() > 1e-6].all() and moved.abs().max() > 1e-3
+    assert (moved.sign() == -slope.sign())[slope.abs() > 1e-6].all()
+    assert moved.abs().max() > 1e-3
     waiting = start(over("pc-darts", auxiliary=AuxiliarySettings(network="searched")), channels=8)
     assert waiting.auxiliary.adam.param_groups[0]["lr"] == pytest.approx(5.9 / 70)
     assert not torch.equal(state.auxiliary.alpha["cell"], state.main.alpha["cell"])

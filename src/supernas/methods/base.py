@@ -110,6 +110,12 @@ class Alternating(Differentiable):
         shapes = problem.space.shapes.items()
         return {kind: torch.randn(shape, generator=generator) * self.start for kind, shape in shapes}
 
+    @property
+    def judges_what_it_trains(self) -> bool:
+        """Whether weights and alpha see one mixture, that at alpha: no method has its own way with either."""
+        mine = type(self)
+        return mine.train is Alternating.train and mine.judged is Alternating.judged and not mine.trains_paths
+
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     def init(self, problem: Problem) -> AlphaState:

@@ -25,7 +25,7 @@ T and S are the penultimate embeddings of the training batch (`knowledge.py`, `q
   costs no pass of its own. While alpha waits, it learns from the main model as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -236,6 +236,7 @@ class _Now:
         teacher = Teacher(
             partial(self._main, mixture=mixture._replace(W=leaves)),
             state.trainer.next_step(self.progress, self.train.share),
+            self._prepared(mixture.W),
         )
         own = list(state.auxiliary.alpha.values())
         lesson = teach(teacher, self._pupil(), list(leaves.values()), method.hypergradient, method.radius, own)
@@ -274,6 +275,17 @@ class _Now:
         output = self.state.trainer.output_at(weights, self.train, *mixture)
         loss = training_loss(self.state.problem.task, output, self.train)
         return loss, self.method.knowledge.of(output.prediction, output.features)
+
+    def _prepared(self, W: Weights) -> Callable[[Mapping[str, Tensor]], tuple[Tensor, ...]] | None:
+        """Level 1's gradient, where it is that of the base's next step: it is computed once."""
+        method, main = self.method, self.state.main
+        if (
+            method.hypergradient == "exact"
+            or method.mixture.alpha_first(main)
+            or not method.mixture.judges_what_it_trains
+        ):
+            return None
+        return lambda _: main.trainer.prepare(self.train, W)
 
     def _pupil(self) -> Pupil:
         method, state, task = self.method, self.state, self.state.problem.task
