@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class Written(Bench):
         assert isinstance(method, TETLO)
         now = _Now(method, state, self.train, self.valid, where)
         reward = self.reward(now)
-        method.mixture.step(state.main, self.train, self.valid, where, lambda own: method._changed(own, reward))
+        method.mixture.step(state.main, self.train, self.valid, where, partial(method._changed, state, reward))
         lesson = now.learn(True)
         state.auxiliary.step(lesson.auxiliary, (), where, 1.0)
 
