@@ -41,7 +41,7 @@ X = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
 DATA = (X, X.sum(dim=1).sin())
 TOY = {"space": SPACE, "data": DATA, "epochs": 2, "set": ["search.batch_size=8", "search.validation_images=8"]}
 QUICK = {
-    "tetlo": {"method": {"auxiliary": {"network": "searched"}}},
+    "tetlo": {"method": {"auxiliary": {"network": "searched"}, "knowledge": {"qrs": {"similarity": "dot"}}}},
     "e2nas": {"method": {"autoencoder": {"graphs": 64, "epochs": 1, "latent": 2}}},
 }
 
