@@ -11,12 +11,13 @@ from torch import nn
 
 import supernas
 from supernas import methods
-from supernas.auxiliary import AuxiliarySettings
+from supernas.auxiliary import AuxiliaryModel, AuxiliarySettings
 from supernas.configuration import resolve_search
 from supernas.errors import UserError
 from supernas.knowledge import KnowledgeSettings
 from supernas.methods.tetlo import TETLO, _Now
 from supernas.networks.resnet import ResNet
+from supernas.optimisers import SGDSettings
 from supernas.progress import Progress
 from supernas.qrs import QRSSettings
 from supernas.search import Search
@@ -353,8 +354,9 @@ def test_what_is_recorded_of_the_auxiliary(start, batches):
 
 
 def test_settings_of_its_weights_change_those_of_the_supernets(start):
-    state = start(over("darts", auxiliary=AuxiliarySettings(network=Tiny, weights={"lr": 0.5})))
-    assert state.auxiliary.optimiser.options == dataclasses.replace(state.problem.weights, lr=0.5)
+    problem = dataclasses.replace(start(over("darts")).problem, weights=SGDSettings(nesterov=False))
+    made = AuxiliaryModel.make(problem, AuxiliarySettings(network=Tiny, weights={"lr": 0.5}), {}, 10)
+    assert made.optimiser.options == SGDSettings(lr=0.5, nesterov=False)
 
 
 def test_another_seed_is_another_auxiliary(start):
@@ -394,6 +396,12 @@ def test_a_restart_gives_other_weights_and_no_momentum(start, batches):
     twin = start(method)
     twin.auxiliary.restart()
     assert equal(twin.auxiliary.network.state_dict(), state.auxiliary.network.state_dict())
+
+
+def test_draws_go_on_through_stages(start):
+    method = over("drnas")
+    old, new = start(method), start(method)
+    assert method.carry_over(old, new).draws is old.draws
 
 
 @pytest.mark.parametrize("network", ["resnet-8", "searched"])
