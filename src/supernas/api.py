@@ -190,7 +190,7 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
 
     Args:
         run_dir: the run folder of the search.
-        by: `best-sampled`, `evolution` or `top-k`.
+        by: `best-sampled`, `evolution`, `proxy` or `top-k`.
         **options: those of `studies.derive.derive`, with the names of the command line.
 
     Returns:

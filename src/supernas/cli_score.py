@@ -49,7 +49,7 @@ def score(
     from supernas.studies import scores as study
 
     made = score_config(
-        proxy=[name for name in proxy.split(",") if name],
+        proxy=[name.strip() for name in proxy.split(",") if name.strip()],
         space=space,
         data=data,
         data_dir=data_dir,
@@ -100,7 +100,7 @@ def _chosen(config: Any, texts: list[str], sample: int | None, everything: bool)
         raise UserError("say what to score: architectures, or --sample N, or --all")
     space = config.space
     if texts:
-        return [space.parse(text) for text in texts]
+        return list(dict.fromkeys(space.parse(text) for text in texts))  # a repeat would count twice in a correlation
     if sample is not None:
         return draw(space, sample, np.random.default_rng(config.score.seed))
     if not space.enumerable:

@@ -253,7 +253,9 @@ def read_space(value: Any) -> Space:
         return value
     name, values = _named(value, "space", DEFAULT_SPACE)
     if "choices" in values:
-        raise UserError(f"the space {name} was made from a model in Python; give it again there, as space=...")
+        raise UserError(
+            f"the space {name} was made from a model in Python; search, train and export take it there, as space=..."
+        )
     return spaces.get(name, values)
 
 

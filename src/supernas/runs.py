@@ -13,7 +13,7 @@ import torch
 
 from supernas.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.configuration import Document, fingerprint, read_file
-from supernas.errors import UserError
+from supernas.errors import UserError, unknown
 from supernas.records import cut_back, read_json, remove_temporaries, write_atomically, write_json
 
 __all__ = [
@@ -159,6 +159,8 @@ def choose_device(name: str) -> torch.device:
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(device for device in ("cuda", "mps", "cpu") if here[device])
+    if name not in here:
+        raise unknown("device", name, ["auto", *here])
     if not here[name]:
         raise UserError(f"this machine has no device '{name}'; use --device {' or '.join(d for d in here if here[d])}")
     return torch.device(name)

@@ -193,3 +193,46 @@ def test_a_space_that_is_not_numbered(tmp_path):
     small = ["--channels", 2, "--cells", 3, "--batch-size", 4, "--workers", 1]
     said = ask("--sample", 2, "--space", "darts-cnn", "--proxy", "parameters", *small, "--out", tmp_path)
     assert "2 architectures at channels 2, cells 3" in said
+
+
+def test_scores_are_of_the_images_not_of_the_files_name(tmp_path, some):
+    """Another file of the same name and size."""
+    found = []
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        rng = np.random.default_rng(len(found))
+        np.savez(
+            tmp_path / folder / "set.npz",
+            x_train=rng.integers(0, 255, (40, 8, 8, 1), dtype=np.uint8),
+            y_train=np.arange(40) % 4,
+            x_test=rng.integers(0, 255, (8, 8, 8, 1), dtype=np.uint8),
+            y_test=np.arange(8) % 4,
+        )
+        scores = supernas.score(
+            some[:1], proxy=["snip", "parameters"], data=tmp_path / folder / "set.npz", out=tmp_path / "kept", **TOY
+        )
+        found.append((scores.files["snip"], scores.files["parameters"], float(scores.scores["snip"][0])))
+    assert found[0][0] != found[1][0]
+    assert found[0][1] == found[1][1]
+    assert found[0][2] != found[1][2]
+
+
+def test_a_damaged_line_of_kept_scores_is_scored_again(tmp_path, some):
+    found = supernas.score(some[:2], proxy="parameters", out=tmp_path, **TOY)
+    lines = found.files["parameters"].read_bytes().splitlines(keepends=True)
+    found.files["parameters"].write_bytes(b"".join(lines[:2]) + b'["\xff", 3\n')
+    again = supernas.score(some[:2], proxy="parameters", out=tmp_path, **TOY)
+    assert again.scores["parameters"].tolist() == found.scores["parameters"].tolist()
+
+
+def test_a_model_of_ones_own_has_no_kept_scores():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = supernas.Choice("layer", {"a": torch.nn.ReLU(), "b": torch.nn.Tanh()})
+
+        def forward(self, x):
+            return self.layer(x)
+
+    with pytest.raises(UserError, match="method zero-cost scores its architectures anew"):
+        supernas.score(["layer=a"], space=supernas.ModelSpace(Net, domain="images"))

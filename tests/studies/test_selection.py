@@ -14,6 +14,7 @@ from supernas.configuration import resolve_search
 from supernas.contracts import Distribution
 from supernas.data import Batch
 from supernas.errors import UserError
+from supernas.finished import read_run
 from supernas.methods.random_nas import RandomNAS
 from supernas.search import Search
 from supernas.studies.selection import learnt, select_from_distribution
@@ -75,7 +76,7 @@ def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
             "method": {"name": "balenas", "samples": 1},
             "supernet": {"channels": 2, "cells": 1},
             "data": {"source": "digits", "train_size": 96, "resolution": 4},
-            "search": {"epochs": 1, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+            "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
         }
     )
     search = Search(config, tmp_path / "run")
@@ -91,6 +92,10 @@ def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
     assert drawn[0] == drawn[1]
     assert drawn[0].architecture == max(drawn[0].counts, key=space.index)
     assert sum(drawn[0].counts.values()) == 20
+    whole = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(whole[:-100])
+    with pytest.raises(UserError, match="the one before is not of the search's end"):
+        learnt(tmp_path / "run")
     for name in ("checkpoint.pt", "checkpoint.previous.pt"):
         (tmp_path / "run" / name).unlink(missing_ok=True)
     with pytest.raises(UserError, match="holds no checkpoint"):
@@ -99,7 +104,7 @@ def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
         learnt(tmp_path)
 
 
-def test_the_best_draw_by_a_proxy_is_derived_from_a_finished_search(tmp_path):
+def test_the_best_draw_by_a_proxy_is_derived_from_a_finished_search(tmp_path, monkeypatch):
     config = {
         "supernet": {"channels": 2, "cells": 1},
         "data": {"train_size": 96},
@@ -116,8 +121,50 @@ def test_the_best_draw_by_a_proxy_is_derived_from_a_finished_search(tmp_path):
     batch = Batch(torch.ones(1, 1, 8, 8), torch.zeros(1, dtype=torch.int64))  # synflow reads its shape alone
     again = proxies.score_architecture(proxies.get("synflow")(), space, found.architecture, size, batch, None, 0)
     assert again == pytest.approx(found.score)
+    for path in tmp_path.glob("derive-proxy-*.json"):
+        path.unlink()
+    monkeypatch.setattr(proxies, "score_architecture", None)  # what was scored is not scored again
+    assert supernas.derive(tmp_path, by="proxy", proxy="synflow", draws=12).record["scores"] == scores
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="less than 2"):
+        supernas.derive(tmp_path, by="proxy", seed=2**32)
+    with pytest.raises(UserError, match="unknown device 'gpu'"):
+        supernas.derive(tmp_path, by="proxy", device="gpu")
     with pytest.raises(UserError, match="--by proxy does not ask the supernet"):
         supernas.derive(tmp_path, by="proxy", images=20)
     supernas.search(method="darts", config=config, out=tmp_path / "darts")
     with pytest.raises(UserError, match="DARTS ends with one architecture, not with a distribution"):
         supernas.derive(tmp_path / "darts", by="proxy")
+
+
+@pytest.fixture
+def balenas_run(tmp_path):
+    config = {
+        "supernet": {"channels": 2, "cells": 1},
+        "data": {"train_size": 96},
+        "search": {"epochs": 1, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+    }
+    supernas.search(method="balenas", config=config, out=tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_proxy_sees_training_images_its_seed_and_its_direction(balenas_run, space):
+    """By hand, from the images to the choice; `ntk` is the better the smaller."""
+    found = supernas.derive(balenas_run, by="proxy", proxy="ntk", draws=6, batch_size=4, seed=5)
+    config, _ = read_run(balenas_run)
+    material = config.data.load().for_search(config.search.seed, config.search.split)
+    batch = material.first("train", 4, torch.device("cpu"))
+    size = {"num_classes": 10, "in_channels": 1, "channels": 2, "cells": 1}
+    ntk = proxies.get("ntk")()
+    scores = [
+        proxies.score_architecture(ntk, space, space.parse(text), size, batch, torch.nn.functional.cross_entropy, 5)
+        for text in found.record["drawn"]
+    ]
+    assert [math.inf if one is None else one for one in found.record["scores"]] == scores
+    assert found.score == min(scores)
+
+
+def test_a_score_that_is_defined_for_nothing_chooses_nothing(balenas_run, monkeypatch):
+    monkeypatch.setattr(proxies, "score_architecture", lambda *_: -math.inf)
+    with pytest.raises(UserError, match="synflow is not defined for any of the"):
+        supernas.derive(balenas_run, by="proxy", draws=3)

@@ -22,6 +22,7 @@ from supernas import proxies
 from supernas.architecture import Architecture
 from supernas.contracts import Method, Metrics, Problem, Validate
 from supernas.data import Batch
+from supernas.errors import UserError
 from supernas.progress import Progress
 from supernas.settings import setting, settings
 from supernas.trees import State
@@ -77,7 +78,15 @@ class ZeroCost(Method):
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
 
     def derive(self, state: _Scored, validate: Validate) -> Architecture:
-        """The best so far, the first of equals."""
+        """The best so far, the first of equals.
+
+        Raises:
+            UserError: if the proxy is defined for none of all candidates.
+        """
+        if len(state.scores) == self.candidates and not any(map(math.isfinite, state.scores)):
+            raise UserError(
+                f"{self.proxy} is not defined for any of the {self.candidates} candidates; take another method.proxy"
+            )
         return state.candidates[self._best(state)]
 
     def sampled(self, state: _Scored) -> Architecture | None:

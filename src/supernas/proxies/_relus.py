@@ -11,6 +11,9 @@ from torch.overrides import TorchFunctionMode
 __all__ = ["ReLUs"]
 
 
+_RELUS = (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
+
+
 class ReLUs(TorchFunctionMode):
     """Watches the ReLUs of the networks that run within it.
 
@@ -25,7 +28,7 @@ class ReLUs(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs a function, and looks at what it was."""
         output = func(*args, **(kwargs or {}))
-        if func in (F.relu, torch.relu):
+        if func in _RELUS:
             self._outputs[id(output)] = output
         elif func is torch.conv2d and id(args[0]) in self._outputs:
             self._readers[id(args[0])] = self._readers.get(id(args[0]), 0) + 1

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from supernas.data import Batch
+from supernas.errors import UserError
 from supernas.networks.base import Standalone
 from supernas.proxies._relus import ReLUs
 from supernas.proxies.base import Loss, Proxy
@@ -63,5 +64,10 @@ class LinearRegions(Proxy):
 
 def _fewest_cells(network: Standalone) -> int:
     """The least value of the setting `cells`."""
-    field: Any = network.network.network_settings.__pydantic_fields__["cells"]  # type: ignore[attr-defined]
+    fields: Any = network.network.network_settings.__pydantic_fields__  # type: ignore[attr-defined]
+    if not {"channels", "cells"} <= set(fields):
+        raise UserError(
+            "linear-regions makes a network of one channel, and this space's has no width; take another proxy"
+        )
+    field = fields["cells"]
     return next(int(rule.ge) for rule in field.metadata if hasattr(rule, "ge"))

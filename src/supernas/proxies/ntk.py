@@ -18,10 +18,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from supernas.data import Batch
 from supernas.networks.base import Standalone
-from supernas.operations import BatchNorm
 from supernas.proxies.base import Loss, Proxy, weights
 from supernas.settings import setting, settings
 
@@ -67,7 +67,7 @@ def _flat(output: Tensor, tensors: list[Tensor]) -> Tensor:
 def _fix(network: Standalone, images: Tensor) -> None:
     """Puts the network in evaluation mode, with the statistics of these images."""
     for module in network.modules():
-        if isinstance(module, BatchNorm):
+        if isinstance(module, _BatchNorm):
             module.reset_running_stats()
             module.momentum = None  # the mean over all batches since, which is one
     with torch.no_grad():

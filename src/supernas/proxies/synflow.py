@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from supernas.data import Batch
 from supernas.networks.base import Standalone
-from supernas.operations import BatchNorm
 from supernas.proxies.base import Loss, Proxy, gradients, weights
 from supernas.settings import settings
 
@@ -73,5 +73,5 @@ def _norms(network: nn.Module) -> Iterator[tuple[nn.Module, str]]:
     """(module, name of a normalisation in it)."""
     for module in network.modules():
         for name, child in module.named_children():
-            if isinstance(child, BatchNorm):
+            if isinstance(child, _BatchNorm):
                 yield module, name

@@ -15,11 +15,10 @@ the input to the features.
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from supernas.data import Batch
 from supernas.networks.base import Standalone
-from supernas.operations import BatchNorm
 from supernas.proxies.base import Loss, Proxy, weights
 from supernas.settings import setting, settings
 
@@ -68,7 +67,7 @@ class _Watch:
         self.logarithms: list[Tensor] = []
         for module in network.modules():
             module.register_forward_hook(self._keep)
-            if isinstance(module, BatchNorm):
+            if isinstance(module, nn.BatchNorm2d):
                 module.register_forward_pre_hook(self._measure)
 
     def run(self, network: Standalone, x: Tensor) -> Tensor:

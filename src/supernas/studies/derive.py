@@ -81,8 +81,8 @@ def derive(
         UserError: if the folder holds no finished search, there is no such way, an option is not of this way or out of
             range, or as asking and training do.
     """
-    if seed is not None and seed < 0:
-        raise UserError(f"seed is {seed}; wanted 0 or more")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed}; wanted 0 or more, and less than 2^32")
     started = time.perf_counter()
     config, weights = read_run(folder)
     way = _way(by, {name: value for name, value in options.items() if value is not None}, workers)

@@ -40,7 +40,7 @@ class Kept:
 
     def _read(self) -> None:
         """Takes the whole lines; a process that was killed may have left part of one."""
-        for line in self.path.read_text(encoding="utf-8").splitlines()[1:]:
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]:
             try:
                 key, value = json.loads(line)
                 self.values[str(key)] = None if value is None else float(value)

@@ -6,6 +6,7 @@ only live edges count, architectures with the same live edges have one score: th
 order (in spaces that are numbered).
 """
 
+import hashlib
 import json
 import math
 import multiprocessing
@@ -24,8 +25,10 @@ import torch
 from supernas import data, proxies
 from supernas.architecture import Architecture, Pair
 from supernas.configuration import DEFAULT_SPACE, Device, Document, plain, read_space, space_document
+from supernas.data import Batch
 from supernas.domains.images import DataSettings
 from supernas.errors import UserError, unknown
+from supernas.model_space import ModelSpace
 from supernas.networks.base import NetworkSettings
 from supernas.proxies.base import Proxy
 from supernas.runs import choose_device
@@ -35,7 +38,7 @@ from supernas.studies.kept import Kept
 from supernas.studies.processes import follow_parent
 from supernas.studies.ranking import Ranking, rank
 
-__all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "resolve_scores", "score"]
+__all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
 
 OnProgress = Callable[[int, int], None]
 """Called with (scored, to be scored), over all proxies."""
@@ -98,6 +101,11 @@ def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreCo
         raise UserError(
             f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.domain}"
         )
+    if isinstance(space, ModelSpace):
+        raise UserError(
+            f"scores are kept by architecture, and {space.name} is a model of your own, which can change under its "
+            "name; method zero-cost scores its architectures anew"
+        )
     return ScoreConfig(
         space,
         {name: build(kind, document.get(name, {}), name) for name, kind in chosen.items()},
@@ -132,6 +140,7 @@ class Scorer:
         self.loss = material.task().loss
         self.size = {**material.network, **vars(config.network)}
         self.data = f"{material.name}, {len(images)} training images"
+        self.digest = digest_of(self.batch)
 
     def score(self, name: str, architecture: Architecture) -> float:
         """The score by the proxy called `name`."""
@@ -143,7 +152,7 @@ class Scorer:
         """All that decides the scores by a proxy, as plain values."""
         config = self.config
         proxy = config.proxies[name]
-        seen: Document = {"data": self.data, "batch_size": config.score.batch_size}
+        seen: Document = {"data": self.data, "batch_size": config.score.batch_size, "batch": self.digest}
         return {
             "proxy": {"name": name, **plain(proxy)},
             "direction": proxy.direction,
@@ -156,6 +165,14 @@ class Scorer:
             "device": self.batch.inputs.device.type,
             "versions": {"supernas": version("supernas"), "torch": str(torch.__version__)},
         }
+
+
+def digest_of(batch: Batch) -> str:
+    """A hash of a batch's images and labels: two files of one name need not hold the same."""
+    found = hashlib.sha256()
+    for one in (batch.inputs, batch.targets):
+        found.update(one.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

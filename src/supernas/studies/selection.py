@@ -80,4 +80,10 @@ def learnt(folder: Path) -> tuple[Method, Any]:
     if not checkpoint_exists(folder):
         raise UserError(f"{folder} holds no checkpoint, where what the method learnt is kept; run the search again")
     with torch.random.fork_rng():
-        return config.method, Search(config, folder, resume=True).state.method
+        search = Search(config, folder, resume=True)
+    if not search.finished:
+        raise UserError(
+            f"{folder}: the last checkpoint is gone or damaged, and the one before is not of the search's end; resume "
+            "the search, with --resume"
+        )
+    return config.method, search.state.method

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,8 +22,9 @@ import torch
 from supernas import proxies
 from supernas.architecture import Architecture
 from supernas.budgets import read_budget
-from supernas.configuration import Document, SearchConfig, TrainConfig, assign, merge, resolve_train
+from supernas.configuration import Document, SearchConfig, TrainConfig, assign, merge, resolve_train, space_document
 from supernas.contracts import Problem
+from supernas.data import Batch
 from supernas.errors import UserError
 from supernas.finished import check_halves, training_beside
 from supernas.limits import limited
@@ -32,6 +34,8 @@ from supernas.spaces.base import Space
 from supernas.strategies import best_found, draw, regularised_evolution
 from supernas.studies.finalists import train_finalists
 from supernas.studies.inherited import Asking, OnProgress, inherited_accuracies, one_by_one
+from supernas.studies.kept import Kept
+from supernas.studies.scores import digest_of
 from supernas.studies.selection import learnt, select_from_distribution
 from supernas.train import Training
 
@@ -226,22 +230,44 @@ class ByProxy(Way):
             raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
         material = config.data.load().for_search(config.search.seed, config.search.split)
         batch = material.first("train", self.batch_size, question.device)
+        kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, problem, batch))
         report, scored = question.on_progress or (lambda done, of: None), 0
+        generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
+        with kept.open() as keep:
 
-        def score(architecture: Architecture) -> float:
-            nonlocal scored
-            scored += 1
-            report(scored, self.draws)
-            return proxies.score_architecture(
-                proxy, config.space, architecture, problem.size, batch, problem.task.loss, question.seed
+            def score(architecture: Architecture) -> float:
+                nonlocal scored
+                text = config.space.format(architecture)
+                if text not in kept.values:
+                    value = proxies.score_architecture(
+                        proxy, config.space, architecture, problem.size, batch, problem.task.loss, question.seed
+                    )
+                    keep(text, value if math.isfinite(value) else None)
+                scored += 1
+                report(scored, self.draws)
+                known = kept.values[text]
+                return proxy.worst if known is None else known
+
+            found = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
+        if not math.isfinite(found.score):
+            raise UserError(
+                f"{self.proxy} is not defined for any of the {len(found.scores)} architectures that were drawn"
             )
-
-        generator = torch.Generator().manual_seed(question.seed)
-        found = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
         distinct = {config.space.format(one): found.counts[one] for one in found.scores}
-        scores = [found.scores[one] for one in found.scores]
-        details = {"drawn": distinct, "scores": [one if math.isfinite(one) else None for one in scores]}
+        details = {"drawn": distinct, "scores": [kept.values[text] for text in distinct]}
         return Choice(found.architecture, found.score, f"{self.proxy} of the untrained network", details)
+
+    def _deciding(self, question: Question, problem: Problem, batch: Batch) -> Document:
+        """All that decides an architecture's score."""
+        return {
+            "proxy": self.proxy,
+            "space": space_document(question.config.space),
+            "network": dict(problem.size),
+            "batch": digest_of(batch),
+            "seed": question.seed,
+            "device": question.device.type,
+            "versions": {"supernas": version("supernas"), "torch": str(torch.__version__)},
+        }
 
 
 WAYS: dict[str, type[Way]] = {
