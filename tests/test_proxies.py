@@ -17,6 +17,7 @@ from supernas.data import Batch
 from supernas.operations import BatchNorm
 from supernas.proxies._relus import ReLUs
 from supernas.proxies.base import weighted_layers
+from supernas.proxies.synflow import _norms
 from supernas.task import CLASSIFICATION
 
 CELL = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|nor_conv_3x3~1|nor_conv_1x1~2|"
@@ -449,3 +450,19 @@ def test_every_class_of_the_space(space, name):
     for form, architecture in classes.items():
         value = proxies.score_architecture(proxy, space, architecture, size, batch, LOSS, 0)
         assert math.isfinite(value) or value == proxy.worst, form
+
+
+def test_the_relus_and_normalisations_of_a_users_model_are_seen():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+
+        def forward(self, x):
+            x = self.layers(x)
+            return torch.relu_((x - 1).relu() + F.relu(x) + F.relu(x + 1, inplace=True))
+
+    with torch.no_grad(), ReLUs() as relus:
+        Net()(torch.randn(2, 1, 5, 5))
+    assert len(list(relus.patterns())) == 4
+    assert [name for _, name in _norms(Net())] == ["1"]
