@@ -292,3 +292,8 @@ def test_other_data_are_another_run_and_smoothing_is_the_usual_tasks(tmp_path):
         SPACE.build("first=wide, middle=relu", nonsense=1)
     with pytest.raises(UserError, match="the model predicts numbers of shape"):
         supernas.regression().loss(torch.zeros(3), torch.zeros(4))
+
+
+def test_a_model_must_be_made_without_arguments():
+    with pytest.raises(UserError, match="'width'; give that argument a default"):
+        supernas.ModelSpace(lambda width: torch.nn.Linear(width, 1))

@@ -26,7 +26,7 @@ from supernas.architecture import Architecture
 from supernas.errors import UserError, unknown
 from supernas.graphs import Graph, GraphFamily, Vertex
 from supernas.networks.base import Standalone
-from supernas.networks.model import ModelNetwork, choices_of, plain_module
+from supernas.networks.model import ModelNetwork, choices_of, made, plain_module
 from supernas.spaces.base import Choice, CostConvention, Space
 
 __all__ = ["ModelSpace"]
@@ -59,7 +59,7 @@ class ModelSpace(Space):
         self.name = re.sub(r"[^\w-]+", "-", shown).strip("-").lower() or "model"  # type: ignore[misc]
         self.domain = domain  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
-            found = choices_of(make())
+            found = choices_of(made(make, {}))
         self._choices = tuple(Choice(name, "model", layer.option_names) for name, layer in found.items())
 
     @property

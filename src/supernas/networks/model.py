@@ -218,8 +218,7 @@ def made(make: Callable[..., nn.Module], known: Mapping[str, Any]) -> nn.Module:
     except TypeError as error:
         name = getattr(make, "__name__", type(make).__name__)
         raise UserError(
-            f"{name} cannot be made: {error}; wanted what takes no other arguments than {', '.join(known) or 'none'} "
-            "(functools.partial gives the others)"
+            f"{name} cannot be made: {error}; give that argument a default, in its signature or by functools.partial"
         ) from None
     return make(**given)
 
