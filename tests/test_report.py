@@ -105,15 +105,33 @@ def test_a_page_of_a_search_has_everything(folder):
 
 def test_a_curve_is_where_its_numbers_are():
     drawn = str(charts.lines({"one": [0.0, None, 10.0, 5.0]}, "t"))
-    (d,) = re.findall(r'class="line s0 d0" d="([^"]+)"', drawn)
-    points = [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", d)]
-    assert re.findall("[ML]", d) == ["M", "M", "L"]  # a gap where nothing is known
+    (curve,) = re.findall(r'class="line s0 d0" d="([^"]+)"', drawn)
+    (dots,) = re.findall(r'class="line s0 d0 lonely" d="([^"]+)"', drawn)
+    points = [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", dots + curve)]
+    assert re.findall("[MLh]", dots + curve) == ["M", "h", "M", "L"]  # a gap where nothing is known
     (x0, y0), (x2, y2), (x3, y3) = points
     assert (x2 - x0) / 2 == pytest.approx(x3 - x2, abs=0.1)
     assert y3 == pytest.approx((y0 + y2) / 2, abs=0.1)
     assert y2 < y0
     assert "<legend" not in drawn
     assert charts.lines({"one": [None]}, "t") == ""
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, None, 2.0], [1.0, None, 2.0, 3.0, None, 1.0, None]], ids=str)
+def test_no_point_is_without_a_stroke(values):
+    """A path that only moves is not drawn at all."""
+    drawn = str(charts.lines({"one": values}, "t"))
+    subpaths = [part for d in re.findall(r' d="(M[^"]+)"', drawn) for part in d.split("M")[1:]]
+    assert sum(1 + part.count("L") for part in subpaths) == sum(value is not None for value in values)
+    assert all("L" in part or part.endswith("h0") for part in subpaths)
+
+
+@pytest.mark.parametrize("values", [[5e-324] * 2, [-5e-324], [0.0, 2e-323], [0.0], [7.0]], ids=str)
+def test_an_axis_has_a_length(values):
+    drawn = str(charts.lines({"one": values}, "t"))
+    heights = [float(y) for y in re.findall(r'cy="([^"]+)"', drawn)]
+    assert len(heights) == len(values)
+    assert all(0 <= height <= 210 for height in heights)
 
 
 def test_bars_are_stacked_to_their_sums():
@@ -141,6 +159,7 @@ def test_bars_are_stacked_to_their_sums():
             "stopping": {"name": "watched", "threshold": 2.5},
             "data": {"directory": "a folder; rm -rf"},
         },
+        {"method": "darts", "watch": {"depth": {}}, "stopping": {"name": "watched", "quantity": "depth.cell"}},
     ],
 )
 def test_the_command_means_the_same_search(document, monkeypatch):
@@ -211,6 +230,12 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
     text = render(study)
     checked(text)
     assert "<script" not in text
+
+
+def test_half_a_character_is_written_as_json_writes_it(tmp_path):
+    (tmp_path / "config.json").write_text('{"search": {}, "data": {"source": "\\ud800"}}')
+    checked(page := report(tmp_path).read_text(encoding="utf-8"))
+    assert '"source": "\\ud800"' in Page(page).text.replace("&#34;", '"')
 
 
 @pytest.mark.parametrize("damage", ["result.json", "metrics.jsonl", "cell.svg", "tracked.svg"])
