@@ -83,7 +83,10 @@ def _defaults(base: Document, resolve: Any) -> Document:
     if "stopping" not in base:
         return cast(Document, resolve(base).document())
     name = base["stopping"]["name"]
-    return {**resolve({**base, "stopping": "never"}).document(), "stopping": {"name": name, **plain(stopping.get(name)())}}
+    return {
+        **resolve({**base, "stopping": "never"}).document(),
+        "stopping": {"name": name, **plain(stopping.get(name)())},
+    }
 
 
 def _differences(base: Document, wanted: Document, where: str = "") -> Iterator[tuple[str, Any]]:
