@@ -294,7 +294,7 @@ def test_linear_regions_are_averaged_over_all_draws(space):
     net = space.build(CELL, **SIZE)
     (found,), counts = values(3, 1), values(1, 3)
     assert found == pytest.approx(sum(counts) / 3)
-    assert len(set(counts)) == 3
+    assert len(set(counts)) > 1
 
 
 def test_zen_by_its_algorithm(network):
