@@ -69,7 +69,10 @@ def legal(names):
 
 
 SMALLEST = {"nas-bench-201": {"cells": 1}, "darts-cnn": {"cells": 3}}
-PARTIAL = {("darts-cnn", "pc-darts"): {"channels": 8}}  # a quarter of them is two
+PARTIAL = {  # a quarter of them is one, or two
+    ("nas-bench-201", "pc-darts"): {"channels": 4},
+    ("darts-cnn", "pc-darts"): {"channels": 8},
+}
 FEW = {"zero-cost": {"candidates": 7}}  # not a multiple of the steps
 QUICK = {  # for a space whose autoencoder does not ship
     "e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}},

@@ -286,6 +286,18 @@ def test_linear_regions_of_a_network_that_is_known(space):
     )
 
 
+def test_linear_regions_are_averaged_over_all_draws(space):
+    def values(repeats, times):
+        torch.manual_seed(0)
+        drawn, proxy = generator(), proxies.get("linear-regions")(repeats=repeats, dimensions=1, inputs=50)
+        return [proxy.value(net, batch_of(), LOSS, drawn) for _ in range(times)]
+
+    net = space.build(CELL, **SIZE)
+    (found,), counts = values(3, 1), values(1, 3)
+    assert found == pytest.approx(sum(counts) / 3)
+    assert len(set(counts)) > 1
+
+
 def test_zen_by_its_algorithm(network):
     """One draw, with the weights, inputs and variances written out."""
     net, batch = network(), batch_of(side=8)

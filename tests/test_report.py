@@ -1,12 +1,16 @@
 """The page of a run or a study: all in it, nothing from outside, and nothing that a file could smuggle in."""
 
+import html
 import json
 import re
 import shlex
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+import torch
 import typer.testing
+from torch import nn
 
 import supernas
 from supernas import api, cli
@@ -33,6 +37,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.tags, self.links, self.ids, self.words, self.handlers = [], set(), [], [], [], []
+        self.policies = []
         self.feed(text)
         self.close()
         assert not self.open
@@ -49,6 +54,8 @@ class Page(HTMLParser):
         self.tags.add(tag)
         self.links += [value for name, value in attributes if name in ("src", "href", "xlink:href", "action")]
         self.ids += [value for name, value in attributes if name == "id"]
+        if ("http-equiv", "Content-Security-Policy") in attributes:
+            self.policies.append(dict(attributes)["content"])
         self.handlers += [name for name, _ in attributes if name.startswith("on")]
 
     def handle_endtag(self, tag):
@@ -72,8 +79,22 @@ def checked(text):
     assert not page.tags & {"script", "iframe", "link", "object", "embed", "form"}
     assert not page.handlers
     assert "@import" not in text
+    assert page.policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
     assert not re.search(r"url\((?!#tip)", text)
     return page
+
+
+class Net(nn.Module):
+    """A model of one's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = supernas.Choice(
+            "first", {"line": nn.Linear(4, 2), "bend": nn.Sequential(nn.Linear(4, 2), nn.ReLU())}
+        )
+
+    def forward(self, x):
+        return self.first(x)
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +126,33 @@ def test_a_page_of_a_search_has_everything(folder):
 
 def test_a_curve_is_where_its_numbers_are():
     drawn = str(charts.lines({"one": [0.0, None, 10.0, 5.0]}, "t"))
-    (d,) = re.findall(r'class="line s0 d0" d="([^"]+)"', drawn)
-    points = [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", d)]
-    assert re.findall("[ML]", d) == ["M", "M", "L"]  # a gap where nothing is known
+    (curve,) = re.findall(r'class="line s0 d0" d="([^"]+)"', drawn)
+    (dots,) = re.findall(r'class="line s0 d0 lonely" d="([^"]+)"', drawn)
+    points = [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", dots + curve)]
+    assert re.findall("[MLh]", dots + curve) == ["M", "h", "M", "L"]  # a gap where nothing is known
     (x0, y0), (x2, y2), (x3, y3) = points
     assert (x2 - x0) / 2 == pytest.approx(x3 - x2, abs=0.1)
     assert y3 == pytest.approx((y0 + y2) / 2, abs=0.1)
     assert y2 < y0
     assert "<legend" not in drawn
     assert charts.lines({"one": [None]}, "t") == ""
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, None, 2.0], [1.0, None, 2.0, 3.0, None, 1.0, None]], ids=str)
+def test_no_point_is_without_a_stroke(values):
+    """A path that only moves is not drawn at all."""
+    drawn = str(charts.lines({"one": values}, "t"))
+    subpaths = [part for d in re.findall(r' d="(M[^"]+)"', drawn) for part in d.split("M")[1:]]
+    assert sum(1 + part.count("L") for part in subpaths) == sum(value is not None for value in values)
+    assert all("L" in part or part.endswith("h0") for part in subpaths)
+
+
+@pytest.mark.parametrize("values", [[5e-324] * 2, [-5e-324], [0.0, 2e-323], [0.0], [7.0]], ids=str)
+def test_an_axis_has_a_length(values):
+    drawn = str(charts.lines({"one": values}, "t"))
+    heights = [float(y) for y in re.findall(r'cy="([^"]+)"', drawn)]
+    assert len(heights) == len(values)
+    assert all(0 <= height <= 210 for height in heights)
 
 
 def test_bars_are_stacked_to_their_sums():
@@ -141,6 +180,7 @@ def test_bars_are_stacked_to_their_sums():
             "stopping": {"name": "watched", "threshold": 2.5},
             "data": {"directory": "a folder; rm -rf"},
         },
+        {"method": "darts", "watch": {"depth": {}}, "stopping": {"name": "watched", "quantity": "depth.cell"}},
     ],
 )
 def test_the_command_means_the_same_search(document, monkeypatch):
@@ -170,6 +210,42 @@ def test_the_command_of_a_training():
     assert {name: parse_value(text) for name, text in sets.items()} == {"train.ema": 0.9, "data.train_size": 64}
     assert words[words.index("--epochs") + 1] == "3"
     assert command.repeating_command({"search": {}, "space": {"name": "of one's own", "choices": {}}}) is None
+
+
+def test_no_command_is_offered_that_would_mean_something_else(monkeypatch):
+    document = resolve_search({"search": {"epochs": 3}}).document()
+    assert command.repeating_command(document)
+    monkeypatch.setattr(command, "_differences", lambda *documents: [])  # what must be set is lost
+    assert command.repeating_command(document) is None
+
+
+def test_a_model_of_ones_own_is_given_again_in_python(tmp_path, monkeypatch):
+    """What the page says is done, with the model and the data put in."""
+    space, options = supernas.ModelSpace(Net), ["search.batch_size=8", "search.validation_images=8"]
+    data = (torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2)
+    monkeypatch.chdir(tmp_path)
+    first = supernas.search(space=space, data=data, method="darts", epochs=1, set=options, out=tmp_path, device="cpu")
+    page = render(tmp_path)
+    assert "must be given again there" in checked(page).text
+    assert "supernas search" not in page
+    (said,) = re.findall(r"<code>(supernas\.search.*)</code>", page)
+    said = html.unescape(said).replace("supernas.ModelSpace(...)", "space").replace("data=...", "data=data")
+    again = eval(said, {"supernas": supernas, "json": json, "Path": Path, "space": space, "data": data})
+    assert again.folder.name == "again"
+    assert again.history == first.history
+    (tmp_path / "result.json").unlink()
+    (tmp_path / "metrics.jsonl").unlink()
+    (tmp_path / "config.json").write_text(json.dumps({"space": space.document(), "train": {}, "architecture": "a=b"}))
+    assert 'supernas.train("a=b", space=' in html.unescape(render(tmp_path))
+
+
+def test_a_budget_is_in_the_summary(tmp_path):
+    limits = {"max_parameters": 12_345, "max_latency_ms": 2.5}
+    (tmp_path / "config.json").write_text(json.dumps(resolve_search({"budget": limits}).document()))
+    text = checked(render(tmp_path)).text
+    assert "most parameters12,345" in text
+    assert "most milliseconds2.5" in text
+    assert "most multiply-adds" not in text
 
 
 def test_nothing_of_a_file_becomes_markup(tmp_path):
@@ -211,6 +287,12 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
     text = render(study)
     checked(text)
     assert "<script" not in text
+
+
+def test_half_a_character_is_written_as_json_writes_it(tmp_path):
+    (tmp_path / "config.json").write_text('{"search": {}, "data": {"source": "\\ud800"}}')
+    checked(page := report(tmp_path).read_text(encoding="utf-8"))
+    assert '"source": "\\ud800"' in Page(page).text.replace("&#34;", '"')
 
 
 @pytest.mark.parametrize("damage", ["result.json", "metrics.jsonl", "cell.svg", "tracked.svg"])

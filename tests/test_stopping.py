@@ -43,8 +43,6 @@ def test_skips_counts_the_operation_of_the_derived_cell():
     assert rule.check(rule.init(), look(two)) == Finding({"skips": 2.0}, 3)
     assert Skips(most=3).check(None, look(two)).answer is None
     assert Skips(operation="nor_conv_3x3", most=2).check(None, look(one)).answer == 3
-    with pytest.raises(UserError, match="did you mean 'cell'"):
-        Skips(kind="cel").check(None, look(one))
 
 
 def test_eigenvalue_fires_where_the_smoothed_quotient_falls(monkeypatch):
@@ -119,4 +117,15 @@ def test_what_does_not_go_together_is_refused_with_the_reason():
     for objective in ("nsas", "wpl", "complementation"):
         with pytest.raises(UserError, match=rf"{objective} does not go with darts.*random-nas"):
             resolve_search({"method": "darts", "objective": objective})
+    for space, values, message in (
+        ("nas-bench-201", {"kind": "cel"}, r"kind of cell \(stopping.kind\) 'cel'; did you mean 'cell'"),
+        (
+            "nas-bench-201",
+            {"operation": "skip"},
+            r"operation \(stopping.operation\) 'skip'; did you mean 'skip_connect'",
+        ),
+        ("darts-rnn", {}, "'skip_connect'; .*identity"),
+    ):
+        with pytest.raises(UserError, match=message):
+            resolve_search({"space": space, "method": "random-nas", "stopping": {"name": "skips", **values}})
     assert resolve_search({"method": "gdas", "objective": "nsas", "stopping": "eigenvalue"}).stopping == Eigenvalue()

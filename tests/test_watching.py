@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from supernas import api, spaces, watching
 from supernas.architecture import Architecture
 from supernas.configuration import resolve_search
 from supernas.contracts import Finding, Look, Problem
+from supernas.data import Batch
 from supernas.errors import UserError
 from supernas.methods.darts import DARTS
 from supernas.objectives.plain import Plain
 from supernas.optimisers import SGDSettings
 from supernas.stopping.watched import Watched
 from supernas.task import CLASSIFICATION
+from supernas.watching.base import undisturbed
 from supernas.watching.depth import depth
 from supernas.watching.entropy import Entropy
 from supernas.watching.gap import Gap
@@ -49,7 +52,11 @@ def look(problem, toy_batch):
         state = method.init(problem)
     finally:
         torch.set_default_dtype(torch.float32)
-    return Look(3, method.derive(state, None), method, state, problem, lambda count: batch)
+
+    def first(count):
+        return Batch(batch.inputs[:count], batch.targets[:count])
+
+    return Look(3, method.derive(state, None), method, state, problem, first)
 
 
 def test_hessian_is_that_of_the_full_matrix(look, problem):
@@ -67,6 +74,22 @@ def test_hessian_is_that_of_the_full_matrix(look, problem):
     assert found["eigenvalue"] == pytest.approx(float(eigenvalues[eigenvalues.abs().argmax()]), rel=1e-6)
     assert found["trace"] == pytest.approx(float(H.trace()), rel=1e-6)
     assert problem.network.training
+
+
+def test_losses_are_of_all_the_images_that_are_asked_for(look):
+    for kind in (Hessian, Gap):
+        found = kind(images=8).measure(look)
+        assert found == kind().measure(replace(look, valid=lambda count: look.valid(8)))
+        assert found != kind(images=4).measure(look)
+
+
+def test_what_is_drawn_while_watching_was_never_drawn(look):
+    before = torch.get_rng_state()
+    with undisturbed(look.problem.network):
+        torch.rand(3)
+        assert not look.problem.network.training
+    assert torch.equal(torch.get_rng_state(), before)
+    assert look.problem.network.training
 
 
 def test_entropy_of_planted_parameters(look):
@@ -208,6 +231,9 @@ def test_a_configuration_keeps_what_is_watched():
             for method, name in itertools.product(("random-nas", "e2nas"), ("hessian", "entropy", "gap"))
         ),
         ({"watch": {"hesian": {}}}, "unknown quantity to watch 'hesian'; did you mean 'hessian'"),
+        ({"watch": {"skips": {"operations": ["skip_connet"]}}}, "did you mean 'skip_connect'"),
+        ({"watch": {"skips": {"operations": ["skip_connect", "foo"]}}}, r"operation \(watch.skips.operations\) 'foo'"),
+        ({"watch": {"skips": {"operations": ["identity"]}}}, r"'identity'.*known: .*skip_connect"),
         ({"watch": {"depth": 3}}, "wanted settings"),
         ({"watch": {"skips": {"operations": []}}}, "watch.skips.operations"),
         ({"stopping": {"name": "watched", "quantity": "depth.cell"}}, "depth is not watched; add --watch depth"),
@@ -240,6 +266,7 @@ def test_the_rule_compares_averages_and_quotients():
     ratio = Watched(window=2, back=2)  # the quotients of R-DARTS's rule, upside down
     assert answers(ratio, [1.0, 1.0, 1.1, 1.0, 1.2, 1.4, 1.6]) == [None, None, None, None, None, None, 4]
     assert answers(Watched(window=1), [1.0, -5.0, 3.0, 9.0]) == [None, None, None, 0]  # no quotient of signs
+    assert answers(Watched(window=1, when="below"), [1.0, -5.0, 3.0, 9.0]) == [None] * 4
     rule = Watched(**value, threshold=9, window=1)
     assert rule.check(rule.init(), Look(0, None, None, None, None, None, {"depth.cell": 2.0})) == Finding(
         {"watched": 2.0}

@@ -205,6 +205,9 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     rule = build(stopping_class, stopping_values, "stopping")
     watch = _watched(given.get("watch", {}), method_name, method_class)
     _check_watched(rule.watches, watch, space)
+    rule.check_space(space)
+    for quantity in watch.values():
+        quantity.check_space(space)
     return SearchConfig(
         space,
         method_name,

@@ -260,6 +260,14 @@ class Quantity(ABC):
     def names(self, space: Space) -> tuple[str, ...]:
         """What its numbers are called."""
 
+    def check_space(self, space: Space) -> None:
+        """Whether its settings mean something in a space; usually they do.
+
+        Raises:
+            UserError: if one names what the space does not have.
+        """
+        return None
+
     @abstractmethod
     def measure(self, look: Look) -> dict[str, float]:
         """Its numbers after a finished epoch, by name."""
@@ -278,6 +286,14 @@ class Stopping(ABC):
     def watches(self) -> tuple[str, ...]:
         """The watched numbers that it judges, as `quantity.number`; usually none."""
         return ()
+
+    def check_space(self, space: Space) -> None:
+        """Whether its settings mean something in a space; usually they do.
+
+        Raises:
+            UserError: if one names what the space does not have.
+        """
+        return None
 
     @abstractmethod
     def init(self) -> State:

@@ -15,7 +15,9 @@ def start(toy_network, space):
 
     def make(method, seed=0, **settings):
         torch.manual_seed(seed)
-        network = toy_network(**{**method.stages()[0].supernet, **settings})
+        stage = method.stages()[0].supernet
+        size = {"channels": max(2, stage.get("partial", 1)), **stage, **settings}
+        network = toy_network(**size)
         problem = Problem(
             network,
             space,
@@ -25,7 +27,7 @@ def start(toy_network, space):
             100,
             seed,
             known={"num_classes": 3, "in_channels": 1},
-            another=lambda: toy_network(**{**method.stages()[0].supernet, **settings}),
+            another=lambda: toy_network(**size),
         )
         with torch.random.fork_rng():
             torch.set_default_dtype(torch.float64)

@@ -193,6 +193,21 @@ def test_architectures_are_drawn_as_the_method_draws_its_mixtures(start, name):
     assert first == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.parametrize("name", ["snas", "drnas"])
+def test_architectures_are_drawn_as_at_the_end(start, monkeypatch, name):
+    """Where a temperature has fallen as far as it does."""
+    method, seen = methods.get(name)(), []
+    draw = type(method).draw
+
+    def recorded(self, state, progress, generator):
+        seen.append(progress.fraction)
+        return draw(self, state, progress, generator)
+
+    monkeypatch.setattr(type(method), "draw", recorded)
+    method.draw_architecture(start(method), torch.Generator())
+    assert seen == [1.0]
+
+
 # --- GDAS -----------------------------------------------------------------------------------------------------------
 
 

@@ -46,6 +46,15 @@ def slope(function, at, place, nudge=1e-5):
 # --- first order ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_order_2_moves_alpha_before_the_weights_that_it_looks_ahead_at(start, toy_batch, monkeypatch, order):
+    calls, method = [], BaLeNAS(order=order)
+    monkeypatch.setattr(BaLeNAS, "train", lambda *rest: calls.append("weights") or {})
+    monkeypatch.setattr(BaLeNAS, "_move", lambda *rest: calls.append("alpha") or {})
+    method.step(start(method), toy_batch(0), toy_batch(1), HALF)
+    assert calls == (["alpha", "weights"] if order == 2 else ["weights", "alpha"])  # else as the space is published
+
+
 def test_each_draw_gives_the_slopes_of_the_validation_loss_there(start, toy_batch):
     method = BaLeNAS(adam=NARROW)
     state = start(method)

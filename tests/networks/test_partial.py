@@ -82,6 +82,12 @@ def test_a_path_passes_the_other_channels_by():
     assert sorted(found.sum(dim=(0, 2, 3)).tolist()) != sorted((value * 3).sum(dim=(0, 2, 3)).tolist())
 
 
+def test_a_part_of_too_few_channels_is_refused():
+    assert SPACE.supernet(channels=4, cells=1, partial=4).pairs
+    with pytest.raises(UserError, match=r"supernet\.channels = 3: one of every 4 .* wanted 4 or more"):
+        SPACE.supernet(channels=3, cells=1, partial=4)
+
+
 def test_widening_repeats_channels_and_keeps_what_is_there():
     narrow, wide = nn.Conv2d(2, 3, 1), nn.Conv2d(4, 6, 1)
     widen(narrow, wide, torch.Generator().manual_seed(0))

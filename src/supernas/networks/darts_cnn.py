@@ -31,7 +31,7 @@ from supernas.networks.base import (
     Unselected,
     Weights,
 )
-from supernas.networks.mixture import Options, Plan, Rows, partial_sum_into_node, plan, sum_into_node
+from supernas.networks.mixture import Options, Plan, Rows, check_parts, partial_sum_into_node, plan, sum_into_node
 from supernas.operations import BatchNorm, FactorizedReduce, Node, Norm, ReLUConvNorm
 from supernas.progress import Progress
 from supernas.settings import build as build_settings
@@ -99,11 +99,7 @@ class DARTSCNNNetwork(Network):
         self.drop_path = 0.0 if form == "search" else size.drop_path
         self.drop_probability = 0.0  # now; see `advance`
         parts = size.partial if form == "search" else 1
-        if parts > 1 and size.channels < 2 * parts:
-            raise UserError(
-                f"supernet.channels = {size.channels}: one of every {parts} channels goes through the options, and a "
-                f"reducing skip needs two; wanted {2 * parts} or more"
-            )
+        check_parts(size.channels, parts, 2, ", and a reducing skip needs two")
         norms = _Norms(form, size)
 
         self.stem, self.second_stem, width = _stems(size.stem, in_channels, size.channels, norms.outside)
@@ -225,7 +221,7 @@ class Cell(nn.Module):
         )
         self.last = ReLUConvNorm(last, channels, 1, 1, norms.cell)
         self.edges = nn.ModuleList(nn.ModuleDict() for _ in EDGES)
-        where, inside = space.kinds[self.kind], max(1, channels // parts)
+        where, inside = space.kinds[self.kind], channels // parts
         for choice, option in pairs:
             if choice in where:
                 edge = choice - where.start

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernas.architecture import Pair
+from supernas.errors import UserError
 from supernas.networks.base import Unselected
 from supernas.operations import Node
 
@@ -17,6 +18,7 @@ __all__ = [
     "Options",
     "Plan",
     "Rows",
+    "check_parts",
     "gradient_to_unselected",
     "partial_sum_into_node",
     "plan",
@@ -84,6 +86,25 @@ def sum_into_node(entering: Entering, which: Plan, rows: Rows | None, unselected
     return _with_unselected(total, edges)
 
 
+def check_parts(channels: int, parts: int, least: int = 1, why: str = "") -> None:
+    """Refuses a supernet with too few channels for a part of them to go through the options.
+
+    Args:
+        channels: of the narrowest cells.
+        parts: K.
+        least: channels that the options need.
+        why: they need them, if it is more than one.
+
+    Raises:
+        UserError: if there are fewer.
+    """
+    if parts > 1 and channels < least * parts:
+        raise UserError(
+            f"supernet.channels = {channels}: one of every {parts} channels goes through the options{why}; wanted "
+            f"{least * parts} or more"
+        )
+
+
 def partial_sum_into_node(
     entering: Entering,
     which: Plan,
@@ -106,7 +127,7 @@ def partial_sum_into_node(
         strides: of each entering choice's options; what passes by is maximum-pooled as much, as published.
     """
     entering = list(entering)
-    channels = max(1, entering[0][0].value.shape[1] // parts)
+    channels = entering[0][0].value.shape[1] // parts
     split = [(*source.split(channels), options, choice) for source, options, choice in entering]
     strides = strides or [1] * len(split)
     total = sum_into_node([(first, options, choice) for first, _, options, choice in split], which, rows, unselected)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from supernas import operations
 from supernas.architecture import Pair
 from supernas.networks.base import Form, Network, Output, SupernetSettings, Unselected, Weights
-from supernas.networks.mixture import Plan, Rows, partial_sum_into_node, plan, sum_into_node
+from supernas.networks.mixture import Plan, Rows, check_parts, partial_sum_into_node, plan, sum_into_node
 from supernas.operations import BatchNorm, Node
 from supernas.settings import build as build_settings
 from supernas.spaces.base import Space
@@ -38,6 +38,9 @@ class NASBench201Network(Network):
         pairs: the (choice, option) pairs to hold; all by default.
         form: `search` or `evaluation`.
         settings: fields of `SupernetSettings`.
+
+    Raises:
+        UserError: if one of every `partial` channels is none.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class NASBench201Network(Network):
     ) -> None:
         super().__init__()
         size = build_settings(SupernetSettings, settings, "supernet")
+        check_parts(size.channels, size.partial)
         self.space = space
         self.pairs = pairs or space.pairs
 
@@ -100,7 +104,7 @@ class Cell(nn.Module):
         super().__init__()
         self.parts = parts
         self.edges = nn.ModuleList(nn.ModuleDict() for _ in EDGES)
-        inside = max(1, channels // parts)
+        inside = channels // parts
         for choice, option in pairs:
             name = space.choices[choice].options[option]
             cast(nn.ModuleDict, self.edges[choice])[str(option)] = operations.make(name, inside, norm)

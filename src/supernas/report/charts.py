@@ -5,6 +5,7 @@ Whatever text they are given is escaped.
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,7 +64,8 @@ class _Canvas:
     def __init__(self, length: int, low: float, high: float, *, whole: bool, bars: bool = False) -> None:
         self.length, self.bars = length, bars
         if low == high:
-            low, high = (low - 0.5, high + 0.5) if not low else (low - abs(low) * 0.1, high + abs(high) * 0.1)
+            margin = abs(low) * 0.1 or 0.5
+            low, high = low - margin, high + margin
         self.ticks = nice_ticks(low, high, whole=whole)
         self.low, self.high = (low, high) if not bars else (0.0, high)
         self.low, self.high = min(self.low, self.ticks[0]), max(self.high, self.ticks[-1])
@@ -104,7 +106,7 @@ def nice_ticks(low: float, high: float, *, whole: bool = False, most: int = 5) -
     ([0.0, 20.0, 40.0, 60.0, 80.0], [1.4, 1.6, 1.8, 2.0])
     """
     rough = (high - low) / most
-    if not math.isfinite(rough) or rough <= 0 or abs(high) / rough > 1e12:
+    if not math.isfinite(rough) or rough < sys.float_info.min or abs(high) / rough > 1e12:
         return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
@@ -121,24 +123,28 @@ def _epochs(length: int) -> list[int]:
 
 
 def _line(canvas: _Canvas, number: int, name: str, values: Series) -> Markup:
-    parts, points = [], []
-    pen = "M"
+    runs: list[list[str]] = [[]]  # the points between gaps
+    points = []
     for place, value in enumerate(values):
         if value is None:
-            pen = "M"
+            runs.append([])
             continue
         x, y = canvas.x(place), canvas.y(value)
-        parts.append(f"{pen}{x:.1f} {y:.1f}")
-        pen = "L"
+        runs[-1].append(f"{x:.1f} {y:.1f}")
         if len(values) <= _MOST_POINTS:
             points.append(
                 Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>').format(
                     x, y, f"{name}, {place + 1}: {value:.5g}"
                 )
             )
-    lonely = " lonely" if sum(value is not None for value in values) == 1 else ""
-    drawn = Markup('<path class="line s{} d{}{}" d="{}"/>').format(*_style(number), lonely, "".join(parts))
-    return drawn + Markup("").join(points)
+    curves = "".join("M" + "L".join(run) for run in runs if len(run) > 1)
+    dots = "".join(f"M{run[0]}h0" for run in runs if len(run) == 1)  # a path that goes nowhere has caps, a bare M none
+    drawn = [
+        Markup('<path class="line s{} d{}{}" d="{}"/>').format(*_style(number), more, path)
+        for more, path in (("", curves), (" lonely", dots))
+        if path
+    ]
+    return Markup("").join([*drawn, *points])
 
 
 def _bar(canvas: _Canvas, place: int, below: float, value: float, number: int, name: str) -> Markup:

@@ -3,11 +3,12 @@
 import json
 import shlex
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+from supernas import stopping
 from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
 from supernas.errors import UserError
-from supernas.settings import parse_value
+from supernas.settings import parse_value, plain
 
 __all__ = ["repeating_command"]
 
@@ -38,7 +39,7 @@ def _command(document: Document) -> str | None:
     resolve: Any = resolve_search if searches else resolve_train
     wanted = resolve(document).document()
     base = _base(wanted, section)
-    sets = list(_differences(resolve(base).document(), wanted))
+    sets = list(_differences(_defaults(base, resolve), wanted))
     again = merge(base)
     for path, value in sets:
         assign(again, f"{path}={_text(value)}")
@@ -73,6 +74,19 @@ def _base(wanted: Document, section: str) -> Document:
         return {**base, "architecture": wanted["architecture"]}
     named = {part: {"name": wanted[part]["name"]} for part in ("method", "objective", "stopping")}
     return {**base, **named, **({"watch": {name: {} for name in wanted["watch"]}} if "watch" in wanted else {})}
+
+
+def _defaults(base: Document, resolve: Any) -> Document:
+    """The complete document of a base. A stopping rule's defaults may not go with the rest (it may judge what is not
+    watched), so they are put in afterwards.
+    """
+    if "stopping" not in base:
+        return cast(Document, resolve(base).document())
+    name = base["stopping"]["name"]
+    return {
+        **resolve({**base, "stopping": "never"}).document(),
+        "stopping": {"name": name, **plain(stopping.get(name)())},
+    }
 
 
 def _differences(base: Document, wanted: Document, where: str = "") -> Iterator[tuple[str, Any]]:

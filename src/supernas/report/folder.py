@@ -49,6 +49,11 @@ class Run:
         return table(self.document.get(section)).get(name)
 
     @property
+    def own_model(self) -> bool:
+        """Whether its space was made from a model in Python."""
+        return "choices" in table(self.document.get("space"))
+
+    @property
     def architecture(self) -> str:
         """The text of what was found, or derived last."""
         candidates = [self.record, *reversed(self.lines), self.document]

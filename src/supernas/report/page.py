@@ -30,7 +30,7 @@ def report(path: str | Path, *, out: str | Path | None = None) -> Path:
         UserError: if the folder holds neither, or the file cannot be written.
     """
     folder = Path(path)
-    page = render(folder).encode()
+    page = render(folder).encode(errors="backslashreplace")  # JSON can hold half of a character, UTF-8 cannot
     target = Path(out) if out else folder / "report.html"
     if target.is_dir():
         raise UserError(f"{target} is a folder; wanted a file, such as {target / 'report.html'}")

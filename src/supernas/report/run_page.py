@@ -23,6 +23,11 @@ __all__ = ["Page", "Picture", "picture", "run_page"]
 
 _LARGEST_PICTURE = 4_000_000  # bytes
 _NO_CHART = {"epoch", "seconds"}
+_LIMITS = {
+    "max_parameters": ("most parameters", ",.0f"),
+    "max_flops": ("most multiply-adds", ",.0f"),
+    "max_latency_ms": ("most milliseconds", ".3g"),
+}
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _costs(run: Run) -> Iterator[tuple[str, str]]:
     record = run.record
+    for name, (label, form) in _LIMITS.items():
+        limit = number(run.setting("budget", name))
+        if limit is not None:
+            yield label, f"{limit:{form}}"
     for name, label in (("parameters", "parameters"), ("flops", "multiply-adds")):
         known = number(record.get(name))
         if known is not None:

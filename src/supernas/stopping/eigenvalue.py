@@ -41,7 +41,7 @@ class Eigenvalue(Stopping):
 
     window: int = setting(5, "k: epochs of the moving average, and how far it looks back", ge=1)
     ratio: float = setting(0.75, "smallest quotient of the average k epochs ago and now", gt=0)
-    images: int = setting(256, "validation images of the loss", ge=1)
+    images: int = setting(256, "validation images (of a text: windows) of the loss: the first so many, at most", ge=1)
     iterations: int = setting(12, "Hessian-vector products for an eigenvalue (Lanczos)", ge=2)
 
     def init(self) -> Seen:

@@ -12,6 +12,7 @@ from typing import Any
 from supernas.contracts import Finding, Look, Stopping
 from supernas.errors import unknown
 from supernas.settings import setting, settings
+from supernas.spaces.base import Space
 from supernas.trees import State
 
 __all__ = ["Skips"]
@@ -34,12 +35,21 @@ class Skips(Stopping):
         """Nothing to remember."""
         return _Nothing()
 
+    def check_space(self, space: Space) -> None:
+        """The kind of cell, and the operation in it, must be the space's."""
+        if self.kind and self.kind not in space.kinds:
+            raise unknown("kind of cell (stopping.kind)", self.kind, space.kinds)
+        options = {option for choice in self._choices(space) for option in space.choices[choice].options}
+        if self.operation not in options:
+            raise unknown("operation (stopping.operation)", self.operation, options)
+
     def check(self, state: Any, look: Look) -> Finding:
         """Counts the operation in the derived cell."""
         space = look.problem.space
-        kind = self.kind or next(iter(space.kinds))
-        if kind not in space.kinds:
-            raise unknown("kind of cell", kind, space.kinds)
-        named = [space.choices[c].options[o] for c, o in look.architecture.pairs if space.choices[c].kind == kind]
-        count = named.count(self.operation)
+        where = self._choices(space)
+        count = [space.choices[c].options[o] for c, o in look.architecture.pairs if c in where].count(self.operation)
         return Finding({"skips": float(count)}, look.epoch if count >= self.most else None)
+
+    def _choices(self, space: Space) -> range:
+        """The choices of the kind of cell that is looked at."""
+        return space.kinds[self.kind or next(iter(space.kinds))]

@@ -23,7 +23,7 @@ class Gap(Quantity):
 
     needs_alpha: ClassVar[str] = "it compares with the mixture at alpha"
 
-    images: int = setting(256, "validation images of the losses", ge=1)
+    images: int = setting(256, "validation images (of a text: windows) of the losses: the first so many, at most", ge=1)
 
     def names(self, space: Space) -> tuple[str, ...]:
         """Three."""

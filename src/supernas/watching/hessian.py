@@ -28,7 +28,7 @@ class Hessian(Quantity):
 
     needs_alpha: ClassVar[str] = "it is about the Hessian of the validation loss in alpha"
 
-    images: int = setting(256, "validation images of the loss", ge=1)
+    images: int = setting(256, "validation images (of a text: windows) of the loss: the first so many, at most", ge=1)
     iterations: int = setting(12, "Hessian-vector products for the eigenvalue (Lanczos)", ge=2)
     probes: int = setting(8, "Hessian-vector products for the trace (Hutchinson)", ge=1)
 

@@ -6,23 +6,34 @@ included where it is taken.
 """
 
 from supernas.contracts import Look, Quantity
+from supernas.errors import unknown
 from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 
 __all__ = ["SkipConnections"]
+
+SKIPS = ("skip_connect", "identity")  # what spaces call it
 
 
 @settings
 class SkipConnections(Quantity):
     """Number and part of skip connections in the derived architecture."""
 
-    operations: tuple[str, ...] = setting(
-        ("skip_connect", "identity"), "the operations that are counted, by name", min_length=1
-    )
+    operations: tuple[str, ...] = setting(SKIPS, "the operations that are counted, by name", min_length=1)
 
     def names(self, space: Space) -> tuple[str, ...]:
         """Two for each kind of cell."""
         return tuple(name for kind in space.kinds for name in (kind, f"{kind}_part"))
+
+    def check_space(self, space: Space) -> None:
+        """Each operation must be one of the space's, or another space's name of a skip connection; one at least must be
+        the space's.
+        """
+        options = {option for choice in space.choices for option in choice.options}
+        strange = [name for name in self.operations if name not in options]
+        wrong = strange if len(strange) == len(self.operations) else [name for name in strange if name not in SKIPS]
+        if wrong:
+            raise unknown("operation (watch.skips.operations)", wrong[0], options)
 
     def measure(self, look: Look) -> dict[str, float]:
         """Counts in the derived architecture."""
