@@ -164,6 +164,26 @@ def test_the_order_of_the_two_steps(start, toy_batch, monkeypatch):
         assert calls[0] == first
 
 
+def test_every_step_of_a_mixture_has_a_gradient_of_its_own(start, toy_batch):
+    """Two steps, by hand; what was prepared is taken once."""
+    method = DARTS()
+    state = start(method)
+    network, W = state.problem.network, method.relax(state, state.alpha)
+    twin = copy.deepcopy(network)
+    sgd = torch.optim.SGD(twin.parameters(), lr=0.013, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    for step, prepares in ((50, False), (50, True), (50, False)):
+        batch = toy_batch(step + prepares)
+        sgd.zero_grad()
+        F.cross_entropy(twin(batch.inputs, {"cell": W["cell"].detach()}).prediction, batch.targets).backward()
+        torch.nn.utils.clip_grad_norm_(twin.parameters(), 5.0)
+        sgd.step()
+        if prepares:
+            state.trainer.prepare(batch, W)
+        state.trainer.step(batch, W, Progress(step, 100, 0, 1))
+    for mine, theirs in zip(network.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
 def test_mixtures_train_the_weights_on_what_they_say(start, toy_batch):
     for method, which in [(SNAS(), "snas"), (SNAS(weights_on="mean"), ""), (DrNAS(), "drnas")]:
         state = start(method)

@@ -211,7 +211,7 @@ def test_a_lesson_takes_four_passes_of_the_main_model(start, batches):
     assert passes == {"main": 4 + 2 - 1, "auxiliary": 4}
 
 
-@pytest.mark.parametrize("name", ["darts", "pc-darts", "balenas"])
+@pytest.mark.parametrize("name", ["darts", "darts second order", "pc-darts", "balenas"])
 def test_the_step_that_was_looked_through_is_the_bases_own(start, batches, name):
     """Computed once or twice, every number is the same."""
     states = []

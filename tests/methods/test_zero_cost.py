@@ -47,3 +47,15 @@ def test_the_best_of_the_candidates(toy_network, toy_batch, name):
 def test_an_unknown_proxy():
     with pytest.raises(UserError, match="unknown proxy 'synflwo'; did you mean 'synflow'"):
         build(ZeroCost, {"proxy": "synflwo"}, "method")
+
+
+def test_a_proxy_that_is_defined_for_no_candidate_has_no_answer(toy_network, toy_batch, monkeypatch):
+    problem = Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 2, 0, size=SIZE)
+    method = ZeroCost(candidates=4)
+    state = method.init(problem)
+    monkeypatch.setattr(proxies, "score_architecture", lambda *_: -np.inf)
+    method.step(state, toy_batch(0), toy_batch(0), Progress(0, 2, 0, 1))
+    assert method.derive(state, None) in state.candidates  # there may be better ones to come
+    method.step(state, toy_batch(0), toy_batch(0), Progress(1, 2, 0, 1))
+    with pytest.raises(UserError, match="synflow is not defined for any of the 4 candidates"):
+        method.derive(state, None)
