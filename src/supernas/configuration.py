@@ -205,9 +205,10 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     rule = build(stopping_class, stopping_values, "stopping")
     watch = _watched(given.get("watch", {}), method_name, method_class)
     _check_watched(rule.watches, watch, space)
-    rule.check_space(space)
-    for quantity in watch.values():
-        quantity.check_space(space)
+    parts: tuple[Stopping | Quantity, ...] = (rule, *watch.values())
+    for part in parts:
+        if reason := part.refuses(space):
+            raise UserError(reason)
     return SearchConfig(
         space,
         method_name,

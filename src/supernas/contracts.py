@@ -260,13 +260,9 @@ class Quantity(ABC):
     def names(self, space: Space) -> tuple[str, ...]:
         """What its numbers are called."""
 
-    def check_space(self, space: Space) -> None:
-        """Whether its settings mean something in a space; usually they do.
-
-        Raises:
-            UserError: if one names what the space does not have.
-        """
-        return None
+    def refuses(self, space: Space) -> str:
+        """What in its settings a space does not have; empty if nothing is."""
+        return ""
 
     @abstractmethod
     def measure(self, look: Look) -> dict[str, float]:
@@ -287,13 +283,9 @@ class Stopping(ABC):
         """The watched numbers that it judges, as `quantity.number`; usually none."""
         return ()
 
-    def check_space(self, space: Space) -> None:
-        """Whether its settings mean something in a space; usually they do.
-
-        Raises:
-            UserError: if one names what the space does not have.
-        """
-        return None
+    def refuses(self, space: Space) -> str:
+        """What in its settings a space does not have; empty if nothing is."""
+        return ""
 
     @abstractmethod
     def init(self) -> State:

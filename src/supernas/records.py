@@ -18,6 +18,7 @@ __all__ = [
     "read_json",
     "read_lines",
     "remove_temporaries",
+    "versions",
     "write_atomically",
     "write_json",
 ]
@@ -78,12 +79,16 @@ def cut_back(path: Path, lines: int) -> None:
         write_atomically(path, lambda file: file.write(b"".join(kept)))
 
 
+def versions() -> dict[str, str]:
+    """Of what decides every number: supernas and torch."""
+    return {"supernas": version("supernas"), "torch": str(torch.__version__)}  # torch's is a class of its own
+
+
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions, and what a resumed run must share with the first to be the same bit for bit."""
     return {
-        "supernas": version("supernas"),
+        **versions(),
         "python": sys.version.split()[0],
-        "torch": str(torch.__version__),  # a class of its own, which no checkpoint may hold
         "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
         "device": device.type,

@@ -161,26 +161,26 @@ def _finite_difference(
     teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor], radius: float
 ) -> Lesson:
     first, second = teacher.step, pupil.step
-    upper, lower = Replay(), Replay()
-    by_weights = lower(teacher.slope, first.weights)
+    at_w, at_v = Replay(), Replay()
+    by_weights = at_w(teacher.slope, first.weights)
     moved = {name: w.requires_grad_() for name, w in first.after(by_weights).items()}
     _, said = teacher.says(moved)
     T = said.detach().requires_grad_()
 
-    training_loss, S = upper(pupil.says, second.weights)
+    training_loss, S = at_v(pupil.says, second.weights)
     match = pupil.settle(S.detach(), T.detach())
     transfer_loss = match(S, T.detach())
     found = gradients_of(training_loss + pupil.weight * transfer_loss, list(second.weights.values()))
     judged, by_own, u = _judged(pupil, second.after(found), own)
 
     def matched(weights: Tensors) -> Tensor:
-        return pupil.weight * match(upper(pupil.says, weights)[1], T)
+        return pupil.weight * match(at_v(pupil.says, weights)[1], T)
 
     (by_T,) = mixed_product(matched, [T], second.weights, u, radius)
     by_T = -second.rate * second.clipped(found) * by_T
     back = gradients_of(said, [*alpha, *moved.values()], along=by_T)
     direct, p = back[: len(alpha)], back[len(alpha) :]
-    mixed = mixed_product(partial(lower, teacher.loss), alpha, first.weights, p, radius)
+    mixed = mixed_product(partial(at_w, teacher.loss), alpha, first.weights, p, radius)
     rate = first.rate * first.clipped(by_weights)
     gradients = tuple(d - rate * m for d, m in zip(direct, mixed, strict=True))
     return Lesson(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)

@@ -270,6 +270,7 @@ def test_the_base_makes_the_mixture(start, toy_batch):
         ({"base": "balenas"}, "balenas, which draws by itself"),
         ({"base": "setn"}, "trains single paths"),
         ({"base": "nao"}, "no architecture parameters"),
+        ({"base": "tetlo"}, "tetlo, which has no architecture parameters of its own"),
         ({"base": "pcdarts"}, "did you mean 'pc-darts'"),
         ({"order": 2, "adam": {"curvature": "exact", "sqrt": False}}, "third derivatives"),
         ({"inference": "backprop", "adam": {"sqrt": False}}, r"no adam\.sqrt"),

@@ -195,10 +195,10 @@ class BaLeNAS(Alternating, Distribution):
 def _why_not(base: str) -> str:
     """What is wrong with a method as the base; nothing is, if empty."""
     cls = methods.get(base)
+    if not issubclass(cls, Alternating):
+        return "has no architecture parameters of its own of which a mixture is made"
     if issubclass(cls, Distribution):
         return "draws by itself, from a distribution of its own"
-    if not issubclass(cls, AlphaMethod):
-        return "has no architecture parameters of which a mixture is made"
     if cls.trains_paths:
         return "trains single paths, not the mixture of its parameters"
     return ""

@@ -35,13 +35,14 @@ class Skips(Stopping):
         """Nothing to remember."""
         return _Nothing()
 
-    def check_space(self, space: Space) -> None:
-        """The kind of cell, and the operation in it, must be the space's."""
+    def refuses(self, space: Space) -> str:
+        """The kind of cell, or the operation in it."""
         if self.kind and self.kind not in space.kinds:
-            raise unknown("kind of cell (stopping.kind)", self.kind, space.kinds)
+            return str(unknown("kind of cell (stopping.kind)", self.kind, space.kinds))
         options = {option for choice in self._choices(space) for option in space.choices[choice].options}
         if self.operation not in options:
-            raise unknown("operation (stopping.operation)", self.operation, options)
+            return str(unknown("operation (stopping.operation)", self.operation, options))
+        return ""
 
     def check(self, state: Any, look: Look) -> Finding:
         """Counts the operation in the derived cell."""

@@ -15,7 +15,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from supernas.errors import UserError, unknown
 from supernas.model_space import ModelSpace
 from supernas.networks.base import NetworkSettings
 from supernas.proxies.base import Proxy
+from supernas.records import versions
 from supernas.runs import choose_device
 from supernas.settings import build, setting, settings
 from supernas.spaces.base import Space
@@ -163,7 +163,7 @@ class Scorer:
             **({} if proxy.needs == "shape" else seen),
             "seed": config.score.seed,
             "device": self.batch.inputs.device.type,
-            "versions": {"supernas": version("supernas"), "torch": str(torch.__version__)},
+            "versions": versions(),
         }
 
 

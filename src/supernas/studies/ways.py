@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,7 +27,7 @@ from supernas.data import Batch
 from supernas.errors import UserError
 from supernas.finished import check_halves, training_beside
 from supernas.limits import limited
-from supernas.records import read_json
+from supernas.records import read_json, versions
 from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 from supernas.strategies import best_found, draw, regularised_evolution
@@ -36,7 +35,7 @@ from supernas.studies.finalists import train_finalists
 from supernas.studies.inherited import Asking, OnProgress, inherited_accuracies, one_by_one
 from supernas.studies.kept import Kept
 from supernas.studies.scores import digest_of
-from supernas.studies.selection import learnt, select_from_distribution
+from supernas.studies.selection import Selected, learnt, select_from_distribution
 from supernas.train import Training
 
 __all__ = ["WAYS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "TopK", "Way"]
@@ -249,12 +248,12 @@ class ByProxy(Way):
                 return proxy.worst if known is None else known
 
             found = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
+        return self._choice(found, {config.space.format(one): times for one, times in found.counts.items()}, kept)
+
+    def _choice(self, found: Selected, drawn: dict[str, int], kept: Kept) -> Choice:
         if not math.isfinite(found.score):
-            raise UserError(
-                f"{self.proxy} is not defined for any of the {len(found.scores)} architectures that were drawn"
-            )
-        distinct = {config.space.format(one): found.counts[one] for one in found.scores}
-        details = {"drawn": distinct, "scores": [kept.values[text] for text in distinct]}
+            raise UserError(f"{self.proxy} is not defined for any of the {len(drawn)} architectures that were drawn")
+        details = {"drawn": drawn, "scores": [kept.values[text] for text in drawn]}
         return Choice(found.architecture, found.score, f"{self.proxy} of the untrained network", details)
 
     def _deciding(self, question: Question, problem: Problem, batch: Batch) -> Document:
@@ -266,7 +265,7 @@ class ByProxy(Way):
             "batch": digest_of(batch),
             "seed": question.seed,
             "device": question.device.type,
-            "versions": {"supernas": version("supernas"), "torch": str(torch.__version__)},
+            "versions": versions(),
         }
 
 

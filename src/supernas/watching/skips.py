@@ -25,15 +25,12 @@ class SkipConnections(Quantity):
         """Two for each kind of cell."""
         return tuple(name for kind in space.kinds for name in (kind, f"{kind}_part"))
 
-    def check_space(self, space: Space) -> None:
-        """Each operation must be one of the space's, or another space's name of a skip connection; one at least must be
-        the space's.
-        """
+    def refuses(self, space: Space) -> str:
+        """An operation that is neither the space's nor another space's name of a skip connection, or all of them."""
         options = {option for choice in space.choices for option in choice.options}
         strange = [name for name in self.operations if name not in options]
         wrong = strange if len(strange) == len(self.operations) else [name for name in strange if name not in SKIPS]
-        if wrong:
-            raise unknown("operation (watch.skips.operations)", wrong[0], options)
+        return str(unknown("operation (watch.skips.operations)", wrong[0], options)) if wrong else ""
 
     def measure(self, look: Look) -> dict[str, float]:
         """Counts in the derived architecture."""
