@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/readme
 
-.PHONY: search test slow lint install install-test
+.PHONY: search test slow golden lint install install-test
 
 search: install
 	$(BIN)/supernas search --method e2nas --data digits --preset demo --resume --out $(OUT)/search
@@ -15,6 +15,9 @@ test: install-test
 
 slow: install-test
 	$(BIN)/python -m pytest -q -m slow
+
+golden: install-test  # records the golden trajectories anew, on this machine
+	$(BIN)/python -m tests.golden.trajectories
 
 lint: install-test
 	$(BIN)/ruff check src tests benchmarks examples
