@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernas import spaces
-from supernas.architecture import Pair
+from supernas.core.architecture import Pair
 
 NODES = 4
 EDGES = [(node, source) for node in range(NODES) for source in range(2 + node)]

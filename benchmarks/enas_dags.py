@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernas.autoencoder import AutoencoderSettings, GraphAutoencoder, train
-from supernas.autoencoder.evaluation import reconstructed
-from supernas.graphs import Graph, GraphFamily, Vertex
+from supernas.core.graphs import Graph, GraphFamily, Vertex
+from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, train
+from supernas.methods.e2nas.autoencoder.evaluation import reconstructed
 
 OPERATIONS = ("conv3", "sep3", "conv5", "sep5", "avg3", "max3")
 FAMILY = GraphFamily(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from supernas.records import read_lines
-from supernas.studies.ranking import bootstrap, rho
+from supernas.core.files import read_lines
+from supernas.evaluation.rank_correlation import bootstrap, rho
 
 
 def recorded(run: Path, quantity: str, truth: str) -> tuple[np.ndarray, np.ndarray]:

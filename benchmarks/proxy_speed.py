@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from supernas import proxies, spaces
+from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch
-from supernas.task import CLASSIFICATION
 
 CELLS = (1, 5)
 

@@ -18,19 +18,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from supernas import methods, objectives, spaces
-from supernas.contracts import Method, Objective, Problem
+from supernas import methods, spaces
+from supernas.core.progress import Progress
+from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch
 from supernas.methods.darts import DARTS
 from supernas.methods.drnas import DrNAS
-from supernas.methods.e2nas import E2NAS
+from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.networks.base import SupernetSettings
-from supernas.objectives.nsas import NSAS
-from supernas.objectives.plain import Plain
-from supernas.objectives.wpl import WPL
-from supernas.optimisers import SGDSettings
-from supernas.progress import Progress
-from supernas.task import CLASSIFICATION
+from supernas.steps import objectives
+from supernas.steps.contracts import Method, Objective, Problem
+from supernas.steps.objectives.nsas import NSAS
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.objectives.wpl import WPL
+from supernas.steps.optimisers import SGDSettings
 
 UNIT = "random-nas + plain"
 STEPS = 6240

@@ -23,18 +23,18 @@ import torch
 from torch import Tensor
 
 from supernas import spaces
-from supernas.auxiliary import AuxiliarySettings
-from supernas.contracts import Method, Problem
+from supernas.core.progress import Progress
+from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch
-from supernas.hypergradients import gradients_of, mixed_product
 from supernas.methods.darts import DARTS
 from supernas.methods.gdas import GDAS
-from supernas.methods.tetlo import TETLO, _Now
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.progress import Progress
-from supernas.task import CLASSIFICATION
-from supernas.trilevel import Teacher
+from supernas.methods.tetlo.auxiliary import AuxiliarySettings
+from supernas.methods.tetlo.tetlo import TETLO, _Now
+from supernas.methods.tetlo.trilevel import Teacher
+from supernas.steps.contracts import Method, Problem
+from supernas.steps.hypergradients import gradients_of, mixed_product
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
 
 STEPS = 6240
 SIZES = {"cpu": (16, 1, 64, 16), "small": (8, 1, 64, 8)}  # channels, cells, images, their side

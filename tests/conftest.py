@@ -8,11 +8,12 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-SHAPED = [f"supernas.{room}" for room in ("autoencoder", "densities", "novelty", "data")]
+SHAPED = ["supernas.data"] + [f"supernas.methods.e2nas.{part}" for part in ("autoencoder", "densities", "novelty")]
 with install_import_hook(SHAPED, "beartype.beartype"):  # checks shapes and types where tensors enter
-    import supernas.autoencoder
     import supernas.data
-    import supernas.novelty
+    import supernas.methods.e2nas.novelty
+    from supernas.benchmarks import made_up_table
+    from supernas.benchmarks.collect import Collector
 
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 settings.load_profile("quick")
@@ -66,3 +67,16 @@ def toy_batch():
         return supernas.data.Batch(inputs, torch.randint(3, (size,), generator=generator))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def table_file(tmp_path_factory):
+    """A made-up table of true accuracies on the disk."""
+    path = tmp_path_factory.mktemp("table") / "made-up.safetensors"
+    made_up = made_up_table(trainings=1)
+    with Collector("nas-bench-201", path, curves=False) as collector:
+        for column in made_up.columns:
+            for index, accuracy in enumerate(made_up.column(**vars(column))):
+                collector.accuracy(index, column, "mean", accuracy)
+        collector.write(made_up.source)
+    return path

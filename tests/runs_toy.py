@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from supernas.configuration import merge, resolve_search, resolve_train
-from supernas.loop import Loop
-from supernas.records import read_lines
-from supernas.search import Search
-from supernas.train import Training
+from supernas.core.files import read_lines
+from supernas.runs.configuration import merge, resolve_search, resolve_train
+from supernas.runs.loop import Loop
+from supernas.runs.search import Search
+from supernas.runs.training import Training
 
 KINDS = ("search", "train")
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"

@@ -14,22 +14,25 @@ import pytest
 import torch
 
 import supernas
-from supernas import methods, objectives, proxies, registry, spaces, stopping, watching
-from supernas.architecture import Architecture
-from supernas.autoencoder.pretrained import SHIPPED
-from supernas.configuration import DEFAULT_SPACE, SearchConfig, SearchSettings, merge, resolve_search
-from supernas.contracts import Method, Metrics, Problem, Stage
+from supernas import methods, proxies, spaces
+from supernas.core import registry
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.settings import describe, settings
+from supernas.core.state import State
 from supernas.data import Augmentation
-from supernas.domains.images import DataSettings
-from supernas.errors import UserError
+from supernas.data.kinds.images import DataSettings
+from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
 from supernas.networks.base import SupernetSettings
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.search import Search
-from supernas.settings import describe, settings
-from supernas.stopping.never import Never
-from supernas.trainers import PathTrainer
-from supernas.trees import State
+from supernas.runs import diagnostics, stopping
+from supernas.runs.configuration import DEFAULT_SPACE, SearchConfig, SearchSettings, merge, resolve_search
+from supernas.runs.search import Search
+from supernas.runs.stopping.never import Never
+from supernas.steps import objectives
+from supernas.steps.contracts import Method, Metrics, Problem, Stage
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
+from supernas.steps.weights import PathTrainer
 
 # Two epochs of three steps: 96 digits, halves of 48, batches of 16, or 4 pieces of a text of 25 time steps; and the
 # smallest network of the space.
@@ -194,10 +197,12 @@ def test_every_method_names_its_paper(name):
 
 
 @pytest.mark.parametrize(
-    "package", [methods, objectives, stopping, watching, proxies, spaces], ids=lambda package: package.__name__
+    "package", [methods, objectives, stopping, diagnostics, proxies, spaces], ids=lambda package: package.__name__
 )
 def test_the_folder_is_the_registry(package):
-    files = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__", "base"}
+    folder = Path(package.__file__).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
+    files |= {path.name for path in folder.iterdir() if (path / f"{path.name}.py").exists()}
     assert package.names() == sorted(stem.replace("_", "-") for stem in files if not stem.startswith("_"))
     for name in package.names():
         package.get(name)
@@ -213,10 +218,17 @@ def test_a_file_without_its_part_is_a_programmers_error(tmp_path, monkeypatch):
     (folder / "two_words.py").write_text("class A(dict):\n    pass\n")
     (folder / "none.py").write_text("from collections import OrderedDict as imported\n")
     (folder / "_private.py").write_text("")
+    (folder / "whole").mkdir()
+    (folder / "whole" / "__init__.py").write_text("")
+    (folder / "whole" / "whole.py").write_text("from toy_parts.whole.part import C\nclass B(C):\n    pass\n")
+    (folder / "whole" / "part.py").write_text("class C(dict):\n    pass\n")
+    (folder / "helpers").mkdir()
+    (folder / "helpers" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     package = importlib.import_module("toy_parts")
-    assert registry.names(package) == ["none", "two-words"]
+    assert registry.names(package) == ["none", "two-words", "whole"]
     assert registry.get(package, "two-words", dict, "part").__name__ == "A"
+    assert registry.get(package, "whole", dict, "part").__name__ == "B"
     with pytest.raises(TypeError, match="defines 0 parts"):
         registry.get(package, "none", dict, "part")
 

@@ -11,13 +11,13 @@ from importlib.metadata import version
 from supernas.api import derive, export, report, score, search, study, train
 from supernas.api import make_search as Search
 from supernas.api import make_training as Training
-from supernas.architecture import Architecture
-from supernas.domains.tensors import TensorMaterial
-from supernas.errors import UserError
-from supernas.model_space import ModelSpace
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.task import Task, classification, regression
+from supernas.data.kinds.tensors import TensorMaterial
 from supernas.networks.model import Choice
+from supernas.networks.model_space import ModelSpace
 from supernas.spaces import get as space
-from supernas.task import Task, classification, regression
 
 Data = TensorMaterial.of
 

@@ -1,6 +1,6 @@
 """`python -m supernas`."""
 
-from supernas.cli import main
+from supernas.cli.app import main
 
 __all__: list[str] = []
 

@@ -4,23 +4,23 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from supernas import domains
-from supernas.architecture import Architecture
-from supernas.configuration import Document, assign, merge, resolve_search, resolve_train
-from supernas.domains import Material
-from supernas.domains.tensors import TensorMaterial
-from supernas.errors import UserError
-from supernas.export import export
-from supernas.report import report
-from supernas.search import Epoch, Result, Search
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.task import Task
+from supernas.data import kinds
+from supernas.data.kinds import Material
+from supernas.data.kinds.tensors import TensorMaterial
+from supernas.evaluation.proxy_scores import ScoreConfig, Scores, resolve_scores
+from supernas.evaluation.proxy_scores import score as score_all
+from supernas.evaluation.recorded_search import recorded_search
+from supernas.output.export import export
+from supernas.output.report import report
+from supernas.runs.configuration import Document, assign, merge, resolve_search, resolve_train
+from supernas.runs.search import Epoch, Result, Search
+from supernas.runs.training import Training, TrainResult, sized
 from supernas.spaces.base import Space
 from supernas.studies.plan import read_study
-from supernas.studies.recorded import recorded_search
 from supernas.studies.run_study import StudyResult, run_study
-from supernas.studies.scores import ScoreConfig, Scores, resolve_scores
-from supernas.studies.scores import score as score_all
-from supernas.task import Task
-from supernas.train import Training, TrainResult, sized
 
 __all__ = [
     "derive",
@@ -199,7 +199,9 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
     """
-    from supernas.studies.derive import derive as choose  # brings studies along, which no other job here needs
+    from supernas.evaluation.selection.derive import (
+        derive as choose,  # brings studies along, which no other job here needs
+    )
 
     return choose(Path(run_dir), by, **options)
 
@@ -302,7 +304,7 @@ def _check_data(document: Document, material: Material | None, domain: str) -> N
         return
     for name in (name for name in document.get("data", {}) if name != "source"):
         raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
-    if reason := domains.get(domain).refuses(material):
+    if reason := kinds.get(domain).refuses(material):
         raise UserError(reason)
 
 

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.made_up import made_up_table
 from supernas.benchmarks.table import Source
-from supernas.cli_benchmark import benchmark_app, query
-from supernas.errors import UserError
+from supernas.cli.benchmark import benchmark_app, query
+from supernas.core.errors import UserError
 
 app = typer.Typer()
 app.add_typer(benchmark_app, name="benchmark")

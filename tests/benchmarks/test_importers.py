@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from supernas.benchmarks import import_table
+from supernas.core.errors import UserError
 from supernas.data.pickles import safe_load
-from supernas.errors import UserError
 
 from .official_layout import single_file, state
 

@@ -12,7 +12,7 @@ import pytest
 
 from supernas.benchmarks import Budget, BudgetSpentError, Counting, Noise, fetch, made_up_table, run_baseline
 from supernas.benchmarks.baselines import JUDGED_ON, SEARCHED_ON
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 
 @pytest.fixture(scope="module")

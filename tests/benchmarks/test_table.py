@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from supernas.benchmarks import Column, Source, Table, import_table, load, made_up_table
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 A = Column("cifar10", "train", "test", 200)
 B = Column("cifar10", "train+valid", "test", 200)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from supernas import data
+from supernas.core.errors import UserError
 from supernas.data.formats import base, npz
 from supernas.data.formats.cifar import CIFAR10, CIFAR100
 from supernas.data.formats.idx import IDX
 from supernas.data.formats.imagenet16 import ImageNet16
-from supernas.errors import UserError
 
 SUBSET = Path(os.environ.get("SUPERNAS_DATA", Path(__file__).parents[3] / "shared" / "data")) / "cifar-10-subset"
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernas import data
+from supernas.core.errors import UserError
 from supernas.data import catalogue, download
 from supernas.data.balance import even_quotas, proportional_quotas
 from supernas.data.images import moments, resized, subset
-from supernas.errors import UserError
 
 
 def labelled(counts, side=4):

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supernas.core.errors import UserError
 from supernas.data.opcodes import too_large
 from supernas.data.pickles import safe_load
-from supernas.errors import UserError
 
 ARRAYS = [
     np.arange(12, dtype=np.uint8).reshape(3, 4),

@@ -5,8 +5,8 @@ import io
 import pytest
 import torch
 
+from supernas.core.errors import UserError
 from supernas.data import Augmentation, ImageSet, Stream, batches
-from supernas.errors import UserError
 
 MEAN, STD = (0.2, 0.5, 0.4), (0.3, 0.1, 0.25)
 FULL = Augmentation(flip=True, crop_padding=2, cutout=3)

@@ -5,9 +5,9 @@ import io
 import pytest
 import torch
 
+from supernas.core.errors import UserError
 from supernas.data import TextStream, load_text, windows
 from supernas.data.texts import END, UNKNOWN, Words, text_data
-from supernas.errors import UserError
 
 TEXTS = {"train": "a b\n\nc a\n", "valid": "b z\n", "test": "c\n"}
 

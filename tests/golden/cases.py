@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 import supernas
-from supernas import methods, objectives, proxies, spaces
-from supernas.configuration import merge
-from supernas.contracts import Differentiable
-from supernas.errors import UserError
-from supernas.records import read_lines
+from supernas import methods, proxies, spaces
+from supernas.core.errors import UserError
+from supernas.core.files import read_lines
+from supernas.runs.configuration import merge
+from supernas.steps import objectives
+from supernas.steps.contracts import Differentiable
 
 Case = Callable[[Path], dict[str, Any]]
 
@@ -203,8 +204,8 @@ def studied(folder: Path) -> dict[str, Any]:
 
 def correlated(folder: Path) -> dict[str, Any]:
     """A supernet's ranking of cells against a made-up truth."""
-    from supernas.studies.correlate import correlate, draw
-    from supernas.studies.inherited import Asking
+    from supernas.evaluation.correlate import correlate, draw
+    from supernas.evaluation.supernet_accuracy import Asking
 
     supernas.search(config=search_of("nas-bench-201", "random-nas"), out=folder / "run")
     drawn = draw(supernas.space("nas-bench-201"), 12)
@@ -289,7 +290,7 @@ def _extras() -> dict[str, dict[str, Any]]:
 
 def _refused() -> Iterable[str]:
     """Combinations that are refused: they have no trajectory."""
-    from supernas.configuration import resolve_search
+    from supernas.runs.configuration import resolve_search
 
     for space in spaces.names():
         for method in methods.names():

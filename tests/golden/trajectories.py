@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from supernas.records import environment
+from supernas.core.files import environment
 
 FILE = Path(__file__).with_name("trajectories.txt")
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from supernas.contracts import Problem
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.task import CLASSIFICATION
+from supernas.core.task import CLASSIFICATION
+from supernas.steps.contracts import Problem
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
 
 
 @pytest.fixture

@@ -11,21 +11,21 @@ from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
 from supernas import methods, spaces
-from supernas.architecture import Architecture
-from supernas.contracts import Differentiable, Distribution, Problem
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.core.task import CLASSIFICATION
 from supernas.methods.base import Alternating
 from supernas.methods.darts import DARTS
 from supernas.methods.drnas import DrNAS
-from supernas.methods.e2nas import E2NAS
+from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.methods.gdas import GDAS
 from supernas.methods.pc_darts import PCDARTS
 from supernas.methods.setn import SETN
 from supernas.methods.snas import SNAS
-from supernas.objectives.plain import Plain
-from supernas.optimisers import AdamSettings, SGDSettings
-from supernas.progress import Progress
-from supernas.relaxations import dirichlet, gumbel
-from supernas.task import CLASSIFICATION
+from supernas.steps.contracts import Differentiable, Distribution, Problem
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import AdamSettings, SGDSettings
+from supernas.steps.relaxations import dirichlet, gumbel
 
 SPACE = spaces.get("nas-bench-201")
 HALF = Progress(50, 100, 0, 1)

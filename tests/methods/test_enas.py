@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.contracts import Problem
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.core.state import to_tree
+from supernas.core.task import CLASSIFICATION
 from supernas.methods.enas import ENAS, Controller, moving_average, reward, surrogate
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.progress import Progress
-from supernas.task import CLASSIFICATION
-from supernas.trees import to_tree
+from supernas.steps.contracts import Problem
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
 
 SPACE = spaces.get("nas-bench-201")
 SIZES = (2, 3, 1, 3)

@@ -8,15 +8,15 @@ from scipy.stats import spearmanr
 from torch.nn import functional as F
 
 from supernas import spaces
-from supernas.contracts import Problem
-from supernas.errors import UserError
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.settings import build
+from supernas.core.task import CLASSIFICATION
 from supernas.methods.nao import NAO, SequenceAutoencoder, moved, to_unit, unseen
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.progress import Progress
-from supernas.sequences import genes_of
-from supernas.settings import build
-from supernas.task import CLASSIFICATION
+from supernas.steps.contracts import Problem
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
+from supernas.steps.sequences import genes_of
 
 SPACE = spaces.get("nas-bench-201")
 SIZES = (2, 3, 1, 3, 5)

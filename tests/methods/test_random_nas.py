@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from supernas import spaces
-from supernas.contracts import Problem
+from supernas.core.progress import Progress
+from supernas.core.state import to_tree
+from supernas.core.task import CLASSIFICATION
 from supernas.methods.random_nas import RandomNAS
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.progress import Progress
-from supernas.task import CLASSIFICATION
-from supernas.trees import to_tree
+from supernas.steps.contracts import Problem
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
 
 SPACE = spaces.get("nas-bench-201")
 

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from supernas import proxies, spaces
-from supernas.contracts import Problem
-from supernas.errors import UserError
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.settings import build
+from supernas.core.task import CLASSIFICATION
 from supernas.methods.zero_cost import ZeroCost
-from supernas.objectives.plain import Plain
-from supernas.optimisers import SGDSettings
-from supernas.progress import Progress
-from supernas.settings import build
-from supernas.task import CLASSIFICATION
+from supernas.steps.contracts import Problem
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import SGDSettings
 
 SPACE = spaces.get("nas-bench-201")
 SIZE = {"channels": 2, "cells": 1, "num_classes": 3, "in_channels": 1}

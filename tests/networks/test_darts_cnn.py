@@ -6,13 +6,13 @@ import torch
 from torch.nn import functional as F
 
 from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.cost import cost, width_for
-from supernas.depthwise import DepthwiseConv
-from supernas.errors import UserError
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.networks.costs.cost import cost, width_for
 from supernas.networks.darts_cnn import AuxiliaryHead
-from supernas.operations import BatchNorm, Node, make
-from supernas.progress import Progress
+from supernas.networks.depthwise import DepthwiseConv
+from supernas.networks.operations import BatchNorm, Node, make
 from supernas.spaces.darts.edges import EDGES, NODES, OPERATIONS
 
 SPACE = spaces.get("darts-cnn")
@@ -321,7 +321,7 @@ def test_the_gradient_of_a_wide_kernel_in_parts(kernel, stride, side):
 @pytest.mark.parametrize("affine", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_normalised_pointwise_convolution_that_is_computed_again(monkeypatch, affine, weighted):
-    monkeypatch.setattr("supernas.operations._LARGE", 0)
+    monkeypatch.setattr("supernas.networks.operations._LARGE", 0)
     conv = torch.nn.Conv2d(3, 4, 1, bias=False).double()
     norms = [BatchNorm(4, affine=affine).double() for _ in range(2)]
     weight = torch.tensor(0.3, dtype=torch.float64, requires_grad=True) if weighted else None

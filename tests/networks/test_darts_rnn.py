@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from supernas import spaces
-from supernas.cost import cost
-from supernas.errors import UserError
+from supernas.core.errors import UserError
+from supernas.networks.costs.cost import cost
 
 SPACE = spaces.get("darts-rnn")
 V2 = SPACE.parse("DARTS_V2")

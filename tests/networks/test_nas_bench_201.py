@@ -9,13 +9,13 @@ import torch
 from torch.nn import functional as F
 
 from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.cost import Cost, cost
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.nas_bench_201 import Cell
-from supernas.operations import BatchNorm, Node, make
-from supernas.optimisers import SGDSettings, WeightsOptimiser
-from supernas.progress import Progress
+from supernas.networks.operations import BatchNorm, Node, make
 from supernas.spaces.nas_bench_201 import OPERATIONS
+from supernas.steps.optimisers import SGDSettings, WeightsOptimiser
 
 SPACE = spaces.get("nas-bench-201")
 RESNET, NONE, ALL_3X3 = SPACE[11472], Architecture.of([0] * 6), SPACE[1462]

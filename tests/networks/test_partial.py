@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from supernas import spaces
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 from supernas.networks.mixture import partial_sum_into_node, plan
+from supernas.networks.operations import Node, Zero
 from supernas.networks.widen import widen
-from supernas.operations import Node, Zero
 
 SPACE = spaces.get("nas-bench-201")
 

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.errors import UserError
-from supernas.graphs import Graph
-from supernas.pictures import cell_svg
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.graphs import Graph
+from supernas.runs.cell_picture import cell_svg
 from supernas.spaces.darts.edges import EDGES, OPERATIONS
 from supernas.spaces.darts_cnn import DARTSCNN
 

@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.errors import UserError
-from supernas.pictures import cell_svg
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.runs.cell_picture import cell_svg
 from supernas.spaces.darts_rnn import EDGES, OPERATIONS
 
 SPACE = spaces.get("darts-rnn")

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supernas import spaces
-from supernas.architecture import Architecture
-from supernas.errors import UserError
-from supernas.graphs import Graph
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.graphs import Graph
 from supernas.spaces.nas_bench_201 import OPERATIONS
 
 SPACE = spaces.get("nas-bench-201")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 from supernas.studies.grid import combinations, flattened, grid_values, label, nested, varying
 from supernas.studies.plan import read_study
 from supernas.studies.results import Truth

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 import supernas
 from runs_toy import left_behind
-from supernas.cli_study import StudyDisplay
-from supernas.cli_study import study as command
-from supernas.errors import UserError
-from supernas.search import Search
-from supernas.studies import crew, run_study
+from supernas.cli.study import StudyDisplay
+from supernas.cli.study import study as command
+from supernas.core.errors import UserError
+from supernas.runs.search import Search
+from supernas.studies import run_study, workers
 from supernas.studies.plan import read_study
 
 TRUTH = "cifar10 test 200 (train+valid)"
@@ -53,26 +53,26 @@ def test_a_run_stops_when_asked_and_goes_on(tmp_path):
     study = read_study({"run": [TOY]})
     for asked in (1, 4):  # at first, in the middle
         answers = iter([False] * (asked - 1) + [True])
-        assert crew.work(job(study, tmp_path), lambda answers=answers: next(answers))["state"] == "stopped"
+        assert workers.work(job(study, tmp_path), lambda answers=answers: next(answers))["state"] == "stopped"
     folder = tmp_path / study.runs[0].name
     assert (folder / "checkpoint.pt").exists()
     assert not (folder / "result.json").exists()
-    assert crew.work(job(study, tmp_path), lambda: False) == {"state": "finished", "reason": ""}
+    assert workers.work(job(study, tmp_path), lambda: False) == {"state": "finished", "reason": ""}
     assert without_log(left_behind(folder)) == whole(study.runs[0], tmp_path / "whole")
     assert "epoch 2/2" in (folder / "log.txt").read_text()
 
 
 def test_a_run_that_fails_says_why_in_one_line(tmp_path, monkeypatch):
     study = read_study({"run": [{**TOY, "weights": {"lr": 1e30}}]})
-    outcome = crew.work(job(study, tmp_path), lambda: False)
+    outcome = workers.work(job(study, tmp_path), lambda: False)
     assert outcome["state"] == "failed"
     assert outcome["reason"].startswith("loss is not a finite number in epoch 0")
 
     def broken(*arguments, **options):
         raise ZeroDivisionError("nothing\nto divide by")
 
-    monkeypatch.setattr(crew, "recorded_search", broken)
-    assert crew.work(job(study, tmp_path), lambda: False)["reason"] == "ZeroDivisionError: nothing to divide by"
+    monkeypatch.setattr(workers, "recorded_search", broken)
+    assert workers.work(job(study, tmp_path), lambda: False)["reason"] == "ZeroDivisionError: nothing to divide by"
     assert "Traceback" in (tmp_path / study.runs[0].name / "log.txt").read_text()
 
 
@@ -111,7 +111,7 @@ class Inline:
 
 def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys):
     """A run's process is killed, a run fails, one is stopped by ^C; the same study then does all but what cannot."""
-    monkeypatch.setattr(crew, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(workers, "_POLL_SECONDS", 0.02)
     long = {**TOY["search"], "epochs": 12}
     bad = {"label": "bad", "weights": {"lr": 1e30}}
     study = read_study(
@@ -145,7 +145,7 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
     assert (folder / names["good", 1] / "checkpoint.pt").exists()
     assert "good, seed 0: FAILED, 0 of 12 epochs done: its process was ended by SIGKILL" in capsys.readouterr().err
 
-    monkeypatch.setattr(crew, "Worker", Inline)
+    monkeypatch.setattr(workers, "Worker", Inline)
     listen, states = listening(study, lambda news: None)
     result = run_study.run_study(study, folder, workers=2, on_news=listen)
     assert [(one.label, one.reason[:27]) for one in result.failures] == [("bad", "loss is not a finite number")]
@@ -177,7 +177,7 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
 
 _PROGRAM = """
 import sys
-from supernas.cli import main
+from supernas.cli.app import main
 main()
 """
 

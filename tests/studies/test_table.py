@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from supernas.studies.parameters import pair_parameters, parameter_scores
+from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.studies.plan import read_study
 from supernas.studies.results import INHERITED, Failure, Found, Truth
 from supernas.studies.run_study import default_workers

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 __all__ = ["map_arrays"]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from supernas.benchmarks.decorators import Benchmark, BudgetSpentError
 from supernas.benchmarks.table import Table
-from supernas.errors import unknown
+from supernas.core.errors import unknown
 from supernas.spaces.base import Space
-from supernas.strategies import Strategy, random_search, regularised_evolution
+from supernas.spaces.search_strategies import Strategy, random_search, regularised_evolution
 
 __all__ = ["BASELINES", "JUDGED_ON", "SEARCHED_ON", "Step", "random_search", "regularised_evolution", "run_baseline"]
 

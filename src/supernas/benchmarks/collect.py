@@ -16,8 +16,8 @@ from supernas import spaces
 from supernas.benchmarks.columns import Column, Seed
 from supernas.benchmarks.curves import curves_path
 from supernas.benchmarks.table import COSTS, FORMAT, Source
-from supernas.errors import UserError
-from supernas.records import write_atomically
+from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 
 __all__ = ["Collector"]
 

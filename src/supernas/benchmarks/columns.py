@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from supernas.errors import UserError, unknown
+from supernas.core.errors import UserError, unknown
 
 __all__ = ["Column", "Seed", "Value", "choose", "dataset_name"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from supernas.benchmarks.arrays import map_arrays
 from supernas.benchmarks.columns import Column
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 __all__ = ["Curves", "curves_path"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from supernas.core.errors import UserError, unknown
 from supernas.data.download import default_directory
-from supernas.errors import UserError, unknown
 
 __all__ = ["PUBLISHED", "Published", "fetch"]
 

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from supernas import spaces
-from supernas.architecture import Architecture
 from supernas.benchmarks.arrays import map_arrays
 from supernas.benchmarks.columns import Column, Seed, Value, choose, dataset_name
 from supernas.benchmarks.curves import Curves, curves_path
-from supernas.errors import UserError, unknown
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError, unknown
 
 __all__ = ["Best", "Cost", "Source", "Table", "load"]
 

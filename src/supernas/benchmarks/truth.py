@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import asdict
 
-from supernas.architecture import Architecture
 from supernas.benchmarks.columns import Column
 from supernas.benchmarks.table import Table
-from supernas.errors import UserError
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
 from supernas.spaces.base import Space
 
 __all__ = ["final_tests", "named_columns", "truths"]

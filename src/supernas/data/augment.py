@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
+from supernas.core.settings import setting, settings
 from supernas.data.images import ImageData, SearchData
-from supernas.settings import setting, settings
 
 __all__ = ["Augmentation", "blank_square", "flip_and_crop", "random_cutout", "usual_augmentation", "window"]
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
+from supernas.core.errors import UserError
 from supernas.data.catalogue import Download, Published
-from supernas.errors import UserError
 
 __all__ = ["default_directory", "locate"]
 

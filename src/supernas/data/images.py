@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from supernas.core.errors import UserError
 from supernas.data.balance import even_quotas, proportional_quotas, split_indices
-from supernas.errors import UserError
 
 __all__ = ["ImageData", "ImageSet", "SearchData", "Splits", "halves", "moments", "resized", "search_data", "subset"]
 

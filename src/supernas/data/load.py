@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from supernas.core.errors import UserError, unknown
 from supernas.data.catalogue import PUBLISHED, Published
 from supernas.data.download import default_directory, locate
 from supernas.data.formats import digits, npz
 from supernas.data.formats.folder import ImageFolder
 from supernas.data.formats.idx import IDX
 from supernas.data.images import ImageData, Splits, moments, resized, subset
-from supernas.errors import UserError, unknown
 
 __all__ = ["load", "names"]
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from supernas.core.errors import UserError, unknown
 from supernas.data.download import default_directory
 from supernas.data.formats import python_docs, text_folder
 from supernas.data.texts import TextData, text_data
-from supernas.errors import UserError, unknown
 
 __all__ = ["load_text", "text_names"]
 

@@ -15,8 +15,8 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from supernas.core.errors import UserError
 from supernas.data.opcodes import too_large
-from supernas.errors import UserError
 
 __all__ = ["PickledArray", "safe_load"]
 

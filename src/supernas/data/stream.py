@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from supernas.core.errors import UserError
 from supernas.data.augment import Augmentation, flip_and_crop, random_cutout
 from supernas.data.images import ImageSet
-from supernas.errors import UserError
 
 __all__ = ["Batch", "Stream", "batches"]
 

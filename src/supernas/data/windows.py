@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from supernas.core.errors import UserError
 from supernas.data.stream import Batch
-from supernas.errors import UserError
 
 __all__ = ["TextStream", "windows"]
 

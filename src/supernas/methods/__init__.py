@@ -1,7 +1,7 @@
 """The search methods, one paper a file; the folder lists itself."""
 
-from supernas import registry
-from supernas.contracts import Method
+from supernas.core import registry
+from supernas.steps.contracts import Method
 
 __all__ = ["get", "names"]
 

@@ -12,16 +12,16 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from supernas.architecture import Architecture, Pair
-from supernas.contracts import Differentiable, Distribution, Metrics, Problem, Validate
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.progress import END, Progress
+from supernas.core.settings import setting, settings
+from supernas.core.state import State
 from supernas.data import Batch
 from supernas.networks.base import Unselected, Weights
-from supernas.optimisers import AdamSettings
-from supernas.progress import END, Progress
-from supernas.relaxations import derived, held_options, softmax
-from supernas.settings import setting, settings
-from supernas.trainers import MixtureTrainer, PathTrainer
-from supernas.trees import State
+from supernas.steps.contracts import Differentiable, Distribution, Metrics, Problem, Validate
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import derived, held_options, softmax
+from supernas.steps.weights import MixtureTrainer, PathTrainer
 
 __all__ = [
     "AlphaMethod",

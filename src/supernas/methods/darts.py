@@ -22,12 +22,12 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from supernas.core.progress import Progress
+from supernas.core.settings import leave_out, setting, settings
 from supernas.data import Batch
-from supernas.hypergradients import Form, unrolled_gradient
 from supernas.methods.base import AlphaMethod, AlphaState
-from supernas.optimisers import AdamSettings
-from supernas.progress import Progress
-from supernas.settings import leave_out, setting, settings
+from supernas.steps.hypergradients import Form, unrolled_gradient
+from supernas.steps.optimisers import AdamSettings
 
 __all__ = ["DARTS"]
 

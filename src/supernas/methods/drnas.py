@@ -30,16 +30,16 @@ from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
-from supernas.architecture import Pair
-from supernas.contracts import Stage
+from supernas.core.architecture import Pair
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, DrawnMixture
 from supernas.networks.base import Weights
 from supernas.networks.widen import widen
-from supernas.optimisers import AdamSettings
-from supernas.progress import Progress
-from supernas.relaxations import dirichlet
-from supernas.settings import setting, settings
+from supernas.steps.contracts import Stage
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import dirichlet
 
 __all__ = ["DrNAS"]
 

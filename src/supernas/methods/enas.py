@@ -36,15 +36,15 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from supernas.architecture import Architecture
-from supernas.contracts import Distribution, Method, Metrics, Problem, Validate
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
+from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.base import best_of
-from supernas.progress import Progress
-from supernas.sequences import Alphabet, architectures_of, seeded
-from supernas.settings import setting, settings
-from supernas.trainers import PathTrainer
-from supernas.trees import State
+from supernas.steps.contracts import Distribution, Method, Metrics, Problem, Validate
+from supernas.steps.sequences import Alphabet, architectures_of, seeded
+from supernas.steps.weights import PathTrainer
 
 __all__ = ["ENAS", "Controller", "ENASState"]
 

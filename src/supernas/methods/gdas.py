@@ -22,14 +22,14 @@ from typing import ClassVar, Literal
 
 import torch
 
-from supernas.architecture import Architecture
-from supernas.contracts import Distribution, Metrics
+from supernas.core.architecture import Architecture
+from supernas.core.progress import END, Progress
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaMethod, AlphaState, Mixture
 from supernas.networks.base import Unselected
-from supernas.progress import END, Progress
-from supernas.relaxations import Relaxed, gumbel, straight_through
-from supernas.settings import setting, settings
+from supernas.steps.contracts import Distribution, Metrics
+from supernas.steps.relaxations import Relaxed, gumbel, straight_through
 
 __all__ = ["GDAS"]
 

@@ -37,17 +37,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernas.architecture import Architecture
-from supernas.contracts import Method, Metrics, Problem, Validate
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
+from supernas.core.state import State
 from supernas.data import Batch
-from supernas.errors import UserError
 from supernas.methods.base import best_of
-from supernas.progress import Progress
-from supernas.sequences import Alphabet, architectures_of, genes_of, seeded
-from supernas.settings import setting, settings
 from supernas.spaces.base import Space
-from supernas.trainers import PathTrainer
-from supernas.trees import State
+from supernas.steps.contracts import Method, Metrics, Problem, Validate
+from supernas.steps.sequences import Alphabet, architectures_of, genes_of, seeded
+from supernas.steps.weights import PathTrainer
 
 __all__ = ["NAO", "NAOState", "SequenceAutoencoder"]
 

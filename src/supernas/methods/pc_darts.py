@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from supernas.contracts import Problem, Stage
+from supernas.core.settings import setting, settings
 from supernas.methods.base import AlphaMethod, AlphaState
 from supernas.networks.base import Weights
-from supernas.optimisers import AdamSettings
-from supernas.relaxations import softmax
-from supernas.settings import setting, settings
 from supernas.spaces.base import Space
+from supernas.steps.contracts import Problem, Stage
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import softmax
 
 __all__ = ["PCDARTS"]
 

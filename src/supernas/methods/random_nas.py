@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from supernas.architecture import Architecture
-from supernas.contracts import Method, Metrics, Problem, Validate
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
+from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.base import best_of
-from supernas.progress import Progress
-from supernas.settings import setting, settings
-from supernas.trainers import PathTrainer
-from supernas.trees import State
+from supernas.steps.contracts import Method, Metrics, Problem, Validate
+from supernas.steps.weights import PathTrainer
 
 __all__ = ["RandomNAS"]
 

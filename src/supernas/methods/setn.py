@@ -21,12 +21,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from supernas.architecture import Architecture
-from supernas.contracts import Metrics, Problem, Validate
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaMethod, AlphaState, best_of
-from supernas.progress import Progress
-from supernas.settings import setting, settings
+from supernas.steps.contracts import Metrics, Problem, Validate
 
 __all__ = ["SETN", "SETNState"]
 

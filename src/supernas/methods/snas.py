@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 
 import torch
 
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
 from supernas.methods.base import AlphaState, DrawnMixture
 from supernas.networks.base import Weights
-from supernas.optimisers import AdamSettings
-from supernas.progress import Progress
-from supernas.relaxations import gumbel
-from supernas.settings import setting, settings
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import gumbel
 
 __all__ = ["SNAS"]
 

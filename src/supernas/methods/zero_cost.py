@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from supernas import proxies
-from supernas.architecture import Architecture
-from supernas.contracts import Method, Metrics, Problem, Validate
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
+from supernas.core.state import State
 from supernas.data import Batch
-from supernas.errors import UserError
-from supernas.progress import Progress
-from supernas.settings import setting, settings
-from supernas.trees import State
+from supernas.steps.contracts import Method, Metrics, Problem, Validate
 
 __all__ = ["ZeroCost"]
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from supernas.architecture import Architecture, Pair
-from supernas.progress import Progress
-from supernas.settings import field_names, setting, settings
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.progress import Progress
+from supernas.core.settings import field_names, setting, settings
 from supernas.spaces.base import Space
 
 __all__ = [

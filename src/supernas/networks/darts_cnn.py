@@ -17,9 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernas import operations
-from supernas.architecture import Pair
-from supernas.errors import UserError
+from supernas.core.architecture import Pair
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.settings import build as build_settings
+from supernas.core.settings import setting, settings
+from supernas.networks import operations
 from supernas.networks.base import (
     Auxiliary,
     Form,
@@ -32,10 +35,7 @@ from supernas.networks.base import (
     Weights,
 )
 from supernas.networks.mixture import Options, Plan, Rows, check_parts, partial_sum_into_node, plan, sum_into_node
-from supernas.operations import BatchNorm, FactorizedReduce, Node, Norm, ReLUConvNorm
-from supernas.progress import Progress
-from supernas.settings import build as build_settings
-from supernas.settings import setting, settings
+from supernas.networks.operations import BatchNorm, FactorizedReduce, Node, Norm, ReLUConvNorm
 from supernas.spaces.base import Space
 from supernas.spaces.darts.edges import EDGES, NODES
 

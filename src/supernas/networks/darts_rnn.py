@@ -25,12 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernas.architecture import Pair
-from supernas.errors import UserError
+from supernas.core.architecture import Pair
+from supernas.core.errors import UserError
+from supernas.core.settings import build as build_settings
+from supernas.core.settings import setting, settings
 from supernas.networks.base import Form, Network, NetworkSettings, Output, Unselected, Weights
 from supernas.networks.mixture import Plan, gradient_to_unselected, plan
-from supernas.settings import build as build_settings
-from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 from supernas.spaces.darts_rnn import EDGES, NODES, OPERATIONS, first_edge
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernas.architecture import Pair
-from supernas.errors import UserError
+from supernas.core.architecture import Pair
+from supernas.core.errors import UserError
 from supernas.networks.base import Unselected
-from supernas.operations import Node
+from supernas.networks.operations import Node
 
 __all__ = [
     "Entering",

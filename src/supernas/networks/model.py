@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from supernas.architecture import Pair
-from supernas.errors import UserError
+from supernas.core.architecture import Pair
+from supernas.core.errors import UserError
+from supernas.core.settings import build as build_settings
+from supernas.core.settings import setting, settings
 from supernas.networks.base import Form, Network, NetworkSettings, Output, Unselected, Weights
 from supernas.networks.mixture import gradient_to_unselected, plan
-from supernas.settings import build as build_settings
-from supernas.settings import setting, settings
 from supernas.spaces.base import Space
 
 __all__ = ["Choice", "ModelNetwork", "choices_of", "made", "plain_module"]

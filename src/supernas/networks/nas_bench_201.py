@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernas import operations
-from supernas.architecture import Pair
+from supernas.core.architecture import Pair
+from supernas.core.settings import build as build_settings
+from supernas.networks import operations
 from supernas.networks.base import Form, Network, Output, SupernetSettings, Unselected, Weights
 from supernas.networks.mixture import Plan, Rows, check_parts, partial_sum_into_node, plan, sum_into_node
-from supernas.operations import BatchNorm, Node
-from supernas.settings import build as build_settings
+from supernas.networks.operations import BatchNorm, Node
 from supernas.spaces.base import Space
 from supernas.spaces.nas_bench_201 import EDGES
 

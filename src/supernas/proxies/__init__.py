@@ -1,6 +1,6 @@
 """Zero-cost proxies: what an untrained network says of an architecture, one file each; the folder lists itself."""
 
-from supernas import registry
+from supernas.core import registry
 from supernas.proxies._scoring import best_by_proxy, score_architecture
 from supernas.proxies.base import Proxy
 

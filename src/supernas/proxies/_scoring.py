@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 
-from supernas.architecture import Architecture
+from supernas.core.architecture import Architecture
 from supernas.data import Batch
 from supernas.proxies.base import Loss, Proxy
 from supernas.spaces.base import Space

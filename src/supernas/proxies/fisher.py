@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, gradients, weighted_layers
-from supernas.settings import settings
 
 __all__ = ["Fisher"]
 

@@ -6,11 +6,11 @@ edges count.
 
 import torch
 
-from supernas.cost import cost
+from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
+from supernas.networks.costs.cost import cost
 from supernas.proxies.base import Loss, Proxy
-from supernas.settings import settings
 
 __all__ = ["FLOPs"]
 

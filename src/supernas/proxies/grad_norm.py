@@ -10,10 +10,10 @@ M. Abdelfattah, A. Mehrotra, L. Dudziak and N. Lane, "Zero-Cost Proxies for Ligh
 import torch
 from torch import Tensor
 
+from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, gradients, weights
-from supernas.settings import settings
 
 __all__ = ["GradNorm"]
 

@@ -11,10 +11,10 @@ C. Wang, G. Zhang and R. Grosse, "Picking Winning Tickets Before Training by Pre
 import torch
 from torch import Tensor
 
+from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, gradients, weights
-from supernas.settings import settings
 
 __all__ = ["GraSP"]
 

@@ -12,10 +12,10 @@ The lowest where some image has no influence, or the same on each of its pixels.
 import torch
 from torch import Tensor
 
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, gradients
-from supernas.settings import setting, settings
 
 __all__ = ["JacobCov"]
 

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from supernas.core.errors import UserError
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
-from supernas.errors import UserError
 from supernas.networks.base import Standalone
 from supernas.proxies._relus import ReLUs
 from supernas.proxies.base import Loss, Proxy
-from supernas.settings import setting, settings
 
 __all__ = ["LinearRegions"]
 

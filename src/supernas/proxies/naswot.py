@@ -11,11 +11,11 @@ The lowest where K is singular: two images with the same code.
 import torch
 from torch import Tensor
 
+from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies._relus import ReLUs
 from supernas.proxies.base import Loss, Proxy
-from supernas.settings import settings
 
 __all__ = ["NASWOT"]
 

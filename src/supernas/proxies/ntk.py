@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, weights
-from supernas.settings import setting, settings
 
 __all__ = ["NTK"]
 

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, gradients, weights
-from supernas.settings import settings
 
 __all__ = ["SynFlow"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from supernas.core.settings import setting, settings
 from supernas.data import Batch
 from supernas.networks.base import Standalone
 from supernas.proxies.base import Loss, Proxy, weights
-from supernas.settings import setting, settings
 
 __all__ = ["Zen"]
 

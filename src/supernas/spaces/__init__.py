@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from supernas import registry
-from supernas.errors import UserError
-from supernas.settings import build, field_names
+from supernas.core import registry
+from supernas.core.errors import UserError
+from supernas.core.settings import build, field_names
 from supernas.spaces.base import Choice, CostConvention, Space
 
 __all__ = ["Choice", "CostConvention", "Space", "get", "names", "settings_class"]

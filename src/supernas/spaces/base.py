@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from supernas.architecture import Architecture, Pair
-from supernas.graphs import Graph, GraphFamily
-from supernas.settings import plain
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.graphs import Graph, GraphFamily
+from supernas.core.settings import plain
 
 __all__ = ["Choice", "CostConvention", "Space", "best_first"]
 

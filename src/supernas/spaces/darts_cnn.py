@@ -21,10 +21,10 @@ from typing import Literal
 
 import numpy as np
 
-from supernas.architecture import Architecture, Pair
-from supernas.errors import UserError, unknown
-from supernas.graphs import Graph, GraphFamily
-from supernas.settings import setting, settings
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.errors import UserError, unknown
+from supernas.core.graphs import Graph, GraphFamily
+from supernas.core.settings import setting, settings
 from supernas.spaces.base import Choice, CostConvention, Space, best_first
 from supernas.spaces.darts.edges import EDGES, KINDS, KNOWN, NODES, offered
 from supernas.spaces.darts.graphs import cell_family, cell_graph, graph_slots

@@ -13,10 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
-from supernas.architecture import Architecture, Pair
-from supernas.errors import UserError, unknown
-from supernas.graphs import Graph, GraphFamily, Vertex
-from supernas.settings import settings
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.errors import UserError, unknown
+from supernas.core.graphs import Graph, GraphFamily, Vertex
+from supernas.core.settings import settings
 from supernas.spaces.base import Choice, CostConvention, Space, best_first
 from supernas.spaces.genotypes import read_genotype, write_genotype
 from supernas.spaces.genotypes.published import RECURRENT

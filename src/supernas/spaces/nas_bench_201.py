@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from supernas.architecture import Architecture, Pair
-from supernas.errors import UserError, unknown
-from supernas.graphs import Graph, GraphFamily, Vertex
-from supernas.settings import settings
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.errors import UserError, unknown
+from supernas.core.graphs import Graph, GraphFamily, Vertex
+from supernas.core.settings import settings
 from supernas.spaces.base import Choice, CostConvention, Space
 
 __all__ = ["EDGES", "OPERATIONS", "NASBench201"]

@@ -1,1 +1,1 @@
-"""What many architectures or many runs say together."""
+"""Grids of searches, run in several processes and read as one table."""

@@ -14,8 +14,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from supernas.configuration import Document, merge
-from supernas.errors import UserError
+from supernas.core.errors import UserError
+from supernas.runs.configuration import Document, merge
 
 __all__ = ["Combination", "combinations", "flattened", "grid_values", "label", "nested", "varying"]
 

@@ -21,7 +21,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from supernas.configuration import (
+from supernas.core.errors import UserError, unknown
+from supernas.core.settings import build, field_names, setting, settings
+from supernas.runs.configuration import (
     SEARCH_SECTIONS,
     Document,
     SearchConfig,
@@ -30,9 +32,7 @@ from supernas.configuration import (
     read_file,
     resolve_search,
 )
-from supernas.errors import UserError, unknown
-from supernas.search import run_name
-from supernas.settings import build, field_names, setting, settings
+from supernas.runs.search import run_name
 from supernas.studies.grid import Combination, combinations, flattened, grid_values, label, nested, varying
 
 __all__ = ["Plan", "PlannedRun", "Row", "RowSettings", "Skipped", "StudySettings", "read_study"]

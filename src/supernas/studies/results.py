@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from supernas.architecture import Architecture
 from supernas.benchmarks import Table, load, named_columns
-from supernas.errors import UserError, unknown
-from supernas.records import read_json, read_lines
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError, unknown
+from supernas.core.files import read_json, read_lines
 from supernas.studies.plan import Plan, PlannedRun
 
 __all__ = ["INHERITED", "Failure", "Found", "Truth", "read_results"]

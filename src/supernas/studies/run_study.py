@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from supernas.errors import UserError
-from supernas.records import read_json, write_json
-from supernas.runs import choose_device
-from supernas.studies.crew import Crew, News, OnNews
+from supernas.core.errors import UserError
+from supernas.core.files import read_json, write_json
+from supernas.runs.folder import choose_device
 from supernas.studies.plan import Plan, PlannedRun
 from supernas.studies.results import Failure, Truth, read_results
 from supernas.studies.table import StudyTable, make_table
+from supernas.studies.workers import Crew, News, OnNews
 from supernas.studies.writing import save_study
 
 __all__ = ["StudyResult", "default_workers", "run_study"]

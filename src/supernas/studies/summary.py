@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supernas.studies.ranking import bootstrap
+from supernas.evaluation.rank_correlation import bootstrap
 
 __all__ = ["LEAST_PAIRS", "Paired", "Spread", "best_of", "paired", "spread"]
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from supernas.architecture import Architecture
+from supernas.core.architecture import Architecture
+from supernas.evaluation.live_parameters import pair_parameters
 from supernas.spaces.base import Space
-from supernas.studies.parameters import pair_parameters
+from supernas.studies.baselines import Trivial, trivial_rows
 from supernas.studies.plan import Plan, Row
 from supernas.studies.results import INHERITED, Failure, Found, Truth
 from supernas.studies.summary import LEAST_PAIRS, Paired, Spread, paired, spread
-from supernas.studies.trivial import Trivial, trivial_rows
 
 __all__ = ["Line", "StudyTable", "make_table"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from supernas.plots.trajectory import plot_epochs
-from supernas.records import write_atomically
+from supernas.core.files import write_atomically
+from supernas.evaluation.plots.trajectory import plot_epochs
 from supernas.studies.results import Found, Truth
 from supernas.studies.summary import Paired, Spread
 from supernas.studies.table import Line, StudyTable

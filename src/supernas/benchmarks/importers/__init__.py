@@ -5,7 +5,7 @@ from pathlib import Path
 
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.table import Table, load
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 __all__ = ["import_table"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.columns import Column, dataset_name
 from supernas.benchmarks.table import Source
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 __all__ = ["import_csv"]
 

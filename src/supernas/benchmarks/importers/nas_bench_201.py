@@ -18,7 +18,7 @@ from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.importers.nats import add_all
 from supernas.benchmarks.importers.official import check_order
 from supernas.benchmarks.table import Source
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 __all__ = ["import_pth"]
 

@@ -10,8 +10,8 @@ from typing import Any
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.importers.official import add_architecture, check_order
 from supernas.benchmarks.table import Source
+from supernas.core.errors import UserError
 from supernas.data.pickles import safe_load
-from supernas.errors import UserError
 
 __all__ = ["import_folder", "import_single"]
 

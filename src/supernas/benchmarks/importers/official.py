@@ -21,7 +21,7 @@ import numpy as np
 
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.columns import Column
-from supernas.errors import UserError
+from supernas.core.errors import UserError
 
 __all__ = ["add_architecture", "check_order"]
 

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from supernas.core.errors import UserError
 from supernas.data.images import ImageSet, Splits
-from supernas.errors import UserError
 
 __all__ = ["Format", "check_labels", "contents", "image_set", "joined", "verify"]
 

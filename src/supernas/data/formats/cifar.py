@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, contents, image_set, joined, verify
 from supernas.data.formats.pickled import read_batch
 from supernas.data.images import ImageSet, Splits
-from supernas.errors import UserError
 
 __all__ = ["CIFAR10", "CIFAR100", "Cifar", "Layout"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from supernas.core.errors import UserError
 from supernas.data.balance import proportional_quotas, split_indices
 from supernas.data.formats.base import image_set
 from supernas.data.images import ImageSet, Splits
-from supernas.errors import UserError
 
 __all__ = ["ImageFolder"]
 

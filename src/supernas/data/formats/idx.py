@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, contents, image_set
 from supernas.data.images import ImageSet, Splits
-from supernas.errors import UserError
 
 __all__ = ["IDX", "Idx", "parse"]
 

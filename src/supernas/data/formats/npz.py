@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, image_set
 from supernas.data.images import Splits
-from supernas.errors import UserError
 
 __all__ = ["read"]
 

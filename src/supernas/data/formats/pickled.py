@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from supernas.core.errors import UserError
 from supernas.data.pickles import safe_load
-from supernas.errors import UserError
 
 __all__ = ["read_batch"]
 

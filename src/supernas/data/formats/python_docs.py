@@ -11,8 +11,8 @@ import sys
 from collections import Counter
 from functools import cache
 
+from supernas.core.errors import UserError
 from supernas.data.texts import END, UNKNOWN, Words
-from supernas.errors import UserError
 
 __all__ = ["read"]
 

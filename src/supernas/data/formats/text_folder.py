@@ -5,8 +5,8 @@ Words stand between blanks, as in the Penn Treebank (Mikolov et al. 2010) and Wi
 
 from pathlib import Path
 
+from supernas.core.errors import UserError
 from supernas.data.texts import END, Words
-from supernas.errors import UserError
 
 __all__ = ["found", "read"]
 

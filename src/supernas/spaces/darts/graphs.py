@@ -5,8 +5,8 @@ A slot picks one input and one operation, so that every graph of the family is a
 
 from collections.abc import Iterator, Sequence
 
-from supernas.architecture import Pair
-from supernas.graphs import Graph, GraphFamily, Vertex
+from supernas.core.architecture import Pair
+from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.spaces.darts.edges import EDGES, NODES
 
 __all__ = ["cell_family", "cell_graph", "graph_slots"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from supernas.architecture import Pair
+from supernas.core.architecture import Pair
 
 __all__ = ["NodeSlots"]
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from supernas.errors import UserError, unknown
+from supernas.core.errors import UserError, unknown
 
 __all__ = ["Field", "read_genotype", "write_genotype"]
 

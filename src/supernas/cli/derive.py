@@ -1,0 +1,122 @@
+"""What is done with a finished search: `supernas derive`, another final choice, and `supernas train --tracked`."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from supernas.api import document
+from supernas.cli.display import counting_bar
+from supernas.runs.configuration import merge, read_file, resolve_train
+
+__all__ = ["derive", "train_tracked"]
+
+
+def derive(
+    run_dir: Annotated[Path, typer.Argument(help="the run folder of a finished search")],
+    by: Annotated[str, typer.Option(help="best-sampled, evolution, proxy or top-k")],
+    candidates: Annotated[
+        int | None, typer.Option(help="architectures drawn (default 100), or visited by evolution (default 200)")
+    ] = None,
+    population: Annotated[int | None, typer.Option(help="evolution: architectures alive (default 10)")] = None,
+    sample: Annotated[int | None, typer.Option(help="evolution: draws for a parent (default 10)")] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="proxy: architectures drawn from what was learnt (default 100)")
+    ] = None,
+    proxy: Annotated[str | None, typer.Option(help="proxy: what scores them (default synflow)")] = None,
+    top: Annotated[int | None, typer.Option(help="top-k: so many are trained (default 8)")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="top-k: of the first trainings, which double as the number halves (default 2)")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="top-k: trainings start from fresh or inherited weights (default fresh)")
+    ] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", help="top-k: a setting of the trainings, as section.name=value")
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(help="validation images on which each is judged (default: as in the search)")
+    ] = None,
+    batch_norm: Annotated[str, typer.Option(help="statistics that normalise: batch, recalibrate or tracked")] = "batch",
+    seed: Annotated[int | None, typer.Option(min=0, help="of draws and trainings (default: the search's)")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes (default: one a core)")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+) -> None:
+    """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
+    # studies are heavy, and the command line's help must not wait for them
+    from supernas.evaluation.selection.derive import derive as choose
+    from supernas.evaluation.selection.selectors import WAYS
+
+    if workers is None and by in WAYS and WAYS[by].asks_many:
+        workers = os.cpu_count()
+    options: dict[str, Any] = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
+    options |= {"population": population, "sample": sample}
+    with counting_bar() as bar:
+        task = bar.add_task("evaluations", total=None)
+        found = choose(
+            run_dir,
+            by,
+            candidates=candidates,
+            weights=weights,
+            set=tuple(set) if set else None,
+            **options,
+            images=images,
+            batch_norm=batch_norm,
+            seed=seed,
+            workers=workers,
+            device=device,
+            on_progress=lambda done, of: bar.update(task, completed=done, total=of),
+            on_training=lambda run: bar.console.print(
+                f"training for {run.epochs} epochs: {run.config.architecture}", markup=False, soft_wrap=True
+            ),
+        )
+    _print(found)
+
+
+def train_tracked(
+    folder: Path, flags: dict[str, Any], data_dir: Path | None, config: Path | None, sets: list[str]
+) -> None:
+    """Trains the architectures that a search followed, and draws them beside its supernet.
+
+    Args:
+        folder: the run folder of the search.
+        flags: settings of section `train`; None where not given.
+        data_dir: where the files of the data are, if not where the search read them.
+        config: a file of settings.
+        sets: further settings, as section.name=value.
+
+    Raises:
+        UserError: as `studies.tracking.retrain` does.
+    """
+    from supernas.evaluation.tracking import retrain
+    from supernas.runs.finished import read_run, training_beside
+
+    search, _ = read_run(folder)
+    beside = {
+        **training_beside(search),
+        "architecture": search.space.format(search.space.sample(np.random.default_rng(0))),
+    }
+    given = {"data": {"directory": str(data_dir) if data_dir else None}, "train": flags}
+    training = resolve_train(document(merge(beside, read_file(config) if config else {}), given, sets))
+    out = Console(highlight=False, soft_wrap=True)
+    results = retrain(folder, training, lambda run: out.print(f"training {run.config.architecture}", markup=False))
+    for number, result in enumerate(results, start=1):
+        metric = result.task.text(result.record[f"valid_{result.task.quantity}"])
+        out.print(f"A{number}  {metric} on the validation part  {result.text}", markup=False)
+    out.print(str(folder / "tracked.svg"), markup=False)
+
+
+def _print(found: Any) -> None:
+    out = Console(highlight=False, soft_wrap=True)
+    rows = {
+        "architecture": found.text,
+        "score": f"{found.score:.2f} ({found.record['score_is']})",
+        "seconds": f"{found.record['seconds']:.0f}",
+        "record": str(found.file),
+        "picture": str(found.file.with_suffix(".svg")),
+    }
+    for name, value in rows.items():
+        out.print(f"{name:<12}  {value}", markup=False)

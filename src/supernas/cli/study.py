@@ -1,0 +1,105 @@
+"""`supernas study`: many searches, then one table."""
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from supernas.studies.plan import Plan, PlannedRun, read_study
+from supernas.studies.run_study import run_study
+from supernas.studies.workers import News
+from supernas.studies.writing import markdown
+
+__all__ = ["study"]
+
+
+def study(
+    file: Annotated[Path, typer.Argument(help="the study: a TOML or JSON file")],
+    out: Annotated[Path | None, typer.Option(help="the study's folder (default runs/studies/<name>)")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes (default: cores / threads)")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="of each process")] = 1,
+    table_only: Annotated[bool, typer.Option("--table-only", help="run nothing; tabulate what is finished")] = False,
+) -> None:
+    """Run methods x objectives x seeds x settings as ordinary searches, and tabulate them.
+
+    Goes on where it was: what is finished is read, what was interrupted is resumed, what failed is tried again.
+    """
+    plan = read_study(file)
+    with StudyDisplay(plan) as display:
+        try:
+            result = run_study(
+                plan, out, workers=workers, threads=threads, table_only=table_only, on_news=display.listen
+            )
+        except KeyboardInterrupt:
+            display.say("stopped; the same command goes on")
+            raise
+    printed = Console(highlight=False, soft_wrap=True)
+    printed.print(markdown(result.table), markup=False)
+    printed.print("\n".join(map(str, result.files)), markup=False)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+class StudyDisplay:
+    """Shows what the runs of a study do: bars on a terminal, lines everywhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.console = Console(stderr=True)
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        epochs = sum(run.config.search.epochs for run in plan.runs)
+        self.whole = self.progress.add_task(f"{len(plan.runs)} runs", total=epochs)
+        self.bars: dict[PlannedRun, TaskID] = {}
+        self.epochs: dict[PlannedRun, int] = {}
+
+    def __enter__(self) -> "StudyDisplay":
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def listen(self, news: News) -> None:
+        """Shows what happened to a run."""
+        run, total = news.run, news.run.config.search.epochs
+        if news.state == "started":
+            self.bars[run] = self.progress.add_task(str(run), total=total)
+        elif news.state in ("finished", "failed", "stopped"):
+            self.progress.remove_task(self.bars.pop(run))
+        if news.state != "going":
+            reason = f": {news.reason}" if news.reason else ""
+            self.say(f"{run}: {_WORDS[news.state]}, {news.epochs} of {total} epochs done{reason}")
+        self.epochs[run] = news.epochs
+        self.progress.update(self.whole, completed=sum(self.epochs.values()))
+        if run in self.bars:
+            self.progress.update(self.bars[run], completed=news.epochs)
+
+    def say(self, text: str) -> None:
+        """One line, above the bars."""
+        if self.progress.disable:
+            print(text, file=sys.stderr, flush=True)
+        else:
+            self.progress.console.print(text, highlight=False, markup=False)
+
+
+_WORDS = {
+    "kept": "was finished before",
+    "started": "runs",
+    "finished": "is finished",
+    "failed": "FAILED",
+    "stopping": "saves and stops",
+    "stopped": "is saved",
+}

@@ -1,0 +1,1 @@
+"""Values and plumbing: what everything else is made of."""

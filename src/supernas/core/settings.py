@@ -1,0 +1,199 @@
+"""Settings: frozen dataclasses whose fields hold a range, a meaning and an equation, checked whoever writes them.
+
+The same declaration serves the command line (`--set method.epsilon=0.5`), TOML and JSON files, Python, and
+`supernas describe`.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args, get_origin
+
+import pydantic
+from pydantic.dataclasses import is_pydantic_dataclass
+from pydantic.fields import FieldInfo
+from typing_extensions import dataclass_transform
+
+from supernas.core.errors import UserError, unknown
+
+__all__ = [
+    "Description",
+    "build",
+    "describe",
+    "field_names",
+    "leave_out",
+    "parse_value",
+    "plain",
+    "setting",
+    "settings",
+]
+
+T = TypeVar("T")
+
+
+def setting(default: Any, meaning: str, *, equation: str = "", **constraints: Any) -> Any:
+    """A field of a settings class: its default, what it means, where it stands in the paper, and its range.
+
+    `constraints` are pydantic's: `ge`, `gt`, `le`, `lt`, `pattern`, ...
+    """
+    return pydantic.Field(default, description=meaning, json_schema_extra={"equation": equation}, **constraints)
+
+
+@dataclass_transform(frozen_default=True)
+def settings(cls: type[T]) -> type[T]:
+    """Makes a class a frozen, validated dataclass that refuses fields it does not have."""
+    config = pydantic.ConfigDict(
+        extra="forbid", validate_default=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+    return pydantic.dataclasses.dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]
+
+
+def field_names(cls: type) -> list[str]:
+    """The names of a settings class's fields."""
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def leave_out(instance: Any, names: Iterable[str], where: str, prefix: str = "") -> None:
+    """Settings that would have no effect must be as they are by default.
+
+    Args:
+        instance: the settings.
+        names: of those that have none.
+        where: where it is so, as in `order=1`.
+        prefix: the dotted path before the names, for the message.
+
+    Raises:
+        ValueError: naming one that was changed.
+    """
+    for name in names:
+        if getattr(instance, name) != type(instance).__pydantic_fields__[name].default:
+            raise ValueError(f"{where} has no {prefix}{name}: leave it out")
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """An instance of a settings class from plain values.
+
+    Args:
+        cls: the settings class.
+        values: field name -> value, as read from the command line, TOML or JSON.
+        where: the dotted prefix that the user typed, for messages.
+
+    Raises:
+        UserError: naming the nearest right name, or what the value should have been.
+    """
+    for name in values:
+        if name not in field_names(cls):
+            raise unknown("setting", f"{where}.{name}", [f"{where}.{known}" for known in field_names(cls)])
+    try:
+        return cls(**{name: _inner(cls, name, value, where) for name, value in values.items()})
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        if not first["loc"]:  # what `__post_init__` says of the settings together
+            raise UserError(f"{where}: {_wanted(first)}") from None
+        name = str(first["loc"][0])
+        same = [one for one in error.errors() if one["loc"][:1] == first["loc"][:1]]
+        wanted = "; ".join(dict.fromkeys(_wanted(one) for one in same))
+        raise UserError(f"{where}.{name} = {first['input']!r}: {wanted}") from None
+
+
+def _inner(cls: type, name: str, value: Any, where: str) -> Any:
+    """Settings within settings are built first, so that a mistake is named by its whole path. What is not given is as
+    in the outer class's default, which may differ from the inner class's own.
+    """
+    field = cls.__pydantic_fields__[name]  # type: ignore[attr-defined]
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if is_pydantic_dataclass(kind)]
+    if not kinds or not isinstance(value, Mapping):
+        return value
+    before = vars(field.default) if isinstance(field.default, kinds[0]) else {}
+    return build(kinds[0], {**before, **value}, f"{where}.{name}")
+
+
+def _wanted(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "wanted")
+
+
+def plain(instance: Any) -> dict[str, Any]:
+    """A settings instance as plain values."""
+    document: dict[str, Any] = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
+    return document
+
+
+def parse_value(text: str) -> Any:
+    """A value as typed on the command line: JSON where it is JSON (numbers, true, lists), else the text itself.
+
+    >>> parse_value("0.5"), parse_value(".5"), parse_value("true"), parse_value("sig(10)")
+    (0.5, 0.5, True, 'sig(10)')
+    """
+    for read in (json.loads, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+@dataclass(frozen=True)
+class Description:
+    """One setting, as `supernas describe` prints it."""
+
+    name: str
+    type: str
+    default: Any
+    range: str
+    meaning: str
+    equation: str
+
+
+def describe(cls: type) -> list[Description]:
+    """Every setting of a settings class."""
+    fields: Mapping[str, FieldInfo] = cls.__pydantic_fields__  # type: ignore[attr-defined]
+    made = []
+    for name, field in fields.items():
+        if isinstance(field.annotation, type) and is_pydantic_dataclass(field.annotation):
+            made += [
+                dataclasses.replace(one, name=f"{name}.{one.name}", default=_default(field.default, one))
+                for one in describe(field.annotation)
+            ]
+        else:
+            made.append(_described(name, field))
+    return made
+
+
+def _default(outer: Any, inner: Description) -> Any:
+    """The default of a setting within settings: what the outer class's default holds there."""
+    for part in inner.name.split("."):
+        outer = getattr(outer, part)
+    return outer
+
+
+def _described(name: str, field: FieldInfo) -> Description:
+    return Description(
+        name,
+        _type_name(field.annotation),
+        field.default,
+        ", ".join(_constraint(rule) for rule in field.metadata),
+        field.description or "",
+        (field.json_schema_extra or {}).get("equation", ""),  # type: ignore[union-attr,arg-type]
+    )
+
+
+def _type_name(annotation: Any) -> str:
+    if get_origin(annotation) is None:
+        return "none" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+    if str(get_origin(annotation)) == "typing.Literal":
+        return " | ".join(map(repr, get_args(annotation)))
+    if get_origin(annotation) in (tuple, list):
+        return str(annotation)
+    return " | ".join(_type_name(part) for part in get_args(annotation))
+
+
+_SYMBOLS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+def _constraint(rule: Any) -> str:
+    """A constraint of annotated-types or pydantic, as text: `Ge(ge=0)` becomes `>= 0`."""
+    if dataclasses.is_dataclass(rule):
+        name, value = next((field.name, getattr(rule, field.name)) for field in dataclasses.fields(rule))
+        return f"{_SYMBOLS.get(name, name)} {value}"
+    return str(getattr(rule, "pattern", rule))

@@ -1,0 +1,102 @@
+"""States as trees of tensors, numbers and strings, so that `torch.load(weights_only=True)` reads them back.
+
+A state is a dataclass. Its fields may be modules and optimisers (by their `state_dict`), generators of torch and numpy,
+tensors, architectures, other states, plain containers, numbers and strings; nobody writes a save or load of their own.
+"""
+
+import copy
+import dataclasses
+import json
+from collections import deque
+from typing import Any
+
+import numpy as np
+import torch
+
+from supernas.core.architecture import Architecture
+
+__all__ = ["State", "load_tree", "static", "to_tree"]
+
+_ARCHITECTURE = "(choice, option) pairs"  # marks an architecture in a tree
+
+
+class State:
+    """A base for the dataclasses that hold what changes during a run. Fields with metadata `static` are left out."""
+
+    def tree(self) -> dict[str, Any]:
+        """Everything that changes, as tensors, numbers and strings only."""
+        return {name: to_tree(value) for name, value in _moving(self).items()}
+
+    def load(self, tree: dict[str, Any]) -> None:
+        """Makes this state equal to the one that `tree` was taken from."""
+        mine = _moving(self)
+        if set(mine) != set(tree):
+            raise ValueError(f"{type(self).__name__} has {sorted(mine)}, the saved state has {sorted(tree)}")
+        for name, value in mine.items():
+            setattr(self, name, load_tree(value, tree[name]))
+
+
+def _moving(state: State) -> dict[str, Any]:
+    fields = dataclasses.fields(state)  # type: ignore[arg-type]
+    return {field.name: getattr(state, field.name) for field in fields if not field.metadata.get("static")}
+
+
+def static() -> Any:
+    """A field that is part of a state's set-up and is not saved."""
+    return dataclasses.field(metadata={"static": True})
+
+
+def to_tree(value: Any) -> Any:
+    """One value as a tree."""
+    if isinstance(value, State):
+        return value.tree()
+    if isinstance(value, Architecture):
+        return {_ARCHITECTURE: [list(pair) for pair in value.pairs]}
+    if isinstance(value, torch.Generator):
+        return value.get_state()
+    if isinstance(value, np.random.Generator):
+        return json.dumps(value.bit_generator.state)
+    if hasattr(value, "state_dict"):
+        return copy.deepcopy(value.state_dict())
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: to_tree(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | deque):
+        return [to_tree(one) for one in value]
+    if type(value) in (type(None), bool, int, float, str):  # subclasses are not read back with `weights_only`
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be part of a state")
+
+
+def load_tree(value: Any, tree: Any) -> Any:
+    """The value with the content of `tree`: modules, optimisers, generators and tensors are changed in place."""
+    if isinstance(value, State):
+        value.load(tree)
+    elif isinstance(value, torch.Generator):
+        value.set_state(tree)
+    elif isinstance(value, np.random.Generator):
+        value.bit_generator.state = json.loads(tree)
+    elif hasattr(value, "load_state_dict"):
+        value.load_state_dict(tree)
+    elif isinstance(value, torch.Tensor) and isinstance(tree, torch.Tensor):
+        with torch.no_grad():
+            value.copy_(tree) if value.shape == tree.shape else value.set_(tree.to(value))  # type: ignore[call-overload]
+    else:
+        return _plain(value, tree)
+    return value
+
+
+def _plain(value: Any, tree: Any) -> Any:
+    if isinstance(tree, dict):
+        if set(tree) == {_ARCHITECTURE}:
+            return Architecture(tuple((choice, option) for choice, option in tree[_ARCHITECTURE]))
+        old = value if isinstance(value, dict) else {}
+        return {key: load_tree(old.get(key), one) for key, one in tree.items()}
+    if isinstance(tree, list):
+        before = value if isinstance(value, list | tuple | deque) else ()
+        items = [load_tree(one, new) for one, new in zip([*before, *([None] * len(tree))], tree, strict=False)]
+        if isinstance(value, deque):
+            return deque(items, value.maxlen)
+        return tuple(items) if isinstance(value, tuple) else items
+    return tree

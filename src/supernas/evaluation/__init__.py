@@ -1,0 +1,1 @@
+"""What a finished search, or an untrained network, says of architectures."""

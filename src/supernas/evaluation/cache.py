@@ -1,0 +1,69 @@
+"""Numbers that took long to find, kept in a file of JSON lines: what was killed goes on where it was.
+
+The first line says all that decides the numbers, and the file's name has its hash, so that what was found otherwise is
+in another file. The other lines are [key, number or null] each.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
+
+__all__ = ["Kept"]
+
+
+class Kept:
+    """Numbers by key, in memory and in `<name>-<hash>.jsonl`.
+
+    Args:
+        folder: where the file is.
+        name: what it is called before the hash.
+        description: all that decides the numbers, as plain values.
+
+    Attributes:
+        path: the file.
+        values: key -> number; None where it is not defined.
+    """
+
+    def __init__(self, folder: Path, name: str, description: Mapping[str, Any]) -> None:
+        first = json.dumps(description, sort_keys=True)
+        self.path = folder / f"{name}-{hashlib.sha256(first.encode()).hexdigest()[:8]}.jsonl"
+        self.values: dict[str, float | None] = {}
+        self._lines = [first]
+        if self.path.is_file():
+            self._read()
+
+    def _read(self) -> None:
+        """Takes the whole lines; a process that was killed may have left part of one."""
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]:
+            try:
+                key, value = json.loads(line)
+                self.values[str(key)] = None if value is None else float(value)
+            except (ValueError, TypeError):
+                continue
+            self._lines.append(line)
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str, float | None], None]]:
+        """A function that adds a number, for as long as the file is open.
+
+        Raises:
+            UserError: if the file cannot be written.
+        """
+        try:
+            whole = "".join(f"{line}\n" for line in self._lines)
+            write_atomically(self.path, lambda file: file.write(whole.encode()))
+            with self.path.open("a", encoding="utf-8", buffering=1) as file:  # each line at once
+
+                def add(key: str, value: float | None) -> None:
+                    self.values[key] = value
+                    file.write(json.dumps([key, value]) + "\n")
+
+                yield add
+        except OSError as error:
+            raise UserError(f"cannot write {self.path}: {error.strerror or error}") from None

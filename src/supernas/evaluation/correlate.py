@@ -1,0 +1,175 @@
+"""Does a supernet rank architectures as their own training does? Inherited accuracies against truth.
+
+The truth is a plain array: a column of a benchmark, or the test accuracies of own retrainings. Two rankings that need
+no search stand beside the supernet's: by all parameters, and by the parameters of live edges (those that can matter).
+A supernet that ranks no better has shown nothing yet.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.files import read_json, write_atomically, write_json
+from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
+from supernas.evaluation.plots.scatter import scatter_svg
+from supernas.evaluation.rank_correlation import Ranking, rank
+from supernas.evaluation.supernet_accuracy import Asking, OnProgress, inherited_accuracies, read_run
+from supernas.spaces import search_strategies
+from supernas.spaces.base import Space
+
+__all__ = ["Correlation", "correlate", "draw", "retrained"]
+
+_SUPERNET = "inherited accuracy"
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """What a comparison of scores with truth gave.
+
+    Attributes:
+        space: the search space.
+        architectures: what was compared: those whose truth is known.
+        truth: their truth, in percent [architectures].
+        truth_name: what it is.
+        scores: name -> score of each architecture [architectures]; the first is the supernet's.
+        rankings: name -> how well that score ranks.
+        asking: how the supernet was asked.
+        seed: of ties and resamples.
+        missing: architectures left out because their truth is not known.
+    """
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    truth: np.ndarray
+    truth_name: str
+    scores: dict[str, np.ndarray]
+    rankings: dict[str, Ranking]
+    asking: Asking
+    seed: int
+    missing: int
+
+    def record(self) -> dict[str, Any]:
+        """As JSON: how it was found, and every ranking."""
+        return {
+            "space": self.space.name,
+            "truth": self.truth_name,
+            "architectures": len(self.architectures),
+            "missing": self.missing,
+            "seed": self.seed,
+            "asking": self.asking.described(),
+            "rankings": {name: ranking.record() for name, ranking in self.rankings.items()},
+        }
+
+    def svg(self) -> bytes:
+        """The scatter plot of truth over inherited accuracy."""
+        how = f"{self.asking.images} images, batch normalisation: {self.asking.batch_norm}"
+        ranking = self.rankings[_SUPERNET]
+        return scatter_svg(
+            self.scores[_SUPERNET],
+            self.truth,
+            score_name=f"accuracy with inherited weights, % ({how})",
+            truth_name=f"{self.truth_name}, %",
+            title=f"{len(self.truth)} architectures: tau {ranking.tau}, rho {ranking.rho}",
+        )
+
+    def save(self, folder: Path) -> tuple[Path, Path]:
+        """Writes `correlation-<policy>-<truth>-<architectures>.json` and `.svg`; returns their paths.
+
+        Raises:
+            UserError: if they cannot be written.
+        """
+        truth = re.sub(r"[^a-z0-9+]+", "-", self.truth_name.lower()).strip("-")
+        name = f"correlation-{self.asking.batch_norm}-{truth}-{len(self.architectures)}"
+        table, picture = folder / f"{name}.json", folder / f"{name}.svg"
+        drawn = self.svg()
+        try:
+            write_json(table, self.record())
+            write_atomically(picture, lambda file: file.write(drawn))
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
+        return table, picture
+
+
+def correlate(
+    folder: Path,
+    architectures: Sequence[Architecture],
+    truth: np.ndarray,
+    truth_name: str,
+    asking: Asking | None = None,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    device: torch.device | str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> Correlation:
+    """Ranks architectures by a finished search's supernet, and compares with their truth.
+
+    Args:
+        folder: the run folder of the search.
+        architectures: what to compare.
+        truth: the truth of each, in percent [architectures]; NaN where it is not known.
+        truth_name: what it is, for plot and record.
+        asking: how the supernet is asked.
+        seed: of ties and bootstrap resamples.
+        workers: as for `inherited_accuracies`, like the next two.
+        device: where to compute.
+        on_progress: called with (evaluated, to be evaluated).
+
+    Raises:
+        UserError: if fewer than three architectures have a truth, or as `inherited_accuracies` does.
+    """
+    truth = np.asarray(truth, dtype=float)
+    if truth.shape != (len(architectures),):
+        raise UserError(f"the truth has shape {truth.shape} for {len(architectures)} architectures; wanted one of each")
+    known = np.flatnonzero(~np.isnan(truth))
+    if len(known) < 3:
+        raise UserError(f"{truth_name} is known for {len(known)} of the architectures; wanted 3 or more")
+    compared, asking = tuple(architectures[int(number)] for number in known), asking or Asking()
+    config, _ = read_run(folder)
+    space = config.space
+    size = space.network_class.size_of(config.supernet)
+    accuracies = inherited_accuracies(folder, compared, asking, workers=workers, device=device, on_progress=on_progress)
+    scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
+    rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}
+    left_out = len(architectures) - len(known)
+    return Correlation(space, compared, truth[known], truth_name, scores, rankings, asking, seed, left_out)
+
+
+def draw(space: Space, count: int, seed: int = 0) -> list[Architecture]:
+    """`count` different architectures, drawn uniformly; the same for a seed, whatever the search.
+
+    Raises:
+        UserError: if the space has fewer.
+    """
+    return search_strategies.draw(space, count, np.random.default_rng(seed), least=3)
+
+
+def retrained(study: Path, space: Space) -> tuple[list[Architecture], np.ndarray]:
+    """The architectures trained from scratch in a folder, and their test accuracies in percent [architectures].
+
+    Every `result.json` below the folder that has a test accuracy counts; runs of one architecture are averaged.
+
+    Raises:
+        UserError: if there is none, or one is of another space.
+    """
+    found: dict[Architecture, list[float]] = {}
+    for path in sorted(study.rglob("result.json")):
+        result = read_json(path)
+        if result is None:
+            raise UserError(f"{path} is damaged; train that architecture again, or remove the folder")
+        if result.get("test_accuracy") is None:
+            continue
+        if result.get("space") != space.name:
+            raise UserError(f"{path} is of the space {result.get('space')}, the search of {space.name}")
+        architecture = space.parse(str(result["architecture"]))
+        found.setdefault(architecture, []).append(float(result["test_accuracy"]))
+    if not found:
+        raise UserError(f"{study} holds no run folder of `supernas train` with a test accuracy in its result.json")
+    return list(found), np.array([np.mean(accuracies) for accuracies in found.values()])

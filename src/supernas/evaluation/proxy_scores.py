@@ -1,0 +1,314 @@
+"""Scores of many architectures by zero-cost proxies.
+
+Every score is kept in a file, one for each proxy and all that decides its scores. Initial weights follow from the seed
+and the architecture, so a score depends neither on the order nor on the number of processes. Where a proxy says that
+only live edges count, architectures with the same live edges have one score: that of the first of them in the space's
+order (in spaces that are numbered).
+"""
+
+import hashlib
+import json
+import math
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from supernas import data, proxies
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.errors import UserError, unknown
+from supernas.core.files import versions
+from supernas.core.settings import build, setting, settings
+from supernas.data import Batch
+from supernas.data.kinds.images import DataSettings
+from supernas.evaluation.cache import Kept
+from supernas.evaluation.processes import follow_parent
+from supernas.evaluation.rank_correlation import Ranking, rank
+from supernas.networks.base import NetworkSettings
+from supernas.networks.model_space import ModelSpace
+from supernas.proxies.base import Proxy
+from supernas.runs.configuration import DEFAULT_SPACE, Device, Document, plain, read_space, space_document
+from supernas.runs.folder import choose_device
+from supernas.spaces.base import Space
+
+__all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
+
+OnProgress = Callable[[int, int], None]
+"""Called with (scored, to be scored), over all proxies."""
+
+_SECTIONS = ("space", "network", "data", "score")
+_CHUNK = 4  # scores that a process is handed at once
+
+
+@settings
+class ScoreSettings:
+    """How architectures are scored."""
+
+    batch_size: int = setting(64, "training images that proxies look at, without augmentation", ge=2)
+    seed: int = setting(0, "of images, initial weights and what proxies draw", ge=0, le=2**32 - 1)
+    device: Device = setting("cpu", "where to compute")
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """Validated settings of a scoring; `proxies` by name."""
+
+    space: Space
+    proxies: Mapping[str, Proxy]
+    network: NetworkSettings
+    data: DataSettings
+    score: ScoreSettings
+
+    def document(self) -> Document:
+        """The complete document, which `resolve_scores` takes with the names of the proxies."""
+        return {
+            "space": space_document(self.space),
+            "network": plain(self.network),
+            "data": plain(self.data),
+            "score": plain(self.score),
+            **{name: plain(proxy) for name, proxy in self.proxies.items()},
+        }
+
+
+def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreConfig:
+    """The scoring that a partial document means.
+
+    Args:
+        names: of the proxies.
+        document: sections `space`, `network`, `data`, `score`, and one by the name of each proxy that has settings.
+
+    Raises:
+        UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
+    """
+    chosen = {name: proxies.get(name) for name in names}
+    if not chosen:
+        raise UserError(f"no proxy is given; wanted one or more of {', '.join(proxies.names())}")
+    known = (*_SECTIONS, *chosen)
+    for section, value in document.items():
+        if section not in known:
+            raise unknown("section", section, known)
+        if section != "space" and not isinstance(value, Mapping):
+            raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
+    space = read_space(document.get("space", DEFAULT_SPACE))
+    if space.domain != "images":
+        raise UserError(
+            f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.domain}"
+        )
+    if isinstance(space, ModelSpace):
+        raise UserError(
+            f"scores are kept by architecture, and {space.name} is a model of your own, which can change under its "
+            "name; method zero-cost scores its architectures anew"
+        )
+    return ScoreConfig(
+        space,
+        {name: build(kind, document.get(name, {}), name) for name, kind in chosen.items()},
+        build(space.network_class.network_settings, document.get("network", {}), "network"),
+        build(DataSettings, document.get("data", {}), "data"),
+        build(ScoreSettings, document.get("score", {}), "score"),
+    )
+
+
+class Scorer:
+    """Scores one architecture at a time.
+
+    Args:
+        config: how.
+
+    Raises:
+        UserError: if the images cannot be read, or are fewer than a batch.
+    """
+
+    def __init__(self, config: ScoreConfig) -> None:
+        self.config = config
+        material = config.data.load()
+        images, described = material.images("train"), material.described
+        count, seed = config.score.batch_size, config.score.seed
+        if count > len(images):
+            raise UserError(f"score.batch_size = {count}: {material.name} has {len(images)} training images")
+        drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
+        device = choose_device(config.score.device)
+        self.batch = next(
+            data.batches(images.select(drawn), count, mean=described.mean, std=described.std, device=device)
+        )
+        self.loss = material.task().loss
+        self.size = {**material.network, **vars(config.network)}
+        self.data = f"{material.name}, {len(images)} training images"
+        self.digest = digest_of(self.batch)
+
+    def score(self, name: str, architecture: Architecture) -> float:
+        """The score by the proxy called `name`."""
+        config = self.config
+        proxy, seed = config.proxies[name], config.score.seed
+        return proxies.score_architecture(proxy, config.space, architecture, self.size, self.batch, self.loss, seed)
+
+    def describe(self, name: str) -> Document:
+        """All that decides the scores by a proxy, as plain values."""
+        config = self.config
+        proxy = config.proxies[name]
+        seen: Document = {"data": self.data, "batch_size": config.score.batch_size, "batch": self.digest}
+        return {
+            "proxy": {"name": name, **plain(proxy)},
+            "direction": proxy.direction,
+            "shared_by_live_edges": proxy.live_only and config.space.enumerable,
+            "space": space_document(config.space),
+            "network": self.size,
+            "resolution": self.batch.inputs.shape[-1],
+            **({} if proxy.needs == "shape" else seen),
+            "seed": config.score.seed,
+            "device": self.batch.inputs.device.type,
+            "versions": versions(),
+        }
+
+
+def digest_of(batch: Batch) -> str:
+    """A hash of a batch's images and labels: two files of one name need not hold the same."""
+    found = hashlib.sha256()
+    for one in (batch.inputs, batch.targets):
+        found.update(one.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a scoring gave.
+
+    Attributes:
+        config: how it was done.
+        architectures: what was scored.
+        scores: proxy -> score of each [architectures]; infinite where it is not defined.
+        files: proxy -> where they are kept.
+        scale: the size of the networks and of their images, in words.
+    """
+
+    config: ScoreConfig
+    architectures: tuple[Architecture, ...]
+    scores: dict[str, np.ndarray]
+    files: dict[str, Path]
+    scale: str
+
+    def best(self, name: str) -> Architecture:
+        """The best by a proxy; the first of equals."""
+        return self.architectures[int(np.argmax(self._rising(name)))]
+
+    def rankings(self, truth: np.ndarray, seed: int = 0) -> dict[str, Ranking]:
+        """How well each proxy ranks by truth [architectures]; NaN is left out.
+
+        Raises:
+            UserError: if fewer than three architectures have a truth.
+        """
+        known = ~np.isnan(truth)
+        return {name: rank(self._rising(name)[known], truth[known], seed) for name in self.scores}
+
+    def _rising(self, name: str) -> np.ndarray:
+        """The scores, so that larger is better."""
+        return self.scores[name] if self.config.proxies[name].direction == "max" else -self.scores[name]
+
+
+def score(
+    architectures: Iterable[Architecture],
+    config: ScoreConfig,
+    folder: Path,
+    *,
+    workers: int = 1,
+    on_progress: OnProgress | None = None,
+) -> Scores:
+    """Scores architectures by every proxy of a configuration.
+
+    Args:
+        architectures: what to score; repeats are scored once.
+        config: how.
+        folder: where the files of scores are; what they hold is not computed again.
+        workers: processes of one thread each; 1 computes in this process. With more, a script needs the usual
+            `if __name__ == "__main__":`. With another device than the CPU there are no further processes.
+        on_progress: called with (scored, to be scored), counting what was kept from before.
+
+    Raises:
+        UserError: as `Scorer` does, or if the files cannot be written.
+    """
+    wanted = tuple(architectures)
+    scorer = Scorer(config)
+    kept = {name: _kept(folder, scorer, name) for name in config.proxies}
+    standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
+    jobs = [(name, one) for name in config.proxies for one in dict.fromkeys(standing[name])]
+    missing = [(name, one) for name, one in jobs if config.space.format(one) not in kept[name].values]
+    report = on_progress or (lambda done, of: None)
+    report(len(jobs) - len(missing), len(jobs))
+    alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
+    found = (scorer.score(*job) for job in missing) if alone else _in_processes(config, missing, workers)
+    with ExitStack() as files:
+        add = {name: files.enter_context(one.open()) for name, one in kept.items()}
+        for number, ((name, one), value) in enumerate(zip(missing, found, strict=True), start=1):
+            add[name](config.space.format(one), value if math.isfinite(value) else None)
+            report(len(jobs) - len(missing) + number, len(jobs))
+    return Scores(
+        config,
+        wanted,
+        {name: _values(kept[name], config, name, standing[name]) for name in config.proxies},
+        {name: one.path for name, one in kept.items()},
+        _scale(scorer),
+    )
+
+
+def _kept(folder: Path, scorer: Scorer, name: str) -> Kept:
+    return Kept(folder, f"{scorer.config.space.name}-{name}", scorer.describe(name))
+
+
+def _values(kept: Kept, config: ScoreConfig, name: str, standing: Sequence[Architecture]) -> np.ndarray:
+    found = (kept.values[config.space.format(one)] for one in standing)
+    worst = config.proxies[name].worst
+    return np.array([worst if value is None else value for value in found])
+
+
+def _scale(scorer: Scorer) -> str:
+    size = ", ".join(f"{name} {value}" for name, value in vars(scorer.config.network).items())
+    shape = " x ".join(map(str, scorer.batch.inputs.shape[1:]))
+    return f"{size}; images {shape}, {scorer.size['num_classes']} classes"
+
+
+def _standing(space: Space, architectures: Sequence[Architecture], proxy: Proxy) -> list[Architecture]:
+    """The architecture whose score each one has."""
+    if not (proxy.live_only and space.enumerable):
+        return list(architectures)
+    first = _first_of_live(space)
+    return [first[space.live(one)] for one in architectures]
+
+
+@lru_cache(maxsize=4)
+def _first_of_live(space: Space) -> dict[tuple[Pair, ...], Architecture]:
+    first: dict[tuple[Pair, ...], Architecture] = {}
+    for one in space:
+        first.setdefault(space.live(one), one)
+    return first
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+_mine: Scorer  # of this process, where it is one of several
+
+
+def _in_processes(config: ScoreConfig, jobs: Sequence[tuple[str, Architecture]], workers: int) -> Iterator[float]:
+    """The scores of jobs, in order, from processes of one thread each."""
+    context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
+    begin = (tuple(config.proxies), json.dumps(config.document()))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=begin) as pool:
+        try:
+            yield from pool.map(_one, jobs, chunksize=_CHUNK)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(names: tuple[str, ...], document: str) -> None:
+    global _mine
+    follow_parent()
+    _mine = Scorer(resolve_scores(names, json.loads(document)))
+
+
+def _one(job: tuple[str, Architecture]) -> float:
+    return _mine.score(*job)

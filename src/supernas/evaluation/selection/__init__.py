@@ -1,0 +1,1 @@
+"""Another final choice from a finished search."""

@@ -1,0 +1,165 @@
+"""Another final choice from a finished search's supernet, without a new search.
+
+Whatever takes time is kept in the run folder (accuracies, run folders), so a derivation that was killed goes on where
+it was; one that is done is read.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError, unknown
+from supernas.core.files import environment, read_json, write_atomically, write_json
+from supernas.core.settings import build, field_names, plain
+from supernas.evaluation.selection.selectors import WAYS, Question, Way
+from supernas.evaluation.supernet_accuracy import Asking, OnProgress
+from supernas.runs.cell_picture import cell_svg
+from supernas.runs.configuration import fingerprint
+from supernas.runs.finished import read_run
+from supernas.runs.folder import choose_device
+from supernas.runs.training import Training
+
+__all__ = ["Derived", "derive"]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What was derived.
+
+    Attributes:
+        architecture: the choice.
+        text: the same as text of the space.
+        score: what it was chosen by, in percent; `record["score_is"]` says what that is.
+        record: the content of the file.
+        file: `derive-<way>-<hash of how>.json` in the run folder; the picture lies beside it.
+    """
+
+    architecture: Architecture
+    text: str
+    score: float
+    record: dict[str, Any]
+    file: Path
+
+
+def derive(
+    folder: Path,
+    by: str,
+    *,
+    images: int | None = None,
+    batch_norm: str = "batch",
+    seed: int | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    on_training: Callable[[Training], None] | None = None,
+    **options: Any,
+) -> Derived:
+    """Makes a final choice from a finished search's supernet.
+
+    Args:
+        folder: the run folder of the search.
+        by: a way of `studies.ways`: `best-sampled`, `evolution`, `proxy` or `top-k`.
+        images: validation images on which an architecture is asked about; by default as many as in the search.
+        batch_norm: which statistics normalise (see `Asking`).
+        seed: of what is drawn, and of trainings; the search's own by default.
+        workers: processes that ask at once; 1 by default.
+        device: where to compute.
+        on_progress: called with (evaluated, to be evaluated).
+        on_training: called with each training before it runs.
+        **options: the way's own: `candidates`, `population`, `sample`, `draws`, `proxy`, `top`, `epochs`, `weights`,
+            `set`; None counts as not given.
+
+    Returns:
+        The choice. The seconds in its record are those of the call that finished it.
+
+    Raises:
+        UserError: if the folder holds no finished search, there is no such way, an option is not of this way or out of
+            range, or as asking and training do.
+    """
+    if seed is not None and not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed}; wanted 0 or more, and less than 2^32")
+    started = time.perf_counter()
+    config, weights = read_run(folder)
+    way = _way(by, {name: value for name, value in options.items() if value is not None}, workers)
+    if not way.asks_supernet and (images is not None or batch_norm != "batch"):
+        raise UserError(f"--by {by} does not ask the supernet: leave out --images and --batch-norm")
+    there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
+    usual = min(config.search.validation_images, there)
+    asked = {"images": usual if images is None else images, "batch_norm": batch_norm}
+    question = Question(
+        folder,
+        config,
+        build(Asking, asked, "derive"),
+        config.search.seed if seed is None else seed,
+        choose_device(device),
+        workers or 1,
+        on_progress,
+        on_training,
+    )
+    how, training = _how(way, by, question, weights), way.training(question)
+    marked = {**how, "training": training and fingerprint(training.document())}
+    mark = hashlib.sha256(json.dumps(marked, sort_keys=True).encode()).hexdigest()[:8]
+    file = folder / f"derive-{by}-{mark}.json"
+    record = read_json(file)
+    if record is None:
+        choice = way.choose(question, folder / f"derive-{by}-{mark}")
+        record = {
+            "space": config.space.name,
+            "architecture": config.space.format(choice.architecture),
+            "score": choice.score,
+            "score_is": choice.score_is,
+            "preset": config.search.preset,
+            "how": how,
+            **choice.details,
+            "seconds": time.perf_counter() - started,
+            "versions": environment(question.device),
+        }
+        _write(file, record, cell_svg(config.space, choice.architecture))
+    return Derived(config.space.parse(record["architecture"]), record["architecture"], record["score"], record, file)
+
+
+def _way(by: str, options: Mapping[str, Any], workers: int | None) -> Way:
+    """The way with its settings.
+
+    Raises:
+        UserError: naming the way that an option belongs to.
+    """
+    if by not in WAYS:
+        raise unknown("way to derive", by, WAYS)
+    takes = {
+        name: [*field_names(way), *(["workers"] if way.asks_many else [])]  # what more processes cannot help
+        for name, way in WAYS.items()
+    }
+    for option in [*options, *(["workers"] if workers is not None else [])]:
+        if option in takes[by]:
+            continue
+        owners = [name for name, taken in takes.items() if option in taken]
+        if not owners:
+            raise unknown("option", option, {name for taken in takes.values() for name in taken})
+        mine = ", ".join(takes[by])
+        raise UserError(f"{option} is an option of {' and '.join(owners)}, not of {by}, which takes {mine}")
+    return build(WAYS[by], options, "derive")
+
+
+def _how(way: Way, by: str, question: Question, weights: bytes) -> dict[str, Any]:
+    """All that decides what is chosen, apart from how trainings go."""
+    return {
+        "by": by,
+        **plain(way),
+        "seed": question.seed,
+        "asking": question.asking.described(),
+        "supernet": hashlib.sha256(weights).hexdigest()[:16],
+    }
+
+
+def _write(file: Path, record: dict[str, Any], picture: str) -> None:
+    try:
+        write_atomically(file.with_suffix(".svg"), lambda opened: opened.write(picture.encode()))
+        write_json(file, record)
+    except OSError as error:
+        raise UserError(f"cannot write to {file.parent}: {error.strerror or error}") from None

@@ -1,0 +1,285 @@
+"""Ways to choose an architecture from a finished search's supernet.
+
+`best-sampled`: the best of some uniformly drawn architectures by inherited accuracy (L. Li and A. Talwalkar, UAI 2019).
+`evolution`: regularised evolution with inherited accuracy as fitness, the evolutionary choice of NSAS (M. Zhang et al.,
+CVPR 2020, section 4.4). `top-k`: the best few by inherited accuracy are trained for a short time on the search's
+training half, and judged on its validation half. `proxy`: of architectures drawn from what the search has learnt, the
+best by a zero-cost proxy (BaLeNAS-TF; M. Zhang et al., CVPR 2022, section 3.3); the supernet is not asked.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+
+from supernas import proxies
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.files import read_json, versions
+from supernas.core.settings import setting, settings
+from supernas.data import Batch
+from supernas.evaluation.cache import Kept
+from supernas.evaluation.proxy_scores import digest_of
+from supernas.evaluation.selection.by_distribution import Selected, learnt, select_from_distribution
+from supernas.evaluation.selection.successive_halving import train_finalists
+from supernas.evaluation.supernet_accuracy import Asking, OnProgress, inherited_accuracies, one_by_one
+from supernas.networks.costs.budget import read_budget
+from supernas.networks.costs.limited_space import limited
+from supernas.runs.configuration import (
+    Document,
+    SearchConfig,
+    TrainConfig,
+    assign,
+    merge,
+    resolve_train,
+    space_document,
+)
+from supernas.runs.finished import check_halves, training_beside
+from supernas.runs.training import Training
+from supernas.spaces.base import Space
+from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
+from supernas.steps.contracts import Problem
+
+__all__ = ["WAYS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "TopK", "Way"]
+
+_STREAM = 2  # apart from the stream of numbers that a method of the same seed draws its paths from
+
+
+@dataclass(frozen=True)
+class Question:
+    """A finished search, and how it is asked.
+
+    Attributes:
+        folder: the run folder.
+        config: the search's configuration.
+        asking: how its supernet is asked.
+        seed: of what is drawn, and of trainings.
+        device: where to compute.
+        workers: processes that ask at once.
+        on_progress: called with (evaluated, to be evaluated).
+        on_training: called with each training before it runs.
+    """
+
+    folder: Path
+    config: SearchConfig
+    asking: Asking
+    seed: int
+    device: torch.device
+    workers: int = 1
+    on_progress: OnProgress | None = None
+    on_training: Callable[[Training], None] | None = None
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """A fresh generator of the seed."""
+        return np.random.default_rng([self.seed, _STREAM])
+
+    @property
+    def space(self) -> Space:
+        """The space, within the search's budget if it had one.
+
+        Raises:
+            UserError: if what the budget needs is gone.
+        """
+        config = self.config
+        if not config.budget.limits:
+            return config.space
+        document = read_json(self.folder / "budget.json")
+        if document is None:
+            raise UserError(f"{self.folder} has no budget.json, which its limits need; run the search again")
+        return limited(config.space, read_budget(config.space, config.budget, document))
+
+    def drawn(self, count: int) -> tuple[list[Architecture], np.ndarray]:
+        """So many different architectures, drawn uniformly, and their inherited accuracies [count]."""
+        architectures = draw(self.space, count, self.generator)
+        ask = partial(inherited_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
+        return architectures, ask(self.folder, architectures, self.asking)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An architecture, its score, what the score is, and what else the record should hold."""
+
+    architecture: Architecture
+    score: float
+    score_is: str = "accuracy with inherited weights, %"
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Way(ABC):
+    """A way to choose: a settings class.
+
+    Attributes:
+        asks_many: whether it asks about many architectures at once, so that several processes help.
+        asks_supernet: whether the supernet's accuracies decide.
+    """
+
+    asks_many: ClassVar[bool] = True
+    asks_supernet: ClassVar[bool] = True
+
+    @abstractmethod
+    def choose(self, question: Question, runs: Path) -> Choice:
+        """The choice. Trainings have their run folders below `runs`."""
+
+    def training(self, question: Question) -> TrainConfig | None:
+        """How it trains, with an architecture that stands for any; None if it does not."""
+        return None
+
+
+@settings
+class BestSampled(Way):
+    """The best of uniformly drawn architectures by inherited accuracy, the first of equals."""
+
+    candidates: int = setting(100, "architectures that are drawn", ge=1)
+
+    def choose(self, question: Question, runs: Path) -> Choice:
+        """Asks about all of them."""
+        architectures, accuracies = question.drawn(self.candidates)
+        best = int(accuracies.argmax())
+        return Choice(architectures[best], float(accuracies[best]))
+
+
+@settings
+class Evolution(Way):
+    """Regularised evolution by inherited accuracy; the best of all that it visited, the first of equals."""
+
+    asks_many: ClassVar[bool] = False
+    candidates: int = setting(200, "architectures that are visited, repeats included", ge=1)
+    population: int = setting(10, "architectures that are alive", ge=1)
+    sample: int = setting(10, "draws from the living, of which the best becomes the parent", ge=1)
+
+    def choose(self, question: Question, runs: Path) -> Choice:
+        """Asks about one after another: each depends on those before."""
+        strategy = regularised_evolution(question.space, question.generator, self.population, self.sample)
+        report, asked = question.on_progress or (lambda done, of: None), 0
+        with one_by_one(question.folder, question.asking, device=question.device) as accuracy:
+
+            def fitness(architecture: Architecture) -> float:
+                nonlocal asked
+                found, asked = accuracy(architecture), asked + 1
+                report(asked, self.candidates)
+                return found
+
+            return Choice(*best_found(strategy, fitness, self.candidates))
+
+
+@settings
+class TopK(Way):
+    """The best few of uniformly drawn architectures by inherited accuracy; then training, by successive halving."""
+
+    candidates: int = setting(100, "architectures that are drawn", ge=2)
+    top: int = setting(8, "K: so many of them, the best, are trained", ge=2)
+    epochs: int = setting(2, "of the first trainings; they double while the architectures halve", ge=1)
+    weights: Literal["fresh", "inherited"] = setting("fresh", "what trainings start from: nothing, or the supernet")
+    set: tuple[str, ...] = setting((), "settings of the trainings, as section.name=value")
+
+    def __post_init__(self) -> None:
+        if self.top > self.candidates:
+            raise ValueError(f"top is {self.top}, of {self.candidates} candidates; wanted at most as many")
+
+    def training(self, question: Question) -> TrainConfig:
+        """By the recipe of the search's preset, on its halves, at its supernet's size."""
+        config = question.config
+        mine: Document = {
+            "architecture": config.space.format(config.space.sample(np.random.default_rng(0))),
+            "train": {"seed": question.seed, "device": question.device.type, "epochs": self.epochs},
+        }
+        document = merge(training_beside(config), mine)
+        for assignment in self.set:
+            assign(document, assignment)
+        training = resolve_train(document)
+        check_halves(config, training)
+        if (training.architecture, training.train.epochs) != (mine["architecture"], self.epochs):
+            raise UserError(
+                "set must not give the architecture, which is chosen, or train.epochs; the option epochs does"
+            )
+        return training
+
+    def choose(self, question: Question, runs: Path) -> Choice:
+        """Ranks all, and trains the best."""
+        architectures, accuracies = question.drawn(self.candidates)
+        order = np.argsort(-accuracies, kind="stable")[: self.top]
+        training = self.training(question)
+        if self.weights == "inherited":
+            training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
+        finals = train_finalists(training, [architectures[int(at)] for at in order], runs, question.on_training)
+        return Choice(
+            finals.winner,
+            finals.accuracy,
+            f"accuracy on the validation half after {finals.epochs} epochs of training, %",
+            {"inherited": [float(accuracies[int(at)]) for at in order], "rounds": finals.rounds},
+        )
+
+
+@settings
+class ByProxy(Way):
+    """The best by a zero-cost proxy of architectures drawn from the distribution with which the search ended."""
+
+    asks_many: ClassVar[bool] = False
+    asks_supernet: ClassVar[bool] = False
+    draws: int = setting(100, "architectures that are drawn, repeats included; each is scored once", ge=1)
+    proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
+    batch_size: int = setting(64, "training images that the proxy looks at", ge=2)
+
+    def choose(self, question: Question, runs: Path) -> Choice:
+        """Draws, and scores untrained networks of the supernet's size."""
+        config, proxy = question.config, proxies.get(self.proxy)()
+        method, state = learnt(question.folder)
+        problem: Problem = state.problem
+        if config.space.domain != "images":
+            domain = config.space.domain
+            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
+        material = config.data.load().for_search(config.search.seed, config.search.split)
+        batch = material.first("train", self.batch_size, question.device)
+        kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, problem, batch))
+        report, scored = question.on_progress or (lambda done, of: None), 0
+        generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
+        with kept.open() as keep:
+
+            def score(architecture: Architecture) -> float:
+                nonlocal scored
+                text = config.space.format(architecture)
+                if text not in kept.values:
+                    value = proxies.score_architecture(
+                        proxy, config.space, architecture, problem.size, batch, problem.task.loss, question.seed
+                    )
+                    keep(text, value if math.isfinite(value) else None)
+                scored += 1
+                report(scored, self.draws)
+                known = kept.values[text]
+                return proxy.worst if known is None else known
+
+            found = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
+        return self._choice(found, {config.space.format(one): times for one, times in found.counts.items()}, kept)
+
+    def _choice(self, found: Selected, drawn: dict[str, int], kept: Kept) -> Choice:
+        if not math.isfinite(found.score):
+            raise UserError(f"{self.proxy} is not defined for any of the {len(drawn)} architectures that were drawn")
+        details = {"drawn": drawn, "scores": [kept.values[text] for text in drawn]}
+        return Choice(found.architecture, found.score, f"{self.proxy} of the untrained network", details)
+
+    def _deciding(self, question: Question, problem: Problem, batch: Batch) -> Document:
+        """All that decides an architecture's score."""
+        return {
+            "proxy": self.proxy,
+            "space": space_document(question.config.space),
+            "network": dict(problem.size),
+            "batch": digest_of(batch),
+            "seed": question.seed,
+            "device": question.device.type,
+            "versions": versions(),
+        }
+
+
+WAYS: dict[str, type[Way]] = {
+    "best-sampled": BestSampled,
+    "evolution": Evolution,
+    "proxy": ByProxy,
+    "top-k": TopK,
+}

@@ -1,0 +1,278 @@
+"""Accuracies with inherited weights: many architectures, asked of one finished search's supernet.
+
+What makes it quick: no gradient, channels-last, the same batches for all, one evaluation for all architectures that
+differ only in edges that cannot matter, and several processes of one thread each. What was found is appended to a file
+in the run folder, so that a run that was killed goes on where it was.
+"""
+
+import hashlib
+import json
+import math
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from supernas import data
+from supernas.core.architecture import Architecture, Pair
+from supernas.core.errors import UserError
+from supernas.core.settings import setting, settings
+from supernas.core.task import CLASSIFICATION
+from supernas.data.kinds.images import ImageMaterial
+from supernas.evaluation.cache import Kept
+from supernas.evaluation.processes import follow_parent
+from supernas.networks.base import Network
+from supernas.networks.operations import BatchNorm
+from supernas.runs.configuration import SearchConfig
+from supernas.runs.finished import read_run, read_weights
+
+__all__ = ["Asking", "Policy", "Supernet", "inherited_accuracies", "one_by_one", "read_run"]
+
+Policy = Literal["batch", "recalibrate", "tracked"]
+OnProgress = Callable[[int, int], None]
+"""Called with (evaluated, to be evaluated)."""
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_CHUNK = 8  # evaluations that a process is handed at once
+
+
+@settings
+class Asking:
+    """How a supernet is asked for the accuracy of an architecture.
+
+    The policy says which statistics normalise. `batch`: those of the batch that is evaluated. `recalibrate`: running
+    statistics that are estimated anew for each architecture, as the mean over some training batches without
+    augmentation. `tracked`: the running averages of the search, over all paths that it trained.
+    """
+
+    images: int = setting(1000, "validation images", ge=1)
+    batch_norm: Policy = setting("batch", "statistics that normalise: of the batch, re-estimated, or of the search")
+    batch_size: int = setting(500, "the most images in an evaluated batch; batches are of equal size", ge=2)
+    recalibration_images: int = setting(500, "training images of the re-estimated statistics", ge=2)
+    recalibration_batch_size: int = setting(125, "images in one of their batches", ge=2)
+
+    def described(self) -> dict[str, Any]:
+        """The settings that have a part in the accuracies."""
+        unused = () if self.batch_norm == "recalibrate" else ("recalibration_images", "recalibration_batch_size")
+        return {name: value for name, value in vars(self).items() if name not in unused}
+
+
+class Supernet:
+    """The supernet of a finished search, and the images that it is asked about.
+
+    Args:
+        folder: the run folder of the search.
+        asking: how it is asked.
+        device: where it computes.
+
+    Raises:
+        UserError: if the folder holds no finished search, its weights do not fit its configuration, they hold no
+            running averages where the policy needs them, or there are fewer images than asked for.
+    """
+
+    def __init__(self, folder: Path, asking: Asking, device: torch.device | str = "cpu") -> None:
+        config, weights = read_run(folder)
+        self.folder, self.space, self.asking = folder, config.space, asking
+        self.digest = hashlib.sha256(weights).hexdigest()[:16]
+        material = config.data.load().for_search(config.search.seed, config.search.split)
+        if not isinstance(material, ImageMaterial):
+            raise UserError(f"{folder} is a search on {material.examples}; wanted one on images, which has accuracies")
+        network = _network(config, material, folder, weights, asking.batch_norm)
+        self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.requires_grad_(False).eval()
+        self.data = material.name
+        self.batches = _batches(material, "valid", asking.images, asking.batch_size, device)
+        self.training: list[Tensor] = []
+        if asking.batch_norm == "recalibrate":
+            size = asking.recalibration_batch_size
+            taken = _batches(material, "train", asking.recalibration_images, size, device)
+            self.training = [batch.inputs for batch in taken]
+        self.norms = [module for module in self.network.modules() if isinstance(module, BatchNorm)]
+        # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
+        # subtracts an average of the search: elsewhere even an edge that the input never reaches counts.
+        shifts = asking.batch_norm == "tracked" or getattr(config.supernet, "affine", True)
+        self._matters = _all_pairs if shifts else self.space.live
+
+    def key(self, architecture: Architecture) -> tuple[Pair, ...]:
+        """What of an architecture decides its accuracy here: architectures of one key are evaluated once."""
+        return self._matters(architecture)
+
+    def accuracy(self, key: tuple[Pair, ...]) -> float:
+        """The accuracy in percent of the architectures of a key."""
+        with torch.inference_mode():
+            if self.training:
+                self._recalibrate(key)
+            total = 0.0
+            for batch in self.batches:
+                prediction = self.network(batch.inputs, active=key).prediction
+                total += float(CLASSIFICATION.metric(prediction, batch.targets)) * len(batch.targets)
+        return total / self.asking.images
+
+    def _recalibrate(self, key: tuple[Pair, ...]) -> None:
+        """Sets the running statistics to means over the training batches."""
+        for norm in self.norms:
+            norm.reset_running_stats()
+        self.network.train()
+        for inputs in self.training:
+            self.network(inputs, active=key)
+        self.network.eval()
+
+    def described(self) -> dict[str, Any]:
+        """All that the accuracies depend on, as plain values."""
+        return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.asking.described()}
+
+
+def inherited_accuracies(
+    folder: Path,
+    architectures: Sequence[Architecture],
+    asking: Asking | None = None,
+    *,
+    workers: int = 1,
+    device: torch.device | str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> np.ndarray:
+    """Accuracies with the weights of a finished search, in percent: float64 [architectures].
+
+    Accuracies are kept in `accuracies-<policy>-<hash>.jsonl` in the run folder, whose first line says how they were
+    found; what it holds is not evaluated again.
+
+    Args:
+        folder: the run folder of the search.
+        architectures: which.
+        asking: how the supernet is asked.
+        workers: processes of one thread each; 1 evaluates in this process. With more, a script needs the usual
+            `if __name__ == "__main__":`.
+        device: where to compute; with another than the CPU there are no further processes.
+        on_progress: called with (evaluated, to be evaluated), counting what was kept from before.
+
+    Raises:
+        UserError: as `Supernet` does.
+    """
+    supernet = Supernet(folder, asking or Asking(), device)
+    kept = _kept(folder, supernet)
+    keys = [supernet.key(architecture) for architecture in architectures]
+    distinct = list(dict.fromkeys(keys))
+    missing = [key for key in distinct if _name(key) not in kept.values]
+    report = on_progress or (lambda done, of: None)
+    report(len(distinct) - len(missing), len(distinct))
+    alone = workers == 1 or torch.device(device).type != "cpu"
+    found = map(supernet.accuracy, missing) if alone else _in_processes(supernet, missing, workers)
+    with kept.open() as add:
+        for number, (key, accuracy) in enumerate(zip(missing, found, strict=True), start=1):
+            add(_name(key), accuracy)
+            report(len(distinct) - len(missing) + number, len(distinct))
+    return np.array([kept.values[_name(key)] for key in keys], dtype=float)
+
+
+@contextmanager
+def one_by_one(
+    folder: Path, asking: Asking | None = None, *, device: torch.device | str = "cpu"
+) -> Iterator[Callable[[Architecture], float]]:
+    """As `inherited_accuracies`, for those who decide by one accuracy what to ask next: a function from an architecture
+    to its accuracy, which keeps what it finds in the same file.
+
+    Raises:
+        UserError: as `Supernet` does.
+    """
+    supernet = Supernet(folder, asking or Asking(), device)
+    kept = _kept(folder, supernet)
+    with kept.open() as add:
+
+        def accuracy(architecture: Architecture) -> float:
+            key = supernet.key(architecture)
+            if (known := kept.values.get(_name(key))) is not None:
+                return known
+            found = supernet.accuracy(key)
+            add(_name(key), found)
+            return found
+
+        yield accuracy
+
+
+def _kept(folder: Path, supernet: Supernet) -> Kept:
+    return Kept(folder, f"accuracies-{supernet.asking.batch_norm}", supernet.described())
+
+
+def _name(key: tuple[Pair, ...]) -> str:
+    """A key as text."""
+    return json.dumps(key)
+
+
+# -- the network and its images ----------------------------------------------------------------------------------------
+
+
+def _network(config: SearchConfig, material: ImageMaterial, folder: Path, weights: bytes, policy: Policy) -> Network:
+    """The supernet, with normalisations as the policy wants them."""
+    saved = read_weights(folder, weights)
+    batch_norm: Any = "batch" if policy == "batch" else "tracked"
+    size = {**vars(config.supernet), "batch_norm": batch_norm}
+    network: Network = config.space.supernet(**material.network, **size)
+    tracked = any(name.endswith(_STATISTICS) for name in saved)
+    if policy == "tracked" and not tracked:
+        raise UserError(
+            f"the search in {folder} kept no running averages (supernet.batch_norm=batch), so there is nothing for "
+            "--batch-norm tracked to use; take batch or recalibrate, or search with --set supernet.batch_norm=tracked"
+        )
+    if policy != "tracked":  # they are not used, or estimated anew
+        saved = {name: tensor for name, tensor in saved.items() if not name.endswith(_STATISTICS)}
+    mine = network.state_dict()
+    if policy == "recalibrate":
+        saved = {**{name: tensor for name, tensor in mine.items() if name.endswith(_STATISTICS)}, **saved}
+    if {name: tensor.shape for name, tensor in saved.items()} != {name: tensor.shape for name, tensor in mine.items()}:
+        raise UserError(
+            f"the supernet in {folder} is not the one that its config.json describes: its method narrowed it on the "
+            "way, so it cannot rank all architectures; take a search whose network stays the same"
+        )
+    network.load_state_dict(saved)
+    if policy == "recalibrate":
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.momentum = None  # the mean over all batches since the last reset
+    return network
+
+
+def _batches(material: ImageMaterial, part: str, count: int, size: int, device: torch.device | str) -> list[data.Batch]:
+    """The first images of a part as they are, in batches of equal size."""
+    described, images = material.described, material.images(part)
+    if count > len(images):
+        which = {"train": "training", "valid": "validation"}[part]
+        raise UserError(f"{count} {which} images wanted, and the run has {len(images)}; ask for fewer")
+    first = images.select(torch.arange(count))
+    equal = math.ceil(count / math.ceil(count / size))
+    return list(data.batches(first, equal, mean=described.mean, std=described.std, device=device))
+
+
+def _all_pairs(architecture: Architecture) -> tuple[Pair, ...]:
+    return architecture.pairs
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+_mine: Supernet  # the supernet of this process, where it is one of several
+
+
+def _in_processes(supernet: Supernet, keys: Sequence[tuple[Pair, ...]], workers: int) -> Iterable[float]:
+    """The accuracies of keys, in order, from processes of one thread each."""
+    context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
+    begin = (supernet.folder.resolve(), supernet.asking)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=begin) as pool:
+        try:
+            yield from pool.map(_one, keys, chunksize=_CHUNK)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(folder: Path, asking: Asking) -> None:
+    global _mine
+    follow_parent()
+    _mine = Supernet(folder, asking)
+
+
+def _one(key: tuple[Pair, ...]) -> float:
+    return _mine.accuracy(key)

@@ -1,5 +1,0 @@
-"""Trained networks for use elsewhere: as readable PyTorch, as a `torch.export` program, as ONNX."""
-
-from supernas.export.write import Exported, export
-
-__all__ = ["Exported", "export"]

@@ -1,0 +1,204 @@
+r"""BaLeNAS: architecture parameters as a Gaussian, learnt by the Bayesian learning rule.
+
+M. Zhang, J. Hu, S. Su, S. Pan, X. Chang, B. Yang and G. Haffari, "BaLeNAS: Differentiable Architecture Search via the
+Bayesian Learning Rule", CVPR 2022 (Eq. 9-18, Algorithm 1):
+
+    q = N(mu, sigma^2),  sigma^2 = 1 / (N (s + delta / N));   theta_1 .. theta_M ~ q at every step
+    mu, s <- VAdam(gradients in theta of L_val(w, softmax(theta_i)))      first order (`vadam.py` has the update)
+    w     <- w - grad_w L_train(w, softmax(mu))
+
+The derived architecture has the largest mu. BaLeNAS-TF draws architectures from q instead, argmax at each choice, and
+takes the best by a training-free proxy: `supernas.evaluation.selection.by_distribution`.
+
+- Eq. 17 has no square root, but Algorithm 1 names VAdam, which has one: VAdam is the default, `adam.sqrt=false` is
+  Eq. 17. Eq. 15 and 18 square the mean gradient, VAdam's code averages squares (`adam.squares`). What these do to the
+  width of q, and Eq. 14's exact curvature, is said in `vadam.py`.
+- The paper does not say which mixture trains the weights, nor the M of its first-order row. Here the weights are
+  trained at the mean, and M is 3, the best of its second-order rows. N is the number of validation images (25,000 in
+  its runs), or words.
+- `order=2` looks through the next step of the weights. `unroll="once"`: from the mean, before anything is drawn, the
+  same for all draws, as in released remnants of its code; the gradient is that of L_val(w'(mu), mu + sigma noise) in
+  mu. `each`: anew from every draw, that of L_val(w'(theta), theta), as Eq. 9 reads.
+- A step takes M + 1 passes through the network in first order, 3 M + 2 in second (`once`, finite difference; `each`:
+  4 M + 1). Exact curvature takes a backward pass more for every architecture parameter and draw.
+- The prior takes the place of weight decay.
+- `inference="backprop"` is Eq. 7, which the paper sets its update against (`bayes_by_backprop.py`).
+- `base`: the method whose mixture is made of theta (the paper's third claim). It must be a function of its parameters:
+  of methods that draw by themselves the expectation would be another one.
+- Published: Adam at 3e-4 with betas .5 and .999, initial and prior precision 1 (50 epochs as DARTS: a movement of 5.9).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from supernas import methods
+from supernas.core.architecture import Architecture
+from supernas.core.progress import Progress
+from supernas.core.settings import leave_out, setting, settings
+from supernas.data import Batch
+from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
+from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
+from supernas.methods.base import AlphaMethod, AlphaState, Alternating, Change, unchanged
+from supernas.networks.base import Weights
+from supernas.steps.contracts import Distribution, Metrics, Problem, Stage
+from supernas.steps.curvature import gradient_and_diagonal
+from supernas.steps.hypergradients import Form, unrolled_gradients
+from supernas.steps.relaxations import derived
+
+__all__ = ["BaLeNAS"]
+
+_OF_VADAM = ("curvature", "squares", "sqrt")
+
+
+@settings
+class BaLeNAS(Alternating, Distribution):
+    """A Gaussian over the architecture parameters of a mixture, learnt by natural gradients."""
+
+    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
+
+    adam: PosteriorSettings = setting(PosteriorSettings(), "the Gaussian and how it is moved")
+    inference: Literal["natural", "backprop"] = setting(
+        "natural", "natural gradients (VAdam), or gradients of the bound (Bayes by backprop)", equation="Eq. 7, 17"
+    )
+    samples: int = setting(3, "M: draws of each step", equation="Eq. 13", ge=1)
+    train_set_size: int | None = setting(
+        None,
+        "N: examples that the likelihood counts; by default the images, or words, of the validation part",
+        equation="Eq. 6",
+        ge=1,
+    )
+    order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 9")
+    unroll: Literal["once", "each"] = setting("once", "order 2: one step from the mean, or one from every draw")
+    hypergradient: Form = setting("finite-difference", "how order 2 computes its second term")
+    radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
+    base: str = setting("darts", "the method whose mixture is drawn: darts or pc-darts")
+
+    def __post_init__(self) -> None:
+        if refusal := _why_not(self.base):
+            raise ValueError(f"base is {self.base}, which {refusal}; wanted darts or pc-darts")
+        if self.order == 2 and self.adam.curvature == "exact":
+            raise ValueError("order=2 gives no exact curvature (it would take third derivatives): choose one of them")
+        if self.order == 1:
+            leave_out(self, ("unroll", "hypergradient", "radius"), "order=1")
+        elif self.hypergradient == "exact":
+            leave_out(self, ("radius",), "hypergradient=exact")
+        if self.inference == "backprop":
+            leave_out(self.adam, _OF_VADAM, "inference=backprop", "adam.")
+
+    # -- the mixture --------------------------------------------------------------------------------------------------
+
+    @property
+    def mixture(self) -> AlphaMethod:
+        """The base, with its own settings as they are by default."""
+        cls: Any = methods.get(self.base)
+        method: AlphaMethod = cls(start=self.start)
+        return method
+
+    def parameters(self, problem: Problem, generator: torch.Generator) -> dict[str, Tensor]:
+        """The mean at the start: the base's parameters."""
+        return self.mixture.parameters(problem, generator)
+
+    def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
+        """The mixture of given parameters."""
+        return self.mixture.relax(state, alpha)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Those of the base."""
+        return self.mixture.stages()
+
+    def alpha_first(self, state: AlphaState) -> bool:
+        """Order 2 looks ahead at the step that follows."""
+        return self.order == 2 or super().alpha_first(state)
+
+    # -- the Gaussian -------------------------------------------------------------------------------------------------
+
+    def mover(self, alpha: Sequence[Tensor], problem: Problem) -> Posterior:
+        """The Gaussian around alpha."""
+        kind = VAdam if self.inference == "natural" else BayesByBackprop
+        return kind(alpha, self.adam, problem.steps * (1 - self.waits), self.train_set_size or problem.terms)
+
+    def move(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """One step of the Gaussian along the mean gradient of M draws."""
+        posterior: Posterior = state.adam
+        noises = [posterior.noise(state.generator) for _ in range(self.samples)]
+        losses, draws = zip(*self.drawn(state, noises, train, valid, progress), strict=True)
+        posterior.step([replace(drawn, gradient=change(drawn.gradient)) for drawn in draws])
+        deviations = torch.cat([one.flatten() for one in posterior.deviations()])
+        return {"valid_loss": torch.stack(losses).mean(), "deviation": deviations.mean()}
+
+    def drawn(
+        self, state: AlphaState, noises: Sequence[Sequence[Tensor]], train: Batch, valid: Batch, progress: Progress
+    ) -> Iterator[tuple[Tensor, Drawn]]:
+        """The validation loss at the draws made of given noise, and what each gave, one after another."""
+        if self.order == 2:
+            yield from self._unrolled(state, noises, train, valid, progress)
+            return
+        mean, carry = list(state.alpha.values()), state.trainer.valid_carry
+        for noise in noises:
+            state.trainer.valid_carry = carry  # all draws look at the same batch
+            loss = state.trainer.validation_loss(valid, self.relax(state, self.theta(state, noise)))
+            if self.adam.curvature == "exact":
+                yield loss.detach(), Drawn(noise, *gradient_and_diagonal(loss, mean))
+            else:
+                gradient = torch.autograd.grad(loss, mean, allow_unused=True, materialize_grads=True)
+                yield loss.detach(), Drawn(noise, gradient)
+
+    def _unrolled(
+        self, state: AlphaState, noises: Sequence[Sequence[Tensor]], train: Batch, valid: Batch, progress: Progress
+    ) -> Iterator[tuple[Tensor, Drawn]]:
+        trainer, carry = state.trainer, state.trainer.valid_carry
+
+        def through(
+            noise: Sequence[Tensor] | None, drawn: Sequence[Sequence[Tensor]]
+        ) -> Iterator[tuple[Tensor, Drawn]]:
+            """Draws through the step that is made at one of them, or at the mean."""
+
+            def train_loss(weights: Mapping[str, Tensor]) -> Tensor:
+                alpha = state.alpha if noise is None else self.theta(state, noise)
+                return trainer.training_loss_at(weights, train, self.relax(state, alpha))
+
+            def valid_loss(weights: Mapping[str, Tensor], one: Sequence[Tensor]) -> Tensor:
+                trainer.valid_carry = carry
+                W = self.relax(state, self.theta(state, one))
+                return trainer.validation_loss_at(weights, valid, W)
+
+            mean, step = list(state.alpha.values()), trainer.next_step(progress, train.share)
+            losses = [partial(valid_loss, one=one) for one in drawn]
+            found = unrolled_gradients(train_loss, losses, mean, step, self.hypergradient, self.radius)
+            for one, (loss, gradient) in zip(drawn, found, strict=True):
+                yield loss, Drawn(one, gradient)
+
+        if self.unroll == "once":
+            yield from through(None, noises)
+        else:
+            for noise in noises:
+                yield from through(noise, [noise])
+
+    def theta(self, state: AlphaState, noise: Sequence[Tensor]) -> dict[str, Tensor]:
+        """A draw of the architecture parameters by name, differentiable in the mean."""
+        return dict(zip(state.alpha, state.adam.at(noise), strict=True))
+
+    def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
+        """The architecture of the largest entries of a draw (BaLeNAS-TF, section 3.3)."""
+        with torch.no_grad():
+            theta = self.theta(state, state.adam.noise(generator))
+            return derived(self.relax(state, theta), state.problem.space)
+
+
+def _why_not(base: str) -> str:
+    """What is wrong with a method as the base; nothing is, if empty."""
+    cls = methods.get(base)
+    if not issubclass(cls, Alternating):
+        return "has no architecture parameters of its own of which a mixture is made"
+    if issubclass(cls, Distribution):
+        return "draws by itself, from a distribution of its own"
+    if cls.trains_paths:
+        return "trains single paths, not the mixture of its parameters"
+    return ""

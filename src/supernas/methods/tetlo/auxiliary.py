@@ -1,0 +1,175 @@
+"""An auxiliary model: a network of its own that learns beside a supernet, from labels and from what it is told.
+
+By default a small fixed residual network; by name another, `searched` for a second copy of the space's supernet with
+architecture parameters of its own, or in Python anything that makes a module.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import pydantic
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from supernas.core.errors import UserError, unknown
+from supernas.core.progress import Progress
+from supernas.core.settings import build, leave_out, setting, settings
+from supernas.core.state import State
+from supernas.networks.base import Output, Weights
+from supernas.networks.model import made
+from supernas.networks.resnet import ResNet
+from supernas.steps.contracts import Problem
+from supernas.steps.hypergradients import Unrolled
+from supernas.steps.optimisers import AdamSettings, SGDSettings, WeightsOptimiser
+from supernas.steps.weights import unrolled
+
+__all__ = ["AuxiliaryModel", "AuxiliarySettings"]
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "resnet-8": partial(ResNet, (16, 32, 64)),
+    "resnet-18": partial(ResNet, (64, 128, 256, 512), 2),
+}
+_SEARCHED = "searched"
+_PYTHON = "python:"  # what a configuration calls a network that was given in Python
+_APART = 7_919  # its random numbers are not those of anything else
+
+
+@settings
+class AuxiliarySettings:
+    """The auxiliary model and how it learns."""
+
+    network: str | Callable = setting(
+        "resnet-8",
+        "resnet-8, resnet-18, searched (a second supernet), or in Python what makes a module that returns (logits, "
+        "features), given num_classes and in_channels if it takes them",
+    )
+    weights: dict[str, Any] = setting(
+        {}, "settings in which the training of its weights differs from the supernet's, as in weights.lr"
+    )
+    restart: int = setting(0, "epochs after which its weights begin anew; 0 never", ge=0)
+    adam: AdamSettings = setting(AdamSettings(movement=5.9), "how its own alpha is moved, where network is searched")
+
+    def __post_init__(self) -> None:
+        known = (*NETWORKS, _SEARCHED)
+        if isinstance(self.network, str) and self.network not in known and not self.network.startswith(_PYTHON):
+            raise ValueError(str(unknown("network", self.network, known)))
+        if isinstance(self.network, nn.Module):
+            raise ValueError("network is a module; wanted what makes one, as its class does, since it can begin anew")
+        build(SGDSettings, self.weights, "weights")
+        if not self.searched:
+            leave_out(self, ("adam",), "a fixed auxiliary")
+
+    @pydantic.field_serializer("network")
+    def _name(self, network: str | Callable) -> str:
+        return network if isinstance(network, str) else _PYTHON + getattr(network, "__name__", type(network).__name__)
+
+    @property
+    def searched(self) -> bool:
+        """Whether it has architecture parameters of its own."""
+        return self.network == _SEARCHED
+
+
+@dataclass(kw_only=True)
+class AuxiliaryModel(State):
+    """The auxiliary model during a search.
+
+    Attributes:
+        fresh: makes its network with the weights of a given number, always the same.
+        network: the network: images -> (logits, features), or images and `W` -> Output.
+        optimiser: of its weights.
+        alpha: its own architecture parameters, if it is searched.
+        adam: what moves them.
+        restarts: how often its weights began anew.
+    """
+
+    fresh: Callable[[int], nn.Module] = field(metadata={"static": True})
+    network: nn.Module
+    optimiser: WeightsOptimiser
+    alpha: dict[str, Tensor]
+    adam: torch.optim.Adam | None
+    restarts: int = 0
+
+    @classmethod
+    def make(cls, problem: Problem, options: AuxiliarySettings, alpha: Mapping[str, Tensor], moves: float) -> Any:
+        """Fresh weights; nothing is drawn from the global generators.
+
+        Args:
+            problem: what the search is about.
+            options: which model.
+            alpha: the first architecture parameters of a searched one; others have none.
+            moves: the steps in which they move.
+        """
+        fresh = partial(_fresh, problem, options)
+        network = fresh(0)
+        own = {name: one.detach().clone().requires_grad_() for name, one in alpha.items()} if options.searched else {}
+        return cls(
+            fresh=fresh,
+            network=network,
+            optimiser=WeightsOptimiser(network, replace(problem.weights, **options.weights)),
+            alpha=own,
+            adam=options.adam.over(own.values(), moves) if own else None,
+        )
+
+    def run(self, weights: Mapping[str, Tensor], inputs: Tensor, W: Weights | None) -> tuple[Tensor, Tensor]:
+        """(logits [batch, classes], features [batch, ...]) at given weights; `W` of a searched one.
+
+        Raises:
+            UserError: if a user's module gives something else.
+        """
+        given = functional_call(self.network, dict(weights), (inputs,) if W is None else (inputs, W))
+        if isinstance(given, Output):
+            return given.prediction, given.features
+        if isinstance(given, tuple) and len(given) == 2 and all(isinstance(one, Tensor) for one in given):
+            return given
+        kinds = ", ".join(type(one).__name__ for one in (given if isinstance(given, tuple) else [given]))
+        raise UserError(f"the auxiliary {type(self.network).__name__} returns {kinds}; wanted (logits, features)")
+
+    def next_step(self, progress: Progress, share: float) -> Unrolled:
+        """The step that its optimiser would make now, without Nesterov's correction."""
+        return unrolled(self.network, self.optimiser, progress, share, self.optimiser.options.clip)
+
+    def step(self, gradients: Sequence[Tensor], own: Sequence[Tensor], progress: Progress, share: float) -> None:
+        """Steps the weights along given gradients, and its own alpha along those in `own`, if there are any."""
+        self.optimiser.zero_grad()
+        for parameter, gradient in zip(self.optimiser.parameters, gradients, strict=True):
+            parameter.grad = gradient.clone()  # clipping changes them in place
+        self.optimiser.step(progress, share)
+        if self.adam is not None and own:
+            for one, gradient in zip(self.alpha.values(), own, strict=True):
+                one.grad = gradient
+            self.adam.step()
+
+    def restart(self) -> None:
+        """Begins anew, with other weights; its own alpha is kept."""
+        self.restarts += 1
+        self.network.load_state_dict(self.fresh(self.restarts).state_dict())
+        self.optimiser.forget()
+
+
+def _fresh(problem: Problem, options: AuxiliarySettings, number: int) -> nn.Module:
+    main = next(problem.network.parameters())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed((problem.seed * _APART + number + 1) * _APART)
+        network = _make(problem, options)
+    return network.to(main.device, main.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _make(problem: Problem, options: AuxiliarySettings) -> nn.Module:
+    if not isinstance(options.network, str):
+        return made(options.network, problem.known)
+    if options.network.startswith(_PYTHON):
+        raise UserError(
+            f"the auxiliary network {options.network[len(_PYTHON) :]} was given in Python; give it again there"
+        )
+    if options.searched:
+        assert problem.another is not None, "a problem that can make no second supernet"
+        return problem.another()
+    if "num_classes" not in problem.known or "in_channels" not in problem.known:
+        raise UserError(
+            f"auxiliary.network={options.network} classifies images, and the data are others; take "
+            "auxiliary.network=searched, or in Python what makes a module that fits them"
+        )
+    return NETWORKS[options.network](**problem.known)

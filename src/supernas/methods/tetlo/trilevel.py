@@ -1,0 +1,196 @@
+r"""The gradient of a third level in alpha, through a step of a main model and one of an auxiliary that it teaches.
+
+With weights W of the main model, V of the auxiliary, T(W, alpha) what the main model says of a training batch, S(V)
+what the auxiliary says of it, and Q(S, T) how badly the two match, its weight included:
+
+    W' = W - xi_w grad_W L_train(W, alpha)                       level 1
+    V' = V - xi_v grad_V [L_train(V) + Q(S(V), T(W', alpha))]    level 2
+    L_valid(V')                                                  level 3
+
+Each step is the one that the optimiser would make (`hypergradients.Unrolled`: momentum, decay, clipping). With
+u = grad_{V'} L_valid(V') the chain rule gives, from the top down,
+
+    t = dL/dT     = - xi_v grad^2_{T, V} Q(S(V), T) u
+    p = dL/dW'    = (dT/dW')^T t,        direct = (dT/dalpha)^T t
+    dL/dalpha     = direct - xi_w grad^2_{alpha, W} L_train(W, alpha) p
+
+`exact` lets autograd differentiate through both steps. `finite-difference` takes central differences for the two
+mixed products, at V +- radius u / |u| and W +- radius p / |p|. Alpha reaches level 3 through T alone, so the first of
+them needs no gradient of the auxiliary: S is computed at both places without a graph, and Q is differentiated in T, a
+matrix (and S is continuous, so that a ReLU that switches between the two places does little harm there). Both sides
+see what the networks drew at V and at W (masks of dropout). That leaves four passes forward and backward through the
+main model (the gradient at W, T at W', and two for the second product), of the auxiliary two (training, validation),
+and two forward only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from supernas.steps.hypergradients import Form, Replay, Unrolled, gradients_of, mixed_product
+
+__all__ = ["Lesson", "Match", "Pupil", "Teacher", "learn", "teach"]
+
+Tensors = Mapping[str, Tensor]
+Match = Callable[[Tensor, Tensor], Tensor]
+"""Q: how badly what the auxiliary says (S) fits what the main model says (T), a scalar."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The main model on a training batch.
+
+    Attributes:
+        says: W -> (L_train(W, alpha), T).
+        step: its next step.
+        gradient: W -> grad_W L_train(W, alpha) without a graph, where somebody computes it anyway.
+    """
+
+    says: Callable[[Tensors], tuple[Tensor, Tensor]]
+    step: Unrolled
+    gradient: Callable[[Tensors], tuple[Tensor, ...]] | None = None
+
+    def loss(self, weights: Tensors) -> Tensor:
+        """L_train(W, alpha)."""
+        return self.says(weights)[0]
+
+    def slope(self, weights: Tensors) -> tuple[Tensor, ...]:
+        """grad_W L_train(W, alpha), without a graph."""
+        if self.gradient is not None:
+            return self.gradient(weights)
+        return gradients_of(self.loss(weights), list(weights.values()))
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """The auxiliary model on a training and a validation batch.
+
+    Attributes:
+        says: V -> (L_train(V), S).
+        step: its next step.
+        settle: (S, T) -> Q, in which all that is drawn or picked is settled.
+        weight: of Q in level 2.
+        judge: V' -> L_valid(V').
+    """
+
+    says: Callable[[Tensors], tuple[Tensor, Tensor]]
+    step: Unrolled
+    settle: Callable[[Tensor, Tensor], Match]
+    weight: float
+    judge: Callable[[Tensors], Tensor]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the auxiliary's step taught; nothing has a graph.
+
+    Attributes:
+        gradients: of level 3 in alpha.
+        own: of level 3 in the auxiliary's architecture parameters, at V' as it is.
+        auxiliary: of level 2 in V, before clipping: the step that was looked through goes along them.
+        training_loss: the auxiliary's L_train.
+        transfer_loss: Q; None where nothing is transferred.
+        validation_loss: level 3.
+    """
+
+    gradients: tuple[Tensor, ...]
+    own: tuple[Tensor, ...]
+    auxiliary: tuple[Tensor, ...]
+    training_loss: Tensor
+    transfer_loss: Tensor | None
+    validation_loss: Tensor
+
+
+def teach(
+    teacher: Teacher,
+    pupil: Pupil,
+    alpha: Sequence[Tensor],
+    form: Form,
+    radius: float = 0.01,
+    own: Sequence[Tensor] = (),
+) -> Lesson:
+    """Level 3 after both steps, and its gradient in alpha.
+
+    Args:
+        teacher: the main model.
+        pupil: the auxiliary model.
+        alpha: leaf tensors that what the teacher says depends on.
+        form: how the mixed products are computed.
+        radius: of the finite differences: the distance to either side.
+        own: leaf tensors that `pupil.judge` depends on and `pupil.says` does not.
+    """
+    if form == "exact":
+        return _exact(teacher, pupil, alpha, own)
+    return _finite_difference(teacher, pupil, alpha, own, radius)
+
+
+def learn(pupil: Pupil, told: Tensor | None, own: Sequence[Tensor] = ()) -> Lesson:
+    """The auxiliary's step alone: level 3 after it, without a gradient in alpha.
+
+    Args:
+        pupil: the auxiliary model.
+        told: T, without a graph; None where nothing is transferred.
+        own: as in `teach`.
+    """
+    loss, S = pupil.says(pupil.step.weights)
+    match = None if told is None else pupil.settle(S.detach(), told)(S, told)
+    total = loss if match is None else loss + pupil.weight * match
+    found = gradients_of(total, list(pupil.step.weights.values()))
+    judged = pupil.judge(pupil.step.after(found))
+    by_own = gradients_of(judged, own) if own else ()
+    return Lesson((), by_own, found, loss.detach(), None if match is None else match.detach(), judged.detach())
+
+
+def _exact(teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor]) -> Lesson:
+    first, second = teacher.step, pupil.step
+    loss, _ = teacher.says(first.weights)
+    _, T = teacher.says(first.after(gradients_of(loss, list(first.weights.values()), create_graph=True)))
+    training_loss, S = pupil.says(second.weights)
+    match = pupil.settle(S.detach(), T.detach())(S, T)
+    found = gradients_of(training_loss + pupil.weight * match, list(second.weights.values()), create_graph=True)
+    judged = pupil.judge(second.after(found))
+    both = gradients_of(judged, [*alpha, *own])
+    by_weights = tuple(one.detach() for one in found)
+    losses = (one.detach() for one in (training_loss, match, judged))
+    return Lesson(both[: len(alpha)], both[len(alpha) :], by_weights, *losses)
+
+
+def _finite_difference(
+    teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor], radius: float
+) -> Lesson:
+    first, second = teacher.step, pupil.step
+    at_w, at_v = Replay(), Replay()
+    by_weights = at_w(teacher.slope, first.weights)
+    moved = {name: w.requires_grad_() for name, w in first.after(by_weights).items()}
+    _, said = teacher.says(moved)
+    T = said.detach().requires_grad_()
+
+    training_loss, S = at_v(pupil.says, second.weights)
+    match = pupil.settle(S.detach(), T.detach())
+    transfer_loss = match(S, T.detach())
+    found = gradients_of(training_loss + pupil.weight * transfer_loss, list(second.weights.values()))
+    judged, by_own, u = _judged(pupil, second.after(found), own)
+
+    def matched(weights: Tensors) -> Tensor:
+        return pupil.weight * match(at_v(pupil.says, weights)[1], T)
+
+    (by_T,) = mixed_product(matched, [T], second.weights, u, radius)
+    by_T = -second.rate * second.clipped(found) * by_T
+    back = gradients_of(said, [*alpha, *moved.values()], along=by_T)
+    direct, p = back[: len(alpha)], back[len(alpha) :]
+    mixed = mixed_product(partial(at_w, teacher.loss), alpha, first.weights, p, radius)
+    rate = first.rate * first.clipped(by_weights)
+    gradients = tuple(d - rate * m for d, m in zip(direct, mixed, strict=True))
+    return Lesson(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)
+
+
+def _judged(
+    pupil: Pupil, after: Tensors, own: Sequence[Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Level 3 at given V', and its gradients in the auxiliary's architecture parameters and in V'."""
+    moved = {name: v.detach().requires_grad_() for name, v in after.items()}
+    loss = pupil.judge(moved)
+    both = gradients_of(loss, [*own, *moved.values()])
+    return loss.detach(), both[: len(own)], both[len(own) :]

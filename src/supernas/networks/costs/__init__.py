@@ -1,0 +1,1 @@
+"""What a network costs, and spaces that keep to a budget."""

@@ -1,0 +1,199 @@
+"""The space of a user's own model: each of its `Choice` layers takes one of its options.
+
+class Net(nn.Module):
+def __init__(self):
+super().__init__()
+self.first = supernas.Choice("first", {"3": nn.Conv2d(3, 16, 3, padding=1), "1": nn.Conv2d(3, 16, 1)})
+...
+
+space = supernas.ModelSpace(Net)
+found = supernas.search(space=space, method="darts", data=(x, y))
+model = space.build(found.architecture, weights=found.supernet)
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError, unknown
+from supernas.core.graphs import Graph, GraphFamily, Vertex
+from supernas.networks.base import Standalone
+from supernas.networks.model import ModelNetwork, choices_of, made, plain_module
+from supernas.spaces.base import Choice, CostConvention, Space
+
+__all__ = ["ModelSpace"]
+
+Weights = nn.Module | Mapping[str, torch.Tensor] | str | Path
+
+
+class ModelSpace(Space):
+    """The architectures of a module with `supernas.Choice` layers.
+
+    The text of an architecture is `first=3, second=skip`: every choice with its option.
+
+    Args:
+        make: makes the module, with fresh weights: a class, or a function without necessary arguments. Where it has
+            arguments `num_classes` or `in_channels`, it is given those of the data.
+        name: what runs call the space; by default the name of `make`.
+        domain: the kind of data that it reads: `tensors` that are given in Python, `images` or `text` by name.
+
+    Raises:
+        UserError: if the module has no choice, or two of one name.
+    """
+
+    network = "supernas.networks.model:ModelNetwork"
+    cost_convention = CostConvention("convolutions and linear layers with the biases of these", linear_bias=True)
+    family = "model"
+
+    def __init__(self, make: Callable[..., nn.Module], name: str | None = None, domain: str = "tensors") -> None:
+        self.make = make
+        shown = name or str(getattr(make, "__name__", type(make).__name__))
+        self.name = re.sub(r"[^\w-]+", "-", shown).strip("-").lower() or "model"  # type: ignore[misc]
+        self.domain = domain  # type: ignore[misc]
+        with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
+            found = choices_of(made(make, {}))
+        self._choices = tuple(Choice(name, "model", layer.option_names) for name, layer in found.items())
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The choices, in the order in which the module lists them."""
+        return self._choices
+
+    @property
+    def enumerable(self) -> bool:  # type: ignore[override]
+        """Whether all architectures can be numbered."""
+        return self.size < 2**62
+
+    def document(self) -> dict[str, Any]:
+        """The name, and the options of every choice."""
+        return {"name": self.name, "choices": {choice.name: list(choice.options) for choice in self.choices}}
+
+    # -- text -------------------------------------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Architecture:
+        """Reads `first=3, second=skip`, in any order of choices."""
+        names = [choice.name for choice in self.choices]
+        found: dict[str, int] = {}
+        for part in text.split(","):
+            name, equals, option = (piece.strip() for piece in part.partition("="))
+            if not equals:
+                raise UserError(f"cannot read '{part.strip()[:60]}': wanted choice=option, as in {self._example}")
+            if name not in names:
+                raise unknown("choice", name[:60], names)
+            options = self.choices[names.index(name)].options
+            if option not in options:
+                raise unknown(f"option of choice {name}", option[:60], options)
+            if name in found:
+                raise UserError(f"choice {name} is given twice; wanted each once, as in {self._example}")
+            found[name] = options.index(option)
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise UserError(f"no option for {', '.join(missing)}; wanted all choices, as in {self._example}")
+        return Architecture.of(found[name] for name in names)
+
+    def format(self, architecture: Architecture) -> str:
+        """Every choice with its option."""
+        taken = zip(self.choices, architecture.options, strict=True)
+        return ", ".join(f"{choice.name}={choice.options[option]}" for choice, option in taken)
+
+    @property
+    def _example(self) -> str:
+        return ", ".join(f"{choice.name}={choice.options[0]}" for choice in self.choices[:2])
+
+    # -- picture and graph ------------------------------------------------------------------------------------------
+
+    def node_names(self, kind: str) -> tuple[str, ...]:
+        """What stands before, between and after the choices, which are drawn as a chain."""
+        return tuple(map(str, range(len(self.choices) + 1)))
+
+    def ends(self, choice: int) -> tuple[int, int]:
+        """Its place in the chain."""
+        return choice, choice + 1
+
+    @cached_property
+    def graph_family(self) -> GraphFamily:
+        """A chain: start, a vertex for each choice with its options as types, end. How the model wires its choices is
+        not known.
+        """
+        names = tuple(dict.fromkeys(option for choice in self.choices for option in choice.options))
+        start, end = len(names), len(names) + 1
+        vertices = [Vertex((start,))]
+        for number, choice in enumerate(self.choices):
+            types = tuple(names.index(option) for option in choice.options)
+            pairs = {(number, kind): (number, option) for option, kind in enumerate(types)}
+            vertices.append(Vertex(types, (number,), pairs=pairs))
+        return GraphFamily((*names, "start", "end"), (*vertices, Vertex((end,), (len(self.choices),))))
+
+    def to_graphs(self, architecture: Architecture) -> tuple[Graph, ...]:
+        """The chain."""
+        vertices = self.graph_family.vertices
+        taken = (vertices[1 + number].types[option] for number, option in enumerate(architecture.options))
+        types = (vertices[0].types[0], *taken, vertices[-1].types[0])
+        return (Graph(types, tuple(vertex.candidates for vertex in vertices)),)
+
+    def from_graphs(self, graphs: Sequence[Graph]) -> Architecture:
+        """The architecture of a chain."""
+        (graph,) = graphs
+        if not self.graph_family.contains(graph):
+            raise ValueError(f"not the graph of an architecture of {self.name}: {graph}")
+        vertices = self.graph_family.vertices
+        return Architecture.of(vertices[n].types.index(graph.types[n]) for n in range(1, len(vertices) - 1))
+
+    # -- modules ----------------------------------------------------------------------------------------------------
+
+    def build(self, architecture: Architecture | str, *, weights: Weights | None = None, **settings: Any) -> nn.Module:
+        """The user's module with each choice replaced by the option that the architecture takes: no trace of choices.
+
+        Args:
+            architecture: which, or its text.
+            weights: where the weights come from: a supernet or a trained network of this space, its state dict, or the
+                path of its safetensors file. Fresh ones by default. Normalisations that the supernet kept no averages
+                of start with fresh ones.
+            settings: arguments of `make` that the data decide (`num_classes`, `in_channels`).
+
+        Raises:
+            UserError: if the architecture is none of this space, or the weights lack some.
+        """
+        standalone = self.standalone(architecture, **settings)
+        network = standalone.network
+        assert isinstance(network, ModelNetwork)
+        if weights is not None:
+            _take(network, _tensors(weights))
+        return plain_module(network)
+
+    def standalone(self, architecture: Architecture | str, **settings: Any) -> Standalone:
+        """The network that a run trains."""
+        if isinstance(architecture, str):
+            architecture = self.parse(architecture)
+        if not self.contains(architecture):
+            raise UserError(f"{architecture.pairs}: wanted one option at every choice of {self.name}")
+        return ModelNetwork.build(self, architecture, **settings)
+
+
+def _tensors(weights: Weights) -> Mapping[str, torch.Tensor]:
+    if isinstance(weights, nn.Module):
+        return weights.state_dict()
+    if isinstance(weights, Mapping):
+        return weights
+    try:
+        return load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"cannot read the weights {weights}: {error}; wanted a run's .safetensors file") from None
+
+
+def _take(network: ModelNetwork, given: Mapping[str, torch.Tensor]) -> None:
+    """Sets the network's weights."""
+    theirs = {name.removeprefix("network."): tensor for name, tensor in given.items()}
+    needed = {name for name, _ in network.named_parameters()}
+    for name, mine in network.state_dict().items():
+        if (name in needed and name not in theirs) or (name in theirs and theirs[name].shape != mine.shape):
+            raise UserError(f"the weights have no {name} of shape {list(mine.shape)}: they are of another model")
+    network.load_state_dict({name: theirs[name] for name in network.state_dict() if name in theirs}, strict=False)

@@ -1,0 +1,1 @@
+"""What is taken away: pages about runs, and programs of trained networks."""

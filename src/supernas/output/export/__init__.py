@@ -1,0 +1,5 @@
+"""Trained networks for use elsewhere: as readable PyTorch, as a `torch.export` program, as ONNX."""
+
+from supernas.output.export.write import Exported, export
+
+__all__ = ["Exported", "export"]

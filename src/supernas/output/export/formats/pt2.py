@@ -1,0 +1,31 @@
+"""`pt2`: a `torch.export` program, which PyTorch loads without the source of the network."""
+
+from pathlib import Path
+
+import torch
+
+from supernas.output.export.formats.base import Format, check_traceable, traced
+from supernas.output.export.trained import Trained
+
+__all__ = ["PT2"]
+
+
+class PT2(Format):
+    """A program with its weights."""
+
+    reader = """
+import torch
+
+
+def predict(folder, inputs):
+    return torch.export.load(folder / "network.pt2").module()(inputs)
+"""
+
+    def check(self, trained: Trained) -> None:
+        """It must hold no state."""
+        check_traceable(trained)
+
+    def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
+        """The program."""
+        torch.export.save(traced(trained), folder / "network.pt2")
+        return ("network.pt2",)

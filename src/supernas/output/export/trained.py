@@ -1,0 +1,162 @@
+"""A finished training as an export finds it: the network, what it reads, and examples of that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from supernas import spaces
+from supernas.core.errors import UserError
+from supernas.core.files import read_json
+from supernas.data.kinds import Material
+from supernas.networks.base import Standalone
+from supernas.runs.configuration import TrainConfig, read_file, resolve_train
+from supernas.spaces.base import Space
+
+__all__ = ["Trained", "read_trained"]
+
+_EXAMPLES = 256
+_RANDOM = 64
+_WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        weights: the file of its weights.
+        config: its configuration.
+        record: the content of its `result.json`.
+        model: the trained network, in evaluation mode.
+        facts: what one must know of the data to use it (`Material.facts`).
+        material: the data; None where they cannot be had any more.
+        examples: some inputs.
+        examples_are: what these are, in words.
+        logits: what the network makes of them.
+    """
+
+    weights: Path
+    config: TrainConfig
+    record: Mapping[str, Any]
+    model: Standalone
+    facts: Mapping[str, Any]
+    material: Material | None
+    examples: Tensor
+    examples_are: str
+    logits: Tensor
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """What the training measured on data that it did not train on, by name."""
+        parts = ("valid_", "test_")
+        return {name: value for name, value in self.record.items() if name.startswith(parts) and _is_number(value)}
+
+
+def read_trained(run: Path, space: Space | None = None) -> Trained:
+    """A finished training.
+
+    Args:
+        run: its run folder, or the weights in it.
+        space: the space of a user's own model, which a configuration can only name.
+
+    Raises:
+        UserError: if there is none, it is a search, it is not finished, its weights are damaged, or neither its record
+            nor its data say what it reads.
+    """
+    weights = run / _WEIGHTS if run.is_dir() else run
+    folder = weights.parent
+    config = _config(run, folder, space)
+    record = read_json(folder / "result.json")
+    if record is None:
+        raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
+    material, why_not = _material(config, record.get("inputs"))
+    facts = record.get("inputs") or (material.facts() if material else None)
+    if facts is None:
+        raise UserError(f"the data of {folder} cannot be read, and its result.json does not describe them: {why_not}")
+    model = _model(config, facts, weights)
+    examples, examples_are = _examples(material, facts, why_not)
+    return Trained(weights, config, record, model, facts, material, examples, examples_are, _logits(model, examples))
+
+
+def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
+    file = folder / "config.json"
+    if not run.exists() or not file.is_file():
+        what = "is no run folder" if run.exists() else "does not exist"
+        raise UserError(f"{run} {what}; wanted the folder of a finished `supernas train`, or the weights in it")
+    document = read_file(file)
+    if "train" not in document:
+        raise UserError(f"{folder} is a search, whose supernet is no trained network: first `supernas train {folder}`")
+    named = document.get("space")
+    named = named["name"] if isinstance(named, dict) else named
+    if space is None and named not in spaces.names():
+        raise UserError(
+            f"{folder} is a training of the model '{named}': its code is yours, so export it in Python with "
+            "supernas.export(..., space=...)"
+        )
+    if space is not None and space.name != named:
+        raise UserError(f"{folder} is a run in the space {named}, not {space.name}")
+    return resolve_train({**document, "space": space or document["space"]})
+
+
+def _material(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Material | None, str]:
+    """(the data, or None, why they are not to be had); `facts` are those of the training, where they were recorded."""
+    try:
+        material = config.data.load()
+    except UserError as error:
+        return None, str(error)
+    if facts is not None and material.facts() != facts:
+        return None, f"{material.name} is not what it was in the training"
+    return material, ""
+
+
+def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Standalone:
+    model: Standalone = config.space.standalone(config.architecture, **facts["network"], **vars(config.network))
+    try:
+        model.load_state_dict(load_file(weights))
+    except OSError as error:
+        raise UserError(f"cannot read {weights}: {error.strerror or error}") from None
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{weights} is damaged, or not of this training ({reason})") from None
+    return model.eval()
+
+
+def _examples(material: Material | None, facts: Mapping[str, Any], why_not: str) -> tuple[Tensor, str]:
+    """(inputs, what they are): test data, or random ones of their shape where there are none."""
+    if material is None or "test" not in material.parts:
+        why = why_not if material is None else f"{material.name} has no test {material.examples}"
+        shape, generator = (_RANDOM, *facts["input_shape"]), torch.Generator().manual_seed(0)
+        if facts["input_type"] == "int64":  # words
+            words = torch.randint(facts["network"].get("num_classes", 2), shape, generator=generator)
+            return words, f"{_RANDOM} random words ({why})"
+        return torch.randn(shape, generator=generator), f"{_RANDOM} random inputs ({why})"
+    inputs = next(material.batches("test", torch.device("cpu"), _EXAMPLES)).inputs.contiguous()
+    return inputs, f"the first test {material.examples} of {material.name} ({'x'.join(map(str, inputs.shape))})"
+
+
+def _logits(model: Standalone, examples: Tensor) -> Tensor:
+    """What a network makes of some examples.
+
+    Raises:
+        UserError: if that is something else each time, so that nothing could be compared with it.
+    """
+    with torch.no_grad():
+        logits: Tensor = model(examples)
+        if not logits.isfinite().all():
+            raise UserError("the trained network gives logits that are not finite numbers: its training went wrong")
+        if not logits.equal(model(examples)):
+            raise UserError(
+                "this network gives other logits each time, so nothing that is written could be compared with it; "
+                "operations such as `noise` are there for experiments only"
+            )
+    return logits
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

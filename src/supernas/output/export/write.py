@@ -1,0 +1,93 @@
+"""An export: what is written, checked, and only then moved to where it was wanted."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from supernas.core.errors import UserError
+from supernas.core.files import environment, write_json
+from supernas.output.export import formats
+from supernas.output.export.check import agreement
+from supernas.output.export.trained import Trained, read_trained
+from supernas.spaces.base import Space
+
+__all__ = ["Exported", "export"]
+
+_RECORD = "export.json"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        folder: where.
+        files: the files of the format.
+        record: the content of `export.json`: what the network is, reads, and how well the written one agrees with it.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    record: dict[str, Any]
+
+
+def export(
+    run: str | Path, *, format: str = "pytorch", out: str | Path | None = None, space: Space | None = None
+) -> Exported:
+    """Writes a trained network for use without this package, and checks that it computes the same.
+
+    Args:
+        run: the run folder of a finished training, or the weights in it.
+        format: `pytorch` (readable source and weights), `pt2` (a `torch.export` program) or `onnx`.
+        space: the `ModelSpace` of a model of your own; it is not needed for the others.
+        out: a folder that is empty or not there yet; by default `export-<format>` beside the weights.
+
+    Raises:
+        UserError: if there is no finished training, the format does not fit, the folder is taken, or what was written
+            computes something else. Then nothing is left behind.
+    """
+    form = formats.get(format)
+    trained = read_trained(Path(run), space)
+    form.check(trained)
+    folder = Path(out) if out else trained.weights.parent / f"export-{format}"
+    _check_free(folder)
+    try:
+        place = folder.absolute()
+        scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
+        scratch.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+    try:
+        files = form.write(trained, scratch)
+        found = agreement(form, trained, scratch)
+        record = {**_about(trained), "format": format, "files": list(files), "compared_on": trained.examples_are}
+        record |= {"difference": found.difference, "largest_logit": found.largest}
+        write_json(scratch / _RECORD, record)
+        if folder.exists():
+            folder.rmdir()
+        scratch.replace(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return Exported(folder, tuple(folder / file for file in files), record)
+
+
+def _check_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "holds an export" if (folder / _RECORD).is_file() else "is not empty"
+        raise UserError(f"{folder} {what} already; remove it, or choose another --out")
+
+
+def _about(trained: Trained) -> dict[str, Any]:
+    """What who uses the network must know of it, and where it comes from."""
+    taken = ("space", "architecture", "data", "seed", "epochs", "parameters", "flops", "metric")
+    return {
+        **{name: trained.record.get(name) for name in taken},
+        **trained.measured,
+        "inputs": dict(trained.facts),
+        "weights": str(trained.weights),
+        "environment": environment(torch.device("cpu")),
+    }

@@ -1,0 +1,103 @@
+"""The command that repeats a run, from its configuration alone."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import Any, cast
+
+from supernas.core.errors import UserError
+from supernas.core.settings import parse_value, plain
+from supernas.runs import stopping
+from supernas.runs.configuration import Document, assign, merge, resolve_search, resolve_train
+
+__all__ = ["repeating_command"]
+
+_FLAGS = {
+    "search.epochs": "--epochs",
+    "search.seed": "--seed",
+    "search.track": "--track",
+    "train.epochs": "--epochs",
+    "train.seed": "--seed",
+    "data.source": "--data",
+    "data.directory": "--data-dir",
+}
+
+
+def repeating_command(document: Document) -> str | None:
+    """`supernas search ...` or `supernas train ...` that means exactly this configuration; None where none does (a
+    model of one's own, or a configuration of another version).
+    """
+    try:
+        return _command(document)
+    except (UserError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _command(document: Document) -> str | None:
+    searches = "search" in document
+    section = "search" if searches else "train"
+    resolve: Any = resolve_search if searches else resolve_train
+    wanted = resolve(document).document()
+    base = _base(wanted, section)
+    sets = list(_differences(_defaults(base, resolve), wanted))
+    again = merge(base)
+    for path, value in sets:
+        assign(again, f"{path}={_text(value)}")
+    if resolve(again).document() != wanted:
+        return None
+    words = ["supernas", section]
+    if searches:
+        words += ["--space", base["space"], "--method", base["method"]["name"]]
+        words += ["--objective", base["objective"]["name"]]
+        words += ["--watch", ",".join(base["watch"])] if "watch" in base else []
+        if base["stopping"]["name"] != "never":
+            words += ["--set", f"stopping={base['stopping']['name']}"]
+    else:
+        words += [base["architecture"], "--space", base["space"]]
+    words += ["--preset", base[section]["preset"], "--seed", str(wanted[section]["seed"])]
+    for path, value in sets:
+        if path in _FLAGS and isinstance(value, str | int):
+            words += [] if path.endswith(".seed") else [_FLAGS[path], str(value)]
+        else:
+            words += ["--set", f"{path}={_text(value)}"]
+    return shlex.join(words)
+
+
+def _base(wanted: Document, section: str) -> Document:
+    """What has a flag of its own and decides the defaults of the rest."""
+    space = wanted["space"]
+    base: Document = {
+        "space": space if isinstance(space, str) else space["name"],
+        section: {"preset": wanted[section]["preset"]},
+    }
+    if section == "train":
+        return {**base, "architecture": wanted["architecture"]}
+    named = {part: {"name": wanted[part]["name"]} for part in ("method", "objective", "stopping")}
+    return {**base, **named, **({"watch": {name: {} for name in wanted["watch"]}} if "watch" in wanted else {})}
+
+
+def _defaults(base: Document, resolve: Any) -> Document:
+    """The complete document of a base. A stopping rule's defaults may not go with the rest (it may judge what is not
+    watched), so they are put in afterwards.
+    """
+    if "stopping" not in base:
+        return cast(Document, resolve(base).document())
+    name = base["stopping"]["name"]
+    return {
+        **resolve({**base, "stopping": "never"}).document(),
+        "stopping": {"name": name, **plain(stopping.get(name)())},
+    }
+
+
+def _differences(base: Document, wanted: Document, where: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of what must be set."""
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(base.get(name), dict):
+            yield from _differences(base[name], value, f"{where}{name}.")
+        elif name not in base or base[name] != value:
+            yield f"{where}{name}", value
+
+
+def _text(value: Any) -> str:
+    """A value as typed."""
+    return value if isinstance(value, str) and parse_value(value) == value else json.dumps(value)

@@ -1,0 +1,116 @@
+"""What lies in a run folder, as plain values. Nothing in it is trusted: what is damaged is as if it were missing."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supernas.core.files import read_json
+
+__all__ = ["Run", "is_run", "number", "read", "table"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        folder: where it lies.
+        document: its configuration.
+        record: `result.json`; empty while it goes on.
+        lines: of `metrics.jsonl`.
+    """
+
+    folder: Path
+    document: dict[str, Any]
+    record: dict[str, Any]
+    lines: tuple[dict[str, Any], ...]
+
+    @property
+    def kind(self) -> str:
+        """`search` or `train`."""
+        return "search" if "search" in self.document else "train"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has come to its end."""
+        return bool(self.record)
+
+    def part(self, section: str) -> str:
+        """The name that the configuration gives in a section, such as the method's."""
+        value = self.document.get(section)
+        named = value.get("name", "") if isinstance(value, dict) else value
+        return named if isinstance(named, str) else ""
+
+    def setting(self, section: str, name: str) -> Any:
+        """A setting; None if there is none."""
+        return table(self.document.get(section)).get(name)
+
+    @property
+    def own_model(self) -> bool:
+        """Whether its space was made from a model in Python."""
+        return "choices" in table(self.document.get("space"))
+
+    @property
+    def architecture(self) -> str:
+        """The text of what was found, or derived last."""
+        candidates = [self.record, *reversed(self.lines), self.document]
+        return next((text for one in candidates if isinstance(text := one.get("architecture"), str)), "")
+
+    def series(self, name: str, inside: str = "") -> list[float | None]:
+        """A number of every epoch's line, or of a table within it."""
+        return [number((table(line.get(inside)) if inside else line).get(name)) for line in self.lines]
+
+    def names(self, inside: str = "") -> list[str]:
+        """The names under which some line, or a table within it, has a number."""
+        tables = [table(line.get(inside)) if inside else line for line in self.lines]
+        return list(dict.fromkeys(name for one in tables for name, value in one.items() if number(value) is not None))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a search or a training."""
+    document = read_json(folder / "config.json") or {}
+    return isinstance(document.get("search", document.get("train")), dict)
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder that holds one."""
+    return Run(
+        folder,
+        read_json(folder / "config.json") or {},
+        read_json(folder / "result.json") or {},
+        tuple(_lines(folder / "metrics.jsonl")),
+    )
+
+
+def _lines(path: Path) -> Sequence[dict[str, Any]]:
+    try:
+        texts = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return ()
+    found = []
+    for text in texts:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def table(value: Any) -> dict[str, Any]:
+    """A table, or an empty one."""
+    return value if isinstance(value, dict) else {}

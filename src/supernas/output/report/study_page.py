@@ -1,0 +1,125 @@
+"""What a page says of a study: its table, the trajectories of its runs, what failed, and every run in short."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from supernas.core.errors import UserError
+from supernas.core.files import read_json
+from supernas.output.report import charts
+from supernas.output.report.folder import Run, is_run, read, table
+from supernas.output.report.run_page import Page, Picture, picture, run_page
+from supernas.runs.configuration import Document, resolve_search
+from supernas.studies.plan import read_study
+
+__all__ = ["StudyPage", "is_study", "study_page"]
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """What the template shows of a study.
+
+    Attributes:
+        name: of the study.
+        header: of its table.
+        rows: of its table, as text.
+        notes: below it.
+        charts: title of a section -> figures.
+        trajectories: the study's own picture, with bands over seeds.
+        failures: (row, seed, reason).
+        runs: what is said of every run, by its short name.
+    """
+
+    name: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    charts: dict[str, list[Markup]]
+    trajectories: Picture | None
+    failures: list[tuple[str, str, str]]
+    runs: dict[str, Page]
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder holds a study."""
+    return (folder / "study.json").is_file() and read_json(folder / "study.json") is not None
+
+
+def study_page(folder: Path) -> StudyPage:
+    """Everything that a page says of a study."""
+    runs = [read(path) for path in sorted(folder.iterdir()) if path.is_dir() and is_run(path)]
+    header, rows, notes = _table(folder / "table.md")
+    document = read_json(folder / "study.json") or {}
+    names = _names(runs, document)
+    return StudyPage(
+        str(document.get("name") or folder.name),
+        header,
+        rows,
+        notes,
+        {title: figures for title, figures in _trajectories(runs, names, header).items() if figures},
+        picture(folder / "trajectories.svg"),
+        _failures(folder),
+        {name: run_page(run, f"run-{place}") for place, (name, run) in enumerate(zip(names, runs, strict=True), 1)},
+    )
+
+
+def _names(runs: Sequence[Run], study: Document) -> list[str]:
+    """What the study calls its runs, where it has their configurations; else what is special of their folders."""
+    try:
+        planned = [(run.config.document(), str(run)) for run in read_study(study).runs]
+    except (UserError, TypeError, ValueError, AttributeError):
+        planned = []
+    named = [_planned_name(run, planned) for run in runs]
+    shorter = _short([run.folder.name for run in runs])
+    return [name if name and named.count(name) == 1 else short for name, short in zip(named, shorter, strict=True)]
+
+
+def _planned_name(run: Run, planned: Sequence[tuple[Document, str]]) -> str | None:
+    try:
+        mine = resolve_search(run.document).document()
+    except (UserError, TypeError, ValueError, AttributeError):
+        return None
+    return next((name for document, name in planned if document == mine), None)
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Folder names without the words that all have in common at the front."""
+    words = [name.split("-") for name in names]
+    common = next((place for place, same in enumerate(zip(*words, strict=False)) if len(set(same)) > 1), 0)
+    return ["-".join(one[common:]) for one in words]
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
+    """(header, rows, notes) of a table in Markdown as `supernas study` writes it."""
+    try:
+        texts = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return [], [], []
+    cells = [_cells(text) for text in texts if text.startswith("|")]
+    notes = [text[2:] for text in texts if text.startswith("- ")]
+    return (cells[0], cells[2:], notes) if len(cells) > 2 else ([], [], notes)
+
+
+def _cells(text: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", text.strip())[1:-1]]
+
+
+def _trajectories(runs: Sequence[Run], names: Sequence[str], header: Sequence[str]) -> dict[str, list[Markup]]:
+    """Every run after every epoch: the truths that the table has, and the supernet's own metric."""
+    truths = [name for name in dict.fromkeys(name for run in runs for name in run.names("truth")) if name in header]
+    figures = [
+        charts.lines({name: run.series(truth, "truth") for name, run in zip(names, runs, strict=True)}, f"{truth}, %")
+        for truth in truths
+    ]
+    inherited = {name: run.series("valid_metric") for name, run in zip(names, runs, strict=True)}
+    figures.append(charts.lines(inherited, "validation metric of the derived architecture, inherited weights"))
+    return {"Trajectories": [figure for figure in figures if figure]}
+
+
+def _failures(folder: Path) -> list[tuple[str, str, str]]:
+    noted = (read_json(folder / "failures.json") or {}).get("failures")
+    failures = [table(one) for one in noted] if isinstance(noted, list) else []
+    return [(str(one.get("label", "")), str(one.get("seed", "")), str(one.get("reason", ""))) for one in failures]

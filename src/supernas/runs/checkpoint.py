@@ -1,0 +1,68 @@
+"""Checkpoints: replaced as a whole, checked before they are believed, the one before kept in reserve.
+
+A checkpoint is a `torch.save` file of tensors, numbers and strings; it is read with `weights_only=True`.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
+
+__all__ = ["checkpoint_exists", "load_checkpoint", "save_checkpoint"]
+
+_CURRENT, _PREVIOUS, _DAMAGED = "checkpoint.pt", "checkpoint.previous.pt", "checkpoint.damaged.pt"
+
+
+def checkpoint_exists(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint, good or not."""
+    return any((folder / name).exists() for name in (_CURRENT, _PREVIOUS))
+
+
+def save_checkpoint(folder: Path, tree: dict[str, Any]) -> None:
+    """Writes `checkpoint.pt`, keeping the one before as `checkpoint.previous.pt`."""
+    current = folder / _CURRENT
+    if current.exists():
+        current.replace(folder / _PREVIOUS)
+    write_atomically(current, lambda file: torch.save(tree, file))
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """The last good checkpoint of a run folder, and a note about what was found (empty if all is well).
+
+    A damaged `checkpoint.pt` is set aside, so that the next save does not put it in the place of the good one.
+
+    Raises:
+        UserError: if checkpoints exist and none of them can be read.
+    """
+    current, previous = folder / _CURRENT, folder / _PREVIOUS
+    tree = _read(current)
+    if tree is not None:
+        return tree, ""
+    tree = _read(previous)
+    if tree is None:
+        damaged = " and ".join(str(path) for path in (current, previous) if path.exists())
+        if damaged:
+            raise UserError(f"{damaged}: damaged, nothing to resume from; start again with another --out")
+        return None, ""
+    if not current.exists():  # killed between the two steps of a save
+        return tree, ""
+    current.replace(folder / _DAMAGED)
+    return tree, f"{_CURRENT} is damaged (kept as {_DAMAGED}); going on from {_PREVIOUS}"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The content of a checkpoint, or None if it is missing, or damaged anywhere."""
+    try:
+        content = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.testzip() is not None:
+                return None
+        tree: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception:  # there is no list of what a damaged archive can make its readers raise
+        return None
+    return tree if isinstance(tree, dict) else None

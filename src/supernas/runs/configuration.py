@@ -1,0 +1,429 @@
+"""The configuration of a run: sections of settings, from presets, files, the command line or Python.
+
+A document is a plain nested dictionary (what JSON and TOML hold): `{"method": {"name": "e2nas", "gamma": 0.5}, ...}`.
+Parts are merged in the order preset, file, flags, and then every section is validated by its settings class.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from supernas.data import kinds
+from supernas import methods, spaces
+from supernas.steps import objectives
+from supernas.runs import presets, stopping, diagnostics
+from supernas.runs.averaging import TrainingWeightsSettings
+from supernas.networks.costs.budget import BudgetSettings
+from supernas.steps.contracts import Differentiable, Method, Objective, Quantity, Stopping
+from supernas.data.kinds import Domain
+from supernas.core.errors import UserError, unknown
+from supernas.networks.base import NetworkSettings
+from supernas.steps.optimisers import SGDSettings
+from supernas.core.settings import build, field_names, parse_value, plain, setting, settings
+from supernas.spaces.base import Space
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "DEFAULT_SPACE",
+    "SEARCH_SECTIONS",
+    "Document",
+    "SearchConfig",
+    "SearchSettings",
+    "TrainConfig",
+    "TrainSettings",
+    "assign",
+    "fingerprint",
+    "merge",
+    "plain",
+    "read_file",
+    "read_space",
+    "resolve_search",
+    "resolve_train",
+    "space_document",
+]
+
+Document = dict[str, Any]
+SEARCH_SECTIONS = (
+    *("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search", "watch"),
+)
+DEFAULT_SPACE = "nas-bench-201"
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@settings
+class SearchSettings:
+    """The search loop."""
+
+    epochs: int = setting(40, "passes over the training half", ge=1)
+    batch_size: int = setting(64, "images in a training batch, and in an architecture batch", ge=1)
+    seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
+    preset: str = setting("demo", "the named size that the other settings start from")
+    device: Device = setting("auto", "where to compute")
+    split: float | None = setting(
+        None,
+        "part of the training data that trains weights; the rest judges. By default half of the images; a text has a "
+        "validation part of its own",
+        gt=0,
+        lt=1,
+    )
+    validation_images: int = setting(
+        1000, "validation images (of a text: windows) on which an architecture is judged", ge=1
+    )
+    track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
+    checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
+
+
+@settings
+class TrainSettings:
+    """The training of one architecture from scratch."""
+
+    epochs: int = setting(30, "passes over the training images", ge=1)
+    batch_size: int = setting(64, "images in a batch", ge=1)
+    seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
+    preset: str = setting("demo", "the named size that the other settings start from")
+    device: Device = setting("auto", "where to compute")
+    label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
+    split: float | None = setting(
+        None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
+    )
+    split_seed: int | None = setting(None, "of that split; the training's own seed by default", ge=0, le=2**32 - 1)
+    inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
+    ema: float = setting(
+        0.0, "decay of a moving average of the weights, which is tested in their place; 0: none", ge=0, lt=1
+    )
+    keep: Literal["last", "best"] = setting(
+        "last",
+        "the weights that are returned: the last ones, or those of the epoch that was best on validation data, which "
+        "also come back where a loss is not a number",
+    )
+    precision: Literal["float32", "bfloat16"] = setting("float32", "of a training step's matrix products")
+    checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
+
+    def __post_init__(self) -> None:
+        if self.split_seed is not None and self.split is None:
+            raise ValueError("split_seed is of a split, and there is none; give split=0.5, or leave split_seed out")
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """A validated search."""
+
+    space: Space
+    method_name: str
+    method: Method
+    objective_name: str
+    objective: Objective
+    stopping_name: str
+    stopping: Stopping
+    supernet: NetworkSettings
+    weights: SGDSettings
+    data: Domain
+    search: SearchSettings
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    watch: Mapping[str, Quantity] = field(default_factory=dict)
+
+    def document(self) -> Document:
+        """The complete document, which resolves to this configuration again."""
+        return {
+            "space": space_document(self.space),
+            "method": {"name": self.method_name, **plain(self.method)},
+            "objective": {"name": self.objective_name, **plain(self.objective)},
+            "stopping": {"name": self.stopping_name, **plain(self.stopping)},
+            "supernet": plain(self.supernet),
+            "weights": plain(self.weights),
+            "data": plain(self.data),
+            "search": plain(self.search),
+            "budget": plain(self.budget),
+            **({"watch": {name: plain(one) for name, one in self.watch.items()}} if self.watch else {}),
+        }
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A validated training from scratch; `architecture` is text of the space."""
+
+    space: Space
+    architecture: str
+    network: NetworkSettings
+    weights: TrainingWeightsSettings
+    data: Domain
+    train: TrainSettings
+
+    def document(self) -> Document:
+        """The complete document, which resolves to this configuration again."""
+        return {
+            "space": space_document(self.space),
+            "architecture": self.architecture,
+            "network": plain(self.network),
+            "weights": plain(self.weights),
+            "data": plain(self.data),
+            "train": plain(self.train),
+        }
+
+
+def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
+    """The search that a partial document means.
+
+    Raises:
+        UserError: for an unknown name, an unknown setting, a wrong type, a value out of range, or parts that do not go
+            together.
+    """
+    _check_sections(document, SEARCH_SECTIONS)
+    space = read_space(document.get("space", DEFAULT_SPACE))
+    given = _with_preset(document, "search", presets.get(space.family).search)
+    method_name, method_values = _named(given.get("method", {}), "method", "e2nas")
+    method_class = methods.get(method_name)
+    if given["search"]["preset"] == "paper":
+        given = merge(given, method_class.published, document)
+    objective_name, objective_values = _named(given.get("objective", {}), "objective", method_class.objective)
+    objective_class = objectives.get(objective_name)
+    stopping_name, stopping_values = _named(given.get("stopping", {}), "stopping", "never")
+    stopping_class = stopping.get(stopping_name)
+    _check_together(method_name, method_class, objective_name, objective_class, stopping_name, stopping_class)
+    if method_class.needs_images and space.domain != "images":
+        raise UserError(
+            f"method {method_name} does not go with the space {space.name}, whose networks read {space.domain}: "
+            f"{method_class.needs_images}; take another method"
+        )
+    known_names = [*field_names(method_class), *field_names(objective_class)]
+    for name in [name for name in method_values if name not in field_names(method_class)]:
+        if name not in known_names:
+            raise unknown("setting", f"method.{name}", [f"method.{one}" for one in known_names])
+        if objective_values.get(name, method_values[name]) != method_values[name]:
+            raise UserError(
+                f"method.{name} is the objective's {name}, and objective.{name} has another value; give one"
+            )
+        objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
+    method = build(method_class, method_values, "method")
+    supernet = build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet")
+    _check_space(space, method_name, method, supernet)
+    rule = build(stopping_class, stopping_values, "stopping")
+    watch = _watched(given.get("watch", {}), method_name, method_class)
+    _check_watched(rule.watches, watch, space)
+    parts: tuple[Stopping | Quantity, ...] = (rule, *watch.values())
+    for part in parts:
+        if reason := part.refuses(space):
+            raise UserError(reason)
+    return SearchConfig(
+        space,
+        method_name,
+        method,
+        objective_name,
+        build(objective_class, objective_values, "objective"),
+        stopping_name,
+        rule,
+        supernet,
+        build(SGDSettings, given.get("weights", {}), "weights"),
+        build(kinds.get(space.domain), given.get("data", {}), "data"),
+        build(SearchSettings, given.get("search", {}), "search"),
+        build(BudgetSettings, given.get("budget", {}), "budget"),
+        watch,
+    )
+
+
+def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
+    """The training from scratch that a partial document means.
+
+    Raises:
+        UserError: as `resolve_search`, and for an architecture that the space cannot read.
+    """
+    _check_sections(document, ["space", "architecture", "network", "weights", "data", "train"])
+    space = read_space(document.get("space", DEFAULT_SPACE))
+    given = _with_preset(document, "train", presets.get(space.family).train)
+    if "architecture" not in given:
+        raise UserError("no architecture to train: give one as text, or the folder of a search")
+    return TrainConfig(
+        space,
+        space.format(space.parse(str(given["architecture"]))),
+        build(space.network_class.network_settings, given.get("network", {}), "network"),
+        build(TrainingWeightsSettings, given.get("weights", {}), "weights"),
+        build(kinds.get(space.domain), given.get("data", {}), "data"),
+        build(TrainSettings, given.get("train", {}), "train"),
+    )
+
+
+def read_space(value: Any) -> Space:
+    """The space of a document's section `space`: a name, settings with a name, or the space itself.
+
+    Raises:
+        UserError: for an unknown name, an unknown setting, a wrong type or a value out of range.
+    """
+    if isinstance(value, Space):
+        return value
+    name, values = _named(value, "space", DEFAULT_SPACE)
+    if "choices" in values:
+        raise UserError(
+            f"the space {name} was made from a model in Python; search, train and export take it there, as space=..."
+        )
+    return spaces.get(name, values)
+
+
+def space_document(space: Space) -> str | Document:
+    """What `read_space` reads back: the name, with all settings if the space has any."""
+    document = space.document()
+    return document if len(document) > 1 else space.name
+
+
+def assign(document: Document, assignment: str) -> None:
+    """Sets `section.name=value`, as `--set` gives it, in a document.
+
+    Raises:
+        UserError: if there is no `=`.
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals or not path.strip():
+        raise UserError(f"--set {assignment}: wanted section.name=value, as in method.gamma=0.5")
+    *sections, name = path.strip().split(".")
+    for section in sections:
+        inner = document.setdefault(section, {})
+        if isinstance(inner, str):  # `method=e2nas` was given before `method.gamma=0.5`
+            inner = document[section] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {assignment}: {section} was set to {inner!r}, which has no settings")
+        document = inner
+    value = parse_value(text)
+    if isinstance(document.get(name), dict) and isinstance(value, str):
+        document[name]["name"] = value
+    else:
+        document[name] = value
+
+
+def merge(*documents: Mapping[str, Any]) -> Document:
+    """Documents laid over each other, the later ones on top."""
+    merged: Document = {}
+    for document in documents:
+        for key, value in document.items():
+            below = merged.get(key)
+            if isinstance(value, Mapping):
+                if isinstance(below, str):
+                    below = {"name": below}
+                merged[key] = merge(below or {}, value)
+            elif isinstance(below, dict) and isinstance(value, str):
+                merged[key] = {**below, "name": value}
+            else:
+                merged[key] = value
+    return merged
+
+
+def read_file(path: Path) -> Document:
+    """A document from a TOML or JSON file.
+
+    Raises:
+        UserError: if the file is missing, of another kind, or malformed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise UserError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'JSON'}: {error}") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path} holds no table of settings")
+    return document
+
+
+def fingerprint(document: Document) -> str:
+    """Eight letters that tell configurations apart; the seed, the device and where the data are do not count."""
+    uncounted = {"seed", "device", "checkpoint_minutes", "directory"}
+    counted = dict(document)
+    for section in ("search", "train", "data"):
+        if section in counted:
+            counted[section] = {name: value for name, value in counted[section].items() if name not in uncounted}
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _with_preset(document: Mapping[str, Any], section: str, known: Mapping[str, Mapping[str, Any]]) -> Document:
+    """The document on top of the preset that it names."""
+    name = str(document.get(section, {}).get("preset", "demo"))
+    if name not in known:
+        raise unknown("preset", name, known)
+    return merge(known[name], {section: {"preset": name}}, document)
+
+
+def _named(value: Any, section: str, default: str) -> tuple[str, dict[str, Any]]:
+    """(name, settings) of a section that names a part: `"e2nas"` or `{"name": "e2nas", "gamma": 0.5}`."""
+    if not isinstance(value, str | Mapping):
+        raise UserError(f"{section} = {value!r}: wanted a name, or settings with a name")
+    values = {"name": value} if isinstance(value, str) else dict(value)
+    return str(values.pop("name", default)), values
+
+
+def _check_together(
+    method_name: str,
+    method: type[Method],
+    objective_name: str,
+    objective: type[Objective],
+    stopping_name: str,
+    stopping: type[Stopping],
+) -> None:
+    """Refuses an objective of paths with a method of mixtures, and a rule about alpha with a method without one."""
+    if objective.needs_paths and not method.trains_paths:
+        fits = ", ".join(name for name in methods.names() if methods.get(name).trains_paths)
+        raise UserError(
+            f"objective {objective_name} does not go with {method_name}, whose weight step trains no single paths: "
+            f"{objective.needs_paths}; take objective plain, or one of the methods {fits}"
+        )
+    if stopping.needs_alpha and not issubclass(method, Differentiable):
+        raise UserError(
+            f"stopping rule {stopping_name} does not go with {method_name}, which has no relaxed architecture "
+            f"parameters: {stopping.needs_alpha}"
+        )
+
+
+def _watched(given: Mapping[str, Any], method_name: str, method: type[Method]) -> dict[str, Quantity]:
+    """The quantities of a section `watch`, name -> settings."""
+    watched: dict[str, Quantity] = {}
+    for name, values in given.items():
+        quantity = diagnostics.get(name)
+        if quantity.needs_alpha and not issubclass(method, Differentiable):
+            raise UserError(
+                f"{name} cannot be watched with {method_name}, which has no relaxed architecture parameters: "
+                f"{quantity.needs_alpha}"
+            )
+        if not isinstance(values, Mapping):
+            raise UserError(f"watch.{name} = {values!r}: wanted settings, as in watch.{name}={{}}")
+        watched[name] = build(quantity, values, f"watch.{name}")
+    return watched
+
+
+def _check_watched(wanted: Iterable[str], watch: Mapping[str, Quantity], space: Space) -> None:
+    """Refuses a stopping rule about what is not watched."""
+    for one in wanted:
+        name = one.partition(".")[0]
+        if name not in watch:
+            raise UserError(f"the stopping rule judges {one}, and {name} is not watched; add --watch {name}")
+        known = [f"{name}.{number}" for number in watch[name].names(space)]
+        if one not in known:
+            raise unknown("watched number", one, known)
+
+
+def _check_space(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:
+    """Refuses a method that cannot search the space, or whose stages change what the space's networks do not have."""
+    if reason := method.refuses(space):
+        raise UserError(f"method {method_name} cannot search the space {space.name}: {reason}")
+    for name in (name for stage in method.stages() for name in stage.supernet):
+        if not hasattr(supernet, name):
+            raise UserError(
+                f"method {method_name} changes supernet.{name} on the way, and the networks of the space {space.name} "
+                "have no such setting; take another method"
+            )
+
+
+def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
+    for section, value in document.items():
+        if section not in known:
+            raise unknown("section", section, known)
+        if section == "architecture":
+            if not isinstance(value, str | int) or isinstance(value, bool):
+                raise UserError(f"{section} = {value!r}: wanted its text")
+        elif section not in ("space", "method", "objective", "stopping") and not isinstance(value, Mapping):
+            raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")

@@ -1,0 +1,340 @@
+"""The loop that every run shares: it steps, adds up, records, saves, stops and resumes. What a step is, it is told.
+
+Order of writing, so that a run killed at any moment resumes to the same end: the epoch's line is appended, then the
+checkpoint (which knows how many lines belong to it) replaces the one before; after the last epoch come the weights, and
+`result.json` last. A resumed run cuts the lines back to its checkpoint and writes the others again.
+"""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
+from supernas.steps.contracts import Metrics
+from supernas.data import Batch
+from supernas.data.kinds import Material, Stream
+from supernas.core.errors import UserError
+from supernas.networks.base import Output
+from supernas.core.progress import Progress
+from supernas.core.files import append_line, environment
+from supernas.runs.folder import (
+    RunFolder,
+    choose_device,
+    diverged,
+    generator_states,
+    restore_generators,
+    seed_everything,
+    stop_on_interrupt,
+)
+from supernas.core.task import Judge, Task
+from supernas.core.state import State
+
+__all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving", "is_finite"]
+
+Carry = tuple[Tensor, ...] | None
+Forward = Callable[[Tensor, Carry], Output]
+"""Runs a batch of inputs, going on from a hidden state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What one epoch left: its number (from 0) of how many, metrics (means over its steps), seconds since the start."""
+
+    epoch: int
+    epochs: int
+    metrics: dict[str, float]
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class Moving(State):
+    """All that changes during a run, and so all that a checkpoint holds."""
+
+    network: nn.Module
+    train: Stream
+    step: int = 0
+    seconds: float = 0.0
+    ended: bool = False  # before the last step, by a rule
+    sums: dict[str, Tensor] = field(default_factory=dict)  # of this epoch's metrics
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+EpochT = TypeVar("EpochT", bound=EpochReport)
+ResultT = TypeVar("ResultT")
+
+
+class Loop(ABC, Generic[EpochT, ResultT]):
+    """A run: an iterator over its epochs, and `run` for those who only want the end.
+
+    Attributes:
+        epochs: epochs of the whole run.
+        steps_per_epoch: steps of one epoch; set by `_start`.
+        folder: the run's folder.
+        notes: what the user should know about a resumption.
+        data: what it learns from, and is judged on.
+        task: the loss that trains and the metric that judges.
+    """
+
+    weights_file: str
+    task: Task
+    state: Moving
+    steps_per_epoch: int
+
+    def __init__(
+        self,
+        config: SearchConfig | TrainConfig,
+        settings: SearchSettings | TrainSettings,
+        data: Material,
+        path: Path,
+        resume: bool,
+        on_epoch: tuple[Callable[[EpochT], dict[str, Any] | None], ...],
+        on_step: Callable[[Progress, Metrics], None] | None,
+    ) -> None:
+        self._settings, self.data = settings, data
+        self.on_epoch, self.on_step = on_epoch, on_step
+        self.epochs = settings.epochs
+        self.device = choose_device(settings.device)
+        self.folder = RunFolder(path, config.document(), resume)
+        self.notes = self.folder.notes
+        self.stopping = False
+        seed_everything(settings.seed)
+        self.state = self._start()
+        if self.folder.checkpoint is not None:
+            self._resume(self.folder.checkpoint)
+        self._concluded = self.finished
+        self.folder.begin(environment(self.device), finished=self._concluded)
+        self._mark = time.perf_counter()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done, or a rule has ended the run."""
+        return self.state.ended or self.state.step >= self.steps
+
+    # -- what a run must say ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _start(self) -> Any:
+        """The state before the first step. Sets `steps_per_epoch`."""
+
+    @abstractmethod
+    def _step(self, progress: Progress) -> Metrics:
+        """One step."""
+
+    @abstractmethod
+    def _close_epoch(self, progress: Progress) -> EpochT:
+        """What a finished epoch left; `_means` and `_tick` give the metrics and the seconds."""
+
+    @abstractmethod
+    def _record(self) -> dict[str, Any]:
+        """The content of `result.json`, apart from seconds and versions."""
+
+    @abstractmethod
+    def _result(self, record: dict[str, Any]) -> ResultT:
+        """What `run` returns."""
+
+    def _trained(self) -> nn.Module:
+        """The network whose weights are the run's outcome."""
+        return self.state.network
+
+    def _before_epoch(self) -> None:
+        """What happens before an epoch's first step; usually nothing."""
+
+    def _conclude(self) -> None:
+        """What happens to the network after the last epoch; usually nothing."""
+
+    def _rebuild(self, tree: dict[str, Any]) -> None:
+        """Makes `self.state` one that a saved state fits; usually it does already."""
+
+    def _line(self, epoch: EpochT) -> dict[str, Any]:
+        """What stands in the epoch's line of `metrics.jsonl` before its metrics."""
+        return {"epoch": epoch.epoch}
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[EpochT]:
+        """Runs, yielding after every epoch. A run that was finished before yields nothing."""
+        while not self.finished:
+            yield self._epoch()
+
+    def run(self) -> ResultT:
+        """Runs to the end.
+
+        Raises:
+            KeyboardInterrupt: if `stop` was called or ^C pressed; a checkpoint was saved. A second ^C does not
+                wait for that.
+            UserError: if the loss is not a finite number.
+        """
+        with stop_on_interrupt(self.stop):
+            for _ in self:
+                pass
+        return self.finish()
+
+    def stop(self) -> None:
+        """Asks the run to save and stop after the present step; may be called from a signal handler."""
+        self.stopping = True
+
+    def finish(self) -> ResultT:
+        """Writes the weights and then `result.json`. A run that was finished before returns what it wrote then."""
+        if not self.finished:
+            raise RuntimeError("the run has not come to its end")
+        record = self.folder.result() if self._concluded else None
+        self._conclude()
+        if record is None:
+            record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
+            if self.folder.earlier:
+                record["earlier_versions"] = self.folder.earlier
+            saved = self._trained().state_dict()  # cloned, since modules may share tensors, which the format refuses
+            weights = {
+                name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in saved.items()
+            }
+            self.folder.write(self.weights_file, save_tensors(weights))
+            self.folder.finish(record)
+            self._concluded = True
+        return self._result(record)
+
+    def _progress(self) -> Progress:
+        step = self.state.step
+        return Progress(step, self.steps, step // self.steps_per_epoch, self.epochs)
+
+    def _epoch(self) -> EpochT:
+        state = self.state
+        saved = self._mark = time.perf_counter()
+        self._before_epoch()
+        state.network.train()
+        while True:
+            progress = self._progress()
+            metrics = self._guarded_step(progress)
+            self._add(metrics)
+            state.step += 1
+            if self.on_step:
+                self.on_step(progress, metrics)
+            if state.step % self.steps_per_epoch == 0:
+                return self._end_epoch(progress)
+            now = time.perf_counter()
+            if self.stopping or now - saved > 60 * self._settings.checkpoint_minutes:
+                saved = now
+                self._save(progress)
+                self._stop_if_asked()
+
+    def _guarded_step(self, progress: Progress) -> Metrics:
+        try:
+            return self._step(progress)
+        except (ArithmeticError, RuntimeError, ValueError):  # a factorisation or a draw fails where there is a NaN
+            self._check_finite(progress)
+            if _holds_nan(self.state.tree()):
+                diverged("a value that the run has learnt", progress.epoch, self.folder)
+            raise
+
+    def _end_epoch(self, progress: Progress) -> EpochT:
+        self._check_finite(progress)  # before anything is recorded
+        epoch = self._close_epoch(progress)
+        self.state.sums, self.state.counts = {}, {}
+        line = self._line(epoch)
+        for listener in self.on_epoch:
+            line.update(listener(epoch) or {})
+        append_line(self.folder.metrics, {**line, **epoch.metrics, "seconds": epoch.seconds})
+        self._save(progress)
+        if not self.finished:
+            self._stop_if_asked()
+        return epoch
+
+    def _stop_if_asked(self) -> None:
+        if self.stopping:
+            self.stopping = False  # whoever iterates again goes on
+            raise KeyboardInterrupt
+
+    # -- adding up ----------------------------------------------------------------------------------------------------
+
+    def _add(self, metrics: Metrics) -> None:
+        sums, counts = self.state.sums, self.state.counts
+        for name, value in metrics.items():
+            sums[name] = sums.get(name, 0.0) + value.detach()
+            counts[name] = counts.get(name, 0) + 1
+
+    def _means(self) -> dict[str, float]:
+        """The epoch's metrics."""
+        means = {name: float(total) / self.state.counts[name] for name, total in self.state.sums.items()}
+        return {name: self.task.finish(mean) if name == "train_metric" else mean for name, mean in means.items()}
+
+    def _tick(self) -> float:
+        """Adds the time since the last call, and gives the seconds of the whole run."""
+        now = time.perf_counter()
+        self.state.seconds += now - self._mark
+        self._mark = now
+        return self.state.seconds
+
+    def _check_finite(self, progress: Progress) -> None:
+        """Stops before a state that is lost is saved over a good one."""
+        losses = [name for name, total in self.state.sums.items() if "loss" in name and not math.isfinite(float(total))]
+        if losses:
+            diverged(losses[0], progress.epoch, self.folder)
+        if not is_finite(self.state.network):
+            diverged("a weight", progress.epoch, self.folder)
+
+    # -- saving and resuming ------------------------------------------------------------------------------------------
+
+    def _save(self, progress: Progress) -> None:
+        self._check_finite(progress)
+        self._tick()
+        tree = {"state": self.state.tree(), "generators": generator_states()}
+        self.folder.save(tree, lines=self.state.step // self.steps_per_epoch)
+
+    def _resume(self, tree: dict[str, Any]) -> None:
+        try:
+            self._rebuild(tree["state"])
+            self.state.load(tree["state"])
+            restore_generators(tree["generators"])
+        except UserError:
+            raise
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            saved = tree.get("environment", {}).get("supernas", "another version")
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"the checkpoint in {self.folder.path}, saved by supernas {saved}, does not fit this run ({reason}); "
+                "resume with that version, or start again with another --out"
+            ) from error
+
+    # -- judging ------------------------------------------------------------------------------------------------------
+
+    def _measure(
+        self, network: nn.Module, forward: Forward, batches: Iterable[Batch], *more: Judge
+    ) -> tuple[float, ...]:
+        """The task's metric, and `more`, of a forward pass over batches, with the network in evaluation mode."""
+        carry: Carry = None
+        totals, count = [0.0] * (1 + len(more)), 0
+        network.eval()
+        with torch.inference_mode():
+            for batch in batches:
+                output = forward(batch.inputs, carry if batch.follows else None)
+                carry = output.carry
+                count += batch.targets.numel()
+                for number, metric in enumerate((self.task.metric, *more)):
+                    totals[number] += float(metric(output.prediction, batch.targets)) * batch.targets.numel()
+        network.train()
+        return self.task.finish(totals[0] / count), *(total / count for total in totals[1:])
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(weight.isfinite().all()) for weight in network.parameters())
+
+
+def _holds_nan(tree: Any) -> bool:
+    if isinstance(tree, dict):
+        return any(_holds_nan(value) for value in tree.values())
+    if isinstance(tree, list | tuple):
+        return any(_holds_nan(value) for value in tree)
+    return isinstance(tree, Tensor) and tree.is_floating_point() and bool(tree.isnan().any())

@@ -1,0 +1,56 @@
+"""Presets of NAS-Bench-201 (Dong and Yang, ICLR 2020).
+
+Training: their table 1, SGD with Nesterov momentum 0.9, weight decay 5e-4, a cosine from 0.1 to 0 that moves every
+epoch, random flip and padded crop.
+"""
+
+from typing import ClassVar
+
+from supernas.runs.presets.base import Presets
+
+__all__ = ["NASBench201Presets"]
+
+_TRAIN_WEIGHTS = {"lr": 0.1, "lr_min": 0.0, "weight_decay": 5e-4, "clip": 0.0, "schedule": "epoch"}
+
+
+class NASBench201Presets(Presets):
+    """Sizes of the published skeleton."""
+
+    meanings: ClassVar = {
+        "demo": "a small network on small images: search and training in about a minute on two cores",
+        "cpu": "20,000 images of 16x16, C=16, N=1, batch 64, 40 epochs: minutes on two cores",
+        "paper": "the published settings (C=16, N=5, batch 64, 250 epochs): meant for a GPU",
+    }
+    search: ClassVar = {
+        "demo": {
+            "supernet": {"channels": 8, "cells": 1},
+            "search": {"epochs": 40, "batch_size": 64, "validation_images": 512},
+        },
+        "cpu": {
+            "supernet": {"channels": 16, "cells": 1},
+            "data": {"resolution": 16, "train_size": 20000},
+            "search": {"epochs": 40, "batch_size": 64, "validation_images": 1000},
+        },
+        "paper": {
+            "supernet": {"channels": 16, "cells": 5},
+            "search": {"epochs": 250, "batch_size": 64, "validation_images": 1000},
+        },
+    }
+    train: ClassVar = {
+        "demo": {
+            "network": {"channels": 8, "cells": 1},
+            "weights": {**_TRAIN_WEIGHTS, "schedule": "step"},
+            "train": {"epochs": 10, "batch_size": 64},
+        },
+        "cpu": {
+            "network": {"channels": 16, "cells": 1},
+            "data": {"resolution": 16, "train_size": 20000},
+            "weights": {**_TRAIN_WEIGHTS, "schedule": "step"},
+            "train": {"epochs": 20, "batch_size": 128},
+        },
+        "paper": {
+            "network": {"channels": 16, "cells": 5},
+            "weights": _TRAIN_WEIGHTS,
+            "train": {"epochs": 200, "batch_size": 256},
+        },
+    }

@@ -1,0 +1,320 @@
+"""The search. It knows no method, no space and no objective by name: it alternates, and asks for the architecture."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from supernas.core.architecture import Architecture
+from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
+from supernas.runs.configuration import SearchConfig, fingerprint
+from supernas.steps.contracts import Look, Metrics, Problem, stage_starts
+from supernas.networks.costs.cost import Cost, cost
+from supernas.data import Batch
+from supernas.data.kinds import Material, Stream
+from supernas.networks.costs.limited_space import limited
+from supernas.runs.loop import Carry, EpochReport, Loop, Moving
+from supernas.networks.base import Network, Output
+from supernas.runs.cell_picture import cell_svg
+from supernas.core.progress import Progress
+from supernas.core.files import read_json
+from supernas.core.task import Task
+from supernas.core.state import State
+
+__all__ = ["Epoch", "Result", "Search", "run_name"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch(EpochReport):
+    """What one epoch of a search left: besides number, metrics and seconds, the architecture derived at its end."""
+
+    architecture: Architecture
+    text: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found.
+
+    Attributes:
+        architecture: the final architecture.
+        text: the same as text of the space.
+        history: the derived architecture of every epoch.
+        record: the content of `result.json`.
+        supernet: the trained supernet.
+        folder: where the run was written.
+    """
+
+    architecture: Architecture
+    text: str
+    history: list[Architecture]
+    record: dict[str, Any]
+    supernet: Network
+    folder: Path
+
+
+@dataclass(kw_only=True)
+class _Moving(Moving):
+    """All that changes during a search."""
+
+    network: Network
+    method: State
+    valid: Stream
+    stopping: State
+    answer: int | None = None  # the epoch whose architecture a stopping rule has chosen
+    history: list[str] = field(default_factory=list)  # text of every epoch's derived architecture
+    kept: list[Any] = field(default_factory=list)  # the (choice, option) pairs of each later stage that was entered
+
+
+class Search(Loop[Epoch, Result]):
+    """One search: an iterator over its epochs, and `run` for those who only want the end.
+
+    Args:
+        config: a validated configuration.
+        folder: where to write; `runs/<name of the run>` by default.
+        resume: go on from the folder's checkpoint, if it has one.
+        on_epoch: listeners, called with each finished `Epoch`; what they return (a dictionary or None) is added to the
+            epoch's line of `metrics.jsonl`.
+        truth: what a benchmark says of an architecture. It is asked of every epoch's architecture and of the final one,
+            for the record alone: no method sees it.
+        task: what is to be learnt, if not what is usual for the data.
+        data: what to learn from, where the configuration does not say it: all of it, to be split as a search does.
+        on_step: called after every step with the progress and the metrics of that step.
+
+    Raises:
+        UserError: if the folder holds another configuration's run, or a run and `resume` is not asked for, or the data
+            cannot be read.
+    """
+
+    weights_file = "supernet.safetensors"
+    state: _Moving
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        folder: Path | None = None,
+        *,
+        resume: bool = False,
+        on_epoch: tuple[Callable[[Epoch], dict[str, Any] | None], ...] = (),
+        on_step: Callable[[Progress, Metrics], None] | None = None,
+        truth: Callable[[Architecture], dict[str, float]] | None = None,
+        task: Task | None = None,
+        data: Material | None = None,
+    ) -> None:
+        self.config = config
+        self.truth = truth
+        material = (data or config.data.load()).for_search(config.search.seed, config.search.split)
+        self.task = task or material.task()
+        folder = folder or Path("runs") / run_name(config, material.name)
+        super().__init__(config, config.search, material, folder, resume, on_epoch, on_step)
+
+    # -- set-up and stages --------------------------------------------------------------------------------------------
+
+    def _start(self) -> _Moving:
+        options = self.config.search
+        train, valid = (
+            self.data.stream(part, options.batch_size, options.seed * 2 + number, self.device)
+            for number, part in enumerate(("train", "valid"))
+        )
+        self.steps_per_epoch = train.steps_per_epoch
+        self.budget = self._budget()
+        self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
+        self.stages = self.config.method.stages()
+        self.stage_starts = list(stage_starts(self.stages, self.epochs))
+        network = self._network(0, None)
+        method = self.config.method.init(self._problem(network, 0, None))
+        return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
+
+    def _rebuild(self, tree: dict[str, Any]) -> None:
+        for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options
+            self._enter_stage(stage, None if kept is None else tuple((choice, option) for choice, option in kept))
+
+    def _network(self, stage: int, pairs: Any) -> Network:
+        settings = replace(self.config.supernet, **self.stages[stage].supernet)
+        network: Network = self.config.space.supernet(pairs=pairs, **self.data.network, **vars(settings))
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _problem(self, network: Network, stage: int, pairs: Any) -> Problem:
+        config = self.config
+        return Problem(
+            network=network,
+            space=self.space,
+            task=self.task,
+            objective=config.objective,
+            weights=config.weights,
+            steps=self.steps,
+            seed=config.search.seed,
+            terms=self.data.terms("valid"),
+            size=self._size(),
+            penalty=self.budget.penalty if self.budget and self.budget.weight else None,
+            known=self.data.network,
+            another=lambda: self._network(stage, pairs),
+        )
+
+    def _budget(self) -> Budget | None:
+        """What the found network may cost; what was measured for it is kept, so that a resumed run has the same."""
+        config, data = self.config, self.data
+        if not config.budget.limits:
+            return None
+        kind = config.space.network_class
+        with torch.random.fork_rng():
+            whole = kind(config.space, form="evaluation", **data.network, **kind.size_of(config.supernet))
+            whole = whole.to(self.device, memory_format=torch.channels_last)
+            known = read_json(self.folder.path / "budget.json") if self.folder.checkpoint else None
+            made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.write("budget.json", json.dumps(made.document()).encode())
+        return made
+
+    def _before_epoch(self) -> None:
+        """Enters the stages that begin with this epoch."""
+        state, epoch = self.state, self.state.step // self.steps_per_epoch
+        while len(state.kept) + 1 < len(self.stages) and epoch >= self.stage_starts[len(state.kept) + 1]:
+            stage = len(state.kept) + 1
+            kept = self.config.method.keep(state.method, stage)
+            self._enter_stage(stage, kept)
+            state.kept.append(None if kept is None else [list(pair) for pair in kept])
+
+    def _enter_stage(self, stage: int, kept: Any) -> None:
+        """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
+        network = self._network(stage, kept)
+        method = self.config.method.init(self._problem(network, stage, kept))
+        method = self.config.method.carry_over(self.state.method, method)
+        self.state.network, self.state.method = network, method
+
+    # -- steps and epochs ---------------------------------------------------------------------------------------------
+
+    def _step(self, progress: Progress) -> Metrics:
+        state = self.state
+        return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
+
+    def _close_epoch(self, progress: Progress) -> Epoch:
+        method, state = self.config.method, self.state
+        self._add(method.epoch(state.method, self.validate, progress))
+        architecture = method.derive(state.method, self.validate)
+        problem = self._problem(self.network, len(state.kept), self.network.pairs)
+        look = self._watch(Look(progress.epoch, architecture, method, state.method, problem, self._first_images))
+        found = self._ask_rule(look)
+        metrics = {**self._means(), "valid_metric": self.validate(architecture), **look.watched, **found}
+        text = self.config.space.format(architecture)
+        state.history.append(text)
+        return Epoch(
+            epoch=progress.epoch,
+            epochs=self.epochs,
+            architecture=architecture,
+            text=text,
+            metrics=metrics,
+            seconds=self._tick(),
+        )
+
+    def _watch(self, look: Look) -> Look:
+        """The same look, with all that is watched measured."""
+        measured = {name: one.measure(look) for name, one in self.config.watch.items()}
+        named = {f"{name}.{number}": value for name, numbers in measured.items() for number, value in numbers.items()}
+        return replace(look, watched=named)
+
+    def _ask_rule(self, look: Look) -> dict[str, float]:
+        """What the stopping rule looked at; ends the run if it says so."""
+        state = self.state
+        finding = self.config.stopping.check(state.stopping, look)
+        state.answer, state.ended = finding.answer, finding.answer is not None
+        return finding.metrics
+
+    def _first_images(self, count: int) -> Batch:
+        return self.data.first("valid", count, self.device)
+
+    def _line(self, epoch: Epoch) -> dict[str, Any]:
+        operations = self.config.space.operation_counts(epoch.architecture)
+        line = {"epoch": epoch.epoch, "architecture": epoch.text, "operations": operations}
+        return {**line, **self._truth(epoch.architecture)}
+
+    def _truth(self, architecture: Architecture) -> dict[str, Any]:
+        return {} if self.truth is None else {"truth": self.truth(architecture)}
+
+    # -- asking the supernet ------------------------------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """The supernet of the present stage."""
+        return self.state.network
+
+    def validate(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
+        """The metric of an architecture with the supernet's weights on a part of the validation images (or windows)."""
+        network = self.network
+
+        def forward(x: Tensor, carry: Carry) -> Output:
+            output: Output = network(x, active=architecture.pairs, carry=carry)
+            return output
+
+        limit = images or self.config.search.validation_images
+        return self._measure(network, forward, self.data.batches("valid", self.device, limit, part))[0]
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def _record(self) -> dict[str, Any]:
+        config, state = self.config, self.state
+        architecture = self._answer()
+        self.folder.write("cell.svg", cell_svg(config.space, architecture).encode())
+        spent = self.cost(architecture)
+        return {
+            "method": config.method_name,
+            "objective": config.objective_name,
+            "space": config.space.name,
+            "data": self.data.name,
+            "data_note": self.data.note,
+            "seed": config.search.seed,
+            "preset": config.search.preset,
+            "epochs": len(state.history),
+            "steps": state.step,
+            **({} if state.answer is None else {"stopped": config.stopping_name, "answer_of_epoch": state.answer}),
+            "architecture": config.space.format(architecture),
+            "history": state.history,
+            "parameters": spent.parameters,
+            "flops": spent.multiply_adds,
+            "flops_convention": spent.convention,
+            **self._latency(architecture),
+            "metric": self.task.metric_name,
+            f"valid_{self.task.quantity}": self.validate(architecture, self.data.count("valid")),
+            **self._truth(architecture),
+        }
+
+    def _latency(self, architecture: Architecture) -> dict[str, float]:
+        """The milliseconds of the found network, where there is a limit on them: measured, and as predicted."""
+        if self.budget is None or "latency_ms" not in self.budget.limits:
+            return {}
+        model = self._standalone(architecture).to(self.device, memory_format=torch.channels_last).eval()
+        example = torch.zeros(1, *self.data.input_shape, dtype=self.data.input_type, device=self.device)
+        predicted = self.budget.costs(architecture)["latency_ms"]
+        return {"latency_ms": measured_milliseconds(lambda: model(example)), "latency_ms_predicted": predicted}
+
+    def _answer(self) -> Architecture:
+        """What the method returns, or the stopping rule."""
+        if self.state.answer is not None:
+            return self.config.space.parse(self.state.history[self.state.answer])
+        return self.config.method.final(self.state.method, self.validate)
+
+    def _result(self, record: dict[str, Any]) -> Result:
+        space, text = self.config.space, record["architecture"]
+        history = [space.parse(one) for one in self.state.history]
+        return Result(space.parse(text), text, history, record, self.network, self.folder.path)
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """What the found network costs at the supernet's size, in form `evaluation`, on these data."""
+        return cost(self._standalone(architecture), self.data.input_shape, dtype=self.data.input_type)
+
+    def _standalone(self, architecture: Architecture) -> Any:
+        return self.config.space.standalone(architecture, **self._size())
+
+    def _size(self) -> dict[str, Any]:
+        """What makes an architecture's network fit these data and be as large as the supernet."""
+        return {**self.data.network, **self.config.space.network_class.size_of(self.config.supernet)}
+
+
+def run_name(config: SearchConfig, data_name: str) -> str:
+    """`<space>-<data>-<method>-<objective>-<hash of the configuration>-s<seed>`."""
+    mark = fingerprint(config.document())
+    return f"{config.space.name}-{data_name}-{config.method_name}-{config.objective_name}-{mark}-s{config.search.seed}"

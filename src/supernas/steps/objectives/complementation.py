@@ -1,0 +1,82 @@
+r"""Architecture complementation against forgetting.
+
+M. Zhang et al., "Differentiable Neural Architecture Search in Equivalent Space with Exploration Enhancement",
+NeurIPS 2020, section 3.2, Eq. 7:
+
+    L_c(w_i) = (1 - epsilon) L(w_i) + epsilon (L(w_i^c) + L(w_{i-1})) + eta R(w_i)
+
+with w_i the current path, w_{i-1} the previous one, and w_i^c a complement: it shares no operation with the previous
+path, and both together contain the current one. R is the weight decay of the optimiser.
+
+Where the paper and its released code differ: the code turns the two extra losses into plain numbers, so they never
+reach a gradient; here all three are real. The code also halves their weights (`weighting="released"`). The paper's
+weights sum to 1 + epsilon, which multiplies the learning rate; `normalise` divides by the sum. At the first step there
+is no previous path and the loss is the plain one. `previous="step"` is the path of the step before, which is the
+current one whenever the architecture has not moved, so that Eq. 7 has two paths; `"distinct"` is the last that differs.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from supernas.core.architecture import Architecture
+from supernas.core.settings import setting, settings
+from supernas.core.state import State
+from supernas.networks.base import Network, Output
+from supernas.spaces.base import Space
+from supernas.steps.contracts import Forward, Metrics, Objective
+from supernas.steps.objectives.base import WeightedPath, backward_over_paths
+
+__all__ = ["Complementation"]
+
+
+@dataclass
+class Remembered(State):
+    """The last path, the last path that differed from it, and the generator of the complements."""
+
+    space: Space = field(metadata={"static": True})
+    generator: np.random.Generator
+    last: Architecture | None = None
+    before: Architecture | None = None
+
+
+@settings
+class Complementation(Objective):
+    """Trains the current path together with the previous and a complementary one (Eq. 7)."""
+
+    needs_paths: ClassVar[str] = "a complement shares no operation with the previous path"
+
+    epsilon: float = setting(0.5, "trade-off between the current path and the two others", equation="Eq. 7", ge=0, le=1)
+    previous: Literal["step", "distinct"] = setting(
+        "step", "the previous path: of the step before, or the last that differs from the current one"
+    )
+    weighting: Literal["paper", "released"] = setting(
+        "paper", "weight of each extra path: epsilon (paper) or epsilon / 2 (released code)", equation="Eq. 7"
+    )
+    normalise: bool = setting(True, "divide the loss by the sum of its weights")
+
+    def init(self, network: Network, space: Space, seed: int) -> Remembered:
+        """Nothing visited yet."""
+        return Remembered(space, np.random.default_rng([seed, 7]))
+
+    def backward(self, state: Remembered, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
+        """Up to three paths; one where epsilon is 0 or nothing was visited before."""
+        paths = self._paths(state, architecture)
+        if architecture != state.last:
+            state.before, state.last = state.last, architecture
+        return backward_over_paths(paths, forward, self.normalise)
+
+    def _paths(self, state: Remembered, current: Architecture) -> list[WeightedPath]:
+        previous = state.last
+        if self.previous == "distinct" and previous == current:
+            previous = state.before
+        if self.epsilon == 0.0 or previous is None:
+            return [WeightedPath(current, 1.0, "current")]
+        extra = self.epsilon if self.weighting == "paper" else self.epsilon / 2
+        complement = state.space.complement(current, previous, state.generator)
+        return [
+            WeightedPath(current, 1.0 - self.epsilon, "current"),
+            WeightedPath(previous, extra, "previous"),
+            WeightedPath(complement, extra, "complement"),
+        ]

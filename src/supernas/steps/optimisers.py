@@ -1,0 +1,137 @@
+"""How weights and architecture parameters are stepped: SGD with momentum, a schedule and clipping; Adam."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from supernas.core.progress import Progress
+from supernas.core.settings import setting, settings
+
+__all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser"]
+
+_TAIL = 5  # epochs of the smaller slope in which a linear decay ends
+
+
+@settings
+class SGDSettings:
+    """Stochastic gradient descent on network weights."""
+
+    lr: float = setting(0.025, "learning rate at the start", gt=0)
+    lr_min: float = setting(0.001, "learning rate at the end", ge=0)
+    momentum: float = setting(0.9, "momentum", ge=0, lt=1)
+    nesterov: bool = setting(True, "Nesterov's form of momentum")
+    weight_decay: float = setting(5e-4, "L2 factor", ge=0)
+    clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", ge=0)
+    warmup: float = setting(0.0, "part of the run over which the learning rate rises from 0", ge=0, lt=1)
+    schedule: Literal["step", "epoch"] = setting("step", "whether the learning rate moves every step or every epoch")
+    decay: Literal["cosine", "linear", "exponential"] = setting(
+        "cosine",
+        "how the learning rate falls: half a cosine; a line whose last five epochs have a smaller slope (P-DARTS, "
+        "PC-DARTS); or by `rate` in every epoch. A warm-up shifts the cosine only",
+    )
+    rate: float = setting(0.97, "factor of an epoch where decay is exponential", gt=0, le=1)
+    idle: Literal["none", "momentum"] = setting(
+        "none", "options that did not run: `none` leaves them alone, `momentum` gives them zero gradients (old PyTorch)"
+    )
+
+
+@settings
+class AdamSettings:
+    """Adam on architecture parameters. Its learning rate is given as the way that it can go, so that a short search
+    moves as far as a published one: 3e-4 over 97,750 steps is a movement of 29.3.
+    """
+
+    movement: float = setting(29.3, "the farthest that Adam can move a coordinate: learning rate times steps", gt=0)
+    beta1: float = setting(0.5, "first decay", ge=0, lt=1)
+    beta2: float = setting(0.999, "second decay", ge=0, lt=1)
+    weight_decay: float = setting(1e-3, "L2 factor", ge=0)
+
+    def over(self, parameters: Iterable[Tensor], steps: float) -> torch.optim.Adam:
+        """Adam over the parameters for so many steps."""
+        return torch.optim.Adam(
+            list(parameters),
+            lr=self.movement / steps,
+            betas=(self.beta1, self.beta2),
+            weight_decay=self.weight_decay,
+        )
+
+
+class WeightsOptimiser:
+    """SGD over a network's weights, with the settings' schedule and clipping."""
+
+    def __init__(self, network: nn.Module, options: SGDSettings) -> None:
+        self.options = options
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.sgd = torch.optim.SGD(
+            self.parameters,
+            lr=options.lr,
+            momentum=options.momentum,
+            nesterov=options.nesterov and options.momentum > 0,
+            weight_decay=options.weight_decay,
+        )
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients; those of options that then do not run are None, or zeros if idle is `momentum`."""
+        self.sgd.zero_grad(set_to_none=self.options.idle == "none")
+
+    def step(self, progress: Progress, share: float = 1.0) -> None:
+        """One step at the learning rate of this moment, times the size of the batch as a part of a usual one."""
+        if self.options.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
+        for group in self.sgd.param_groups:
+            group["lr"] = self.learning_rate(progress) * share
+        self.sgd.step()
+
+    def forget(self) -> None:
+        """Momentum begins anew."""
+        self.sgd.state.clear()
+
+    def learning_rate(self, progress: Progress) -> float:
+        """From `lr` towards `lr_min`, after a linear warm-up."""
+        options = self.options
+        by_epoch = options.schedule == "epoch"
+        done = progress.epoch / progress.epochs if by_epoch else progress.fraction
+        if done < options.warmup:
+            if by_epoch:
+                return options.lr * min(1.0, (progress.epoch + 1) / (options.warmup * progress.epochs))
+            return options.lr * (progress.step + 1) / (options.warmup * progress.steps + 1)
+        return options.lr_min + (options.lr - options.lr_min) * self._left(done, progress.epochs)
+
+    def _left(self, done: float, epochs: int) -> float:
+        """The part of the learning rate that is left, after a part of the run."""
+        if self.options.decay == "exponential":
+            return self.options.rate ** (done * epochs)
+        if self.options.decay == "linear":
+            return linear_decay(done * epochs, epochs)
+        shifted = (done - self.options.warmup) / (1 - self.options.warmup)
+        return (1 + math.cos(math.pi * shifted)) / 2
+
+    def momentum(self, parameter: Tensor) -> Tensor | None:
+        """The momentum buffer of a parameter, if it has moved."""
+        buffer: Tensor | None = self.sgd.state[parameter].get("momentum_buffer")
+        return buffer
+
+    def state_dict(self) -> dict[str, Any]:
+        """The momentum buffers, and which parameters have a gradient (idle=`momentum` keeps those moving)."""
+        ran = [number for number, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        return {"sgd": self.sgd.state_dict(), "ran": ran}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores them."""
+        self.sgd.load_state_dict(state["sgd"])
+        for number in state["ran"]:
+            self.parameters[number].grad = torch.zeros_like(self.parameters[number])
+
+
+def linear_decay(epoch: float, epochs: int) -> float:
+    """The factor of P-DARTS's and PC-DARTS's line: (E - 5 - e) / (E - 5), at last (E - e) / (5 (E - 5)).
+
+    A run of five epochs or fewer has one slope.
+    """
+    left = epochs - epoch
+    if epochs <= _TAIL:
+        return left / epochs
+    return (left - _TAIL if left > _TAIL else left / _TAIL) / (epochs - _TAIL)

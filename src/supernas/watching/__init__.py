@@ -1,8 +1,0 @@
-"""Quantities that can be watched through a search, one file each; the folder lists itself."""
-
-from supernas import registry
-from supernas.contracts import Quantity
-
-__all__ = ["get", "names"]
-
-names, get = registry.of(__name__, Quantity, "quantity to watch")

@@ -1,0 +1,172 @@
+"""Other choices from one supernet, against brute force."""
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import supernas
+from searched_toy import finished
+from supernas.cli import app
+from supernas.core.errors import UserError
+from supernas.core.files import read_lines
+from supernas.evaluation.supernet_accuracy import Asking, Supernet, inherited_accuracies
+from supernas.runs.training import Training
+from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
+
+ASKING = Asking(images=40)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return finished(tmp_path_factory.mktemp("search") / "run")
+
+
+def generator(seed):
+    return np.random.default_rng([seed, 2])
+
+
+def test_best_sampled_is_the_argmax_over_the_drawn(run, space):
+    found = supernas.derive(run.folder, by="best-sampled", candidates=30, images=40, seed=5)
+    drawn = draw(space, 30, generator(5))
+    accuracies = inherited_accuracies(run.folder, drawn, ASKING)
+    assert found.architecture == drawn[int(accuracies.argmax())]
+    assert found.score == accuracies.max()
+    record = json.loads(found.file.read_text())
+    assert record == found.record
+    assert space.parse(record["architecture"]) == found.architecture
+    assert record["how"]["asking"]["images"] == 40
+    assert found.file.with_suffix(".svg").read_text().startswith("<svg")
+
+
+def test_evolution_asks_the_supernet(run, space, monkeypatch):
+    supernet = Supernet(run.folder, ASKING)
+    strategy = regularised_evolution(space, generator(0), population=4, sample=3)
+    expected = best_found(strategy, lambda one: supernet.accuracy(supernet.key(one)), 25)
+    options = {"by": "evolution", "candidates": 25, "population": 4, "sample": 3, "images": 40}
+
+    asked, ask = [], Supernet.accuracy
+
+    def dying(self, key):
+        asked.append(key)
+        if len(asked) == 7:
+            raise KeyboardInterrupt
+        return ask(self, key)
+
+    monkeypatch.setattr(Supernet, "accuracy", dying)
+    progress = []
+    with pytest.raises(KeyboardInterrupt):
+        supernas.derive(run.folder, **options)
+    found = supernas.derive(run.folder, **options, on_progress=lambda *done: progress.append(done))
+    assert (found.architecture, found.score) == expected
+    assert progress[-1] == (25, 25)
+    assert asked.count(asked[6]) == 2  # what was broken off
+    assert len(asked) == len(set(asked)) + 1  # all else is asked once
+
+
+def test_top_k_trains_the_best_by_halving_with_planted_scores(run, space, monkeypatch):
+    drawn = draw(space, 20, generator(0))
+    accuracies = inherited_accuracies(run.folder, drawn, ASKING)
+    order = sorted(range(20), key=lambda place: -accuracies[place])[:4]
+    finalists = [space.format(drawn[place]) for place in order]
+    planted = dict(zip(finalists, (10.0, 40.0, 30.0, 20.0), strict=True))
+    monkeypatch.setattr(Training, "_judge", lambda self, *_: (planted[self.config.architecture],))
+    found = supernas.derive(run.folder, by="top-k", candidates=20, top=4, epochs=1, images=40, set=["weights.lr=0.01"])
+    assert (found.text, found.score) == (finalists[1], 40.0)
+    first, second = found.record["rounds"]
+    assert [one["architecture"] for one in first["trained"]] == finalists
+    assert [one["architecture"] for one in second["trained"]] == [finalists[1], finalists[2]]
+    assert (first["epochs"], second["epochs"]) == (1, 2)
+    assert found.record["inherited"] == [accuracies[place] for place in order]
+    for one in (*first["trained"], *second["trained"]):
+        config = json.loads((found.file.with_suffix("") / one["run"] / "config.json").read_text())
+        assert (config["train"]["split"], config["train"]["split_seed"], config["weights"]["lr"]) == (0.5, 0, 0.01)
+        assert config["train"]["inherit"] is None
+
+
+def test_top_k_is_resumed_and_then_read(run, tmp_path, monkeypatch):
+    options = {"by": "top-k", "candidates": 6, "top": 2, "epochs": 1, "images": 40, "weights": "inherited"}
+    step, steps = Training._step, []
+
+    def dying(self, progress):
+        steps.append(progress.step)
+        if len(steps) == 5:  # of the second training
+            raise KeyboardInterrupt
+        return step(self, progress)
+
+    monkeypatch.setattr(Training, "_step", dying)
+    with pytest.raises(KeyboardInterrupt):
+        supernas.derive(run.folder, **options)
+    found = supernas.derive(run.folder, **options)
+    assert [one["epochs"] for one in found.record["rounds"]] == [1]
+    (trained,) = (one["trained"] for one in found.record["rounds"])
+    for one in trained:
+        folder = found.file.with_suffix("") / one["run"]
+        assert one["valid_accuracy"] == read_lines(folder / "metrics.jsonl")[-1]["valid_metric"]
+        config = json.loads((folder / "config.json").read_text())
+        assert config["train"]["inherit"] == str(run.folder)
+    assert steps == [0, 1, 2, 0, 1, 0, 1, 2]  # the first was finished
+    again = supernas.derive(run.folder, **options)
+    assert (again.record, len(steps)) == (found.record, 8)
+    assert found.score == max(one["valid_accuracy"] for one in trained)
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+def ask(*arguments):
+    result = CliRunner().invoke(app.app, [str(one) for one in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def test_the_commands(run, tmp_path):
+    said = ask("derive", run.folder, "--by", "best-sampled", "--candidates", 5, "--workers", 1)
+    found = supernas.derive(run.folder, by="best-sampled", candidates=5)
+    for shown in (found.text, f"{found.score:.2f} (accuracy with inherited weights, %)", str(found.file)):
+        assert shown in said
+    assert found.text in ask("show", found.file)
+    said = ask("train", found.file, "--epochs", 1, "--set", "network.channels=2", "--out", tmp_path / "t")
+    assert found.text in said
+    config = json.loads((tmp_path / "t" / "config.json").read_text())
+    assert (config["data"]["resolution"], config["train"]["preset"]) == (4, "demo")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--by", "best-sampeld"], "unknown way to derive 'best-sampeld'; did you mean 'best-sampled'?"),
+        (
+            ["--by", "best-sampled", "--top", 3],
+            "top is an option of top-k, not of best-sampled, which takes",
+        ),
+        (["--by", "top-k", "--population", 3], "population is an option of evolution, not of top-k"),
+        (["--by", "evolution", "--workers", 2], "workers is an option of best-sampled and top-k, not of evolution"),
+        (["--by", "top-k", "--top", 9, "--candidates", 4], "derive: top is 9, of 4 candidates; wanted at most as many"),
+        (["--by", "top-k", "--set", "train.epochs=3"], "set must not give the architecture"),
+        (["--by", "top-k", "--set", "data.train_size=300"], "leave data and train.split as they are"),
+        (
+            ["--by", "best-sampled", "--images", 900, "--workers", 1],
+            "900 validation images wanted, and",
+        ),
+        (["--by", "best-sampled", "--images", 0], "derive.images = 0: wanted greater than or equal to 1"),
+        (["--by", "best-sampled", "--candidates", 99999], "99999 architectures wanted; nas-bench-201 can give 1 to"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_line(run, options, message):
+    with pytest.raises((UserError, typer.BadParameter)) as caught:
+        ask("derive", run.folder, *options)
+    assert str(caught.value).startswith(message) or message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unfinished_search_is_refused(run, tmp_path):
+    (tmp_path / "config.json").write_bytes((run.folder / "config.json").read_bytes())
+    with pytest.raises(UserError, match=r"holds no supernet\.safetensors: wanted the run folder of a finished"):
+        supernas.derive(tmp_path, by="evolution")
+    with pytest.raises(UserError, match="unknown option 'tpo'; did you mean 'top'"):
+        supernas.derive(run.folder, by="top-k", tpo=3)

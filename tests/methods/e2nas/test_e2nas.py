@@ -1,0 +1,298 @@
+"""E2NAS: every term of the architecture's update against the equation written out, and its ablations."""
+
+import copy
+import io
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from supernas import spaces
+from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.settings import build
+from supernas.core.task import CLASSIFICATION
+from supernas.methods.e2nas.e2nas import E2NAS
+from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
+from supernas.steps.contracts import Problem
+from supernas.steps.objectives.complementation import Complementation
+from supernas.steps.objectives.plain import Plain
+from supernas.steps.optimisers import AdamSettings, SGDSettings
+
+SPACE = spaces.get("nas-bench-201")
+SMALL = {
+    "archive_size": 12,
+    "archive_stride": 1,
+    "novelty": NoveltySettings(minimum_archive=12, decoder_every=1, refit_every=1),
+}
+"""An archive that is soon full, and a density that is computed anew at every step."""
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def start(toy_network):
+    """(state, step) of a search of 100 steps that has just begun; `step(train, valid)` counts its steps."""
+
+    def make(method, objective=None, steps=100, seed=0):
+        problem = Problem(toy_network(), SPACE, CLASSIFICATION, objective or Plain(), SGDSettings(), steps, seed)
+        state, done = method.init(problem), iter(range(steps))
+
+        def step(train, valid):
+            return method.step(state, train, valid, Progress(next(done), steps, 0, 1))
+
+        return state, step
+
+    return make
+
+
+def fill(state, spread=0.3):
+    """Fills the archive with codes around alpha."""
+    for _ in range(state.archive.maxlen):
+        state.archive.append(state.alpha.detach() + spread * torch.randn_like(state.alpha))
+
+
+def validation_gradient(state, alpha, batch, everything=True):
+    """<dL/dW, P(alpha)> differentiated: L of a mixture of all options at the 0/1 W of the likeliest ones."""
+    alpha = alpha.clone().requires_grad_()
+    P = state.autoencoder.probabilities(alpha)[0]
+    hard = F.one_hot(P.argmax(1), 5).to(P)
+    W = hard.clone().requires_grad_()
+    loss = F.cross_entropy(state.problem.network(batch.inputs, {"cell": W}).prediction, batch.targets)
+    G = torch.autograd.grad(loss, W)[0]
+    G = G if everything else G * hard
+    return torch.autograd.grad((G * P).sum(), alpha)[0], G
+
+
+def novelty_gradient(state, alpha, settings):
+    """The gradient of log p_A of a density fitted to the archive as it stands."""
+    density = Novelty(lambda z: state.autoencoder.probabilities(z).flatten(-2), (5,) * 6, 16, settings)
+    density.fit(torch.cat(list(state.archive)))
+    return density.gradient(alpha[0])[0][None]
+
+
+# --- the update -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["all", "selected"])
+def test_the_validation_gradient_reaches_alpha_through_the_decoder(start, toy_batch, which):
+    state, step = start(E2NAS(gamma=0.0, alpha_gradient=which))
+    before = state.alpha.detach().clone()
+    step(toy_batch(0), toy_batch(1))
+    found = state.alpha.grad
+    expected, G = validation_gradient(state, before, toy_batch(1), which == "all")
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    other, _ = validation_gradient(state, before, toy_batch(1), which != "all")
+    assert (found - other).norm() > 0.1 * other.norm()
+    with torch.no_grad():  # the same by finite differences of <G, P(z)>
+        for dimension in range(16):
+            nudge = 1e-5 * F.one_hot(torch.tensor([dimension]), 16)
+            P = [state.autoencoder.probabilities(before + sign * nudge)[0] for sign in (1, -1)]
+            difference = float((G * (P[0] - P[1])).sum()) / 2e-5
+            assert difference == pytest.approx(float(found[0, dimension]), abs=1e-7)
+    assert not torch.equal(state.alpha, before)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.3])
+@pytest.mark.parametrize(("balance", "region"), [("none", "ball"), ("norm", "ball"), ("none", "prior")])
+def test_novelty_reaches_alpha_with_weight_gamma(start, toy_batch, gamma, balance, region):
+    method = E2NAS(gamma=gamma, balance=balance, region=region, **SMALL)
+    state, step = start(method)
+    fill(state)
+    norms = []
+    for t in range(3):
+        before = state.alpha.detach().clone()
+        metrics = step(toy_batch(2 * t), toy_batch(2 * t + 1))
+        valid, _ = validation_gradient(state, before, toy_batch(2 * t + 1))
+        norms.append(float(valid.norm()))
+        novelty = novelty_gradient(state, before, method.novelty)
+        assert novelty.norm() > 1e-3
+        if balance == "norm":  # scaled to the running norm of the validation gradient
+            weights = [0.999 ** (t - i) for i in range(t + 1)]
+            running = sum(w * n for w, n in zip(weights, norms, strict=True)) / sum(weights)
+            novelty = novelty * running / novelty.norm()
+        if region == "prior":
+            novelty = novelty + before
+        torch.testing.assert_close(state.alpha.grad, (1 - gamma) * valid + gamma * novelty, rtol=1e-7, atol=1e-9)
+        assert not torch.equal(state.alpha, before)
+        assert {"log_p_jacobian", "log_p_latent", "log_p_radial"} <= set(metrics)
+
+
+def test_alpha_waits_until_there_is_a_density(start, toy_batch):
+    method = E2NAS(gamma=0.25, **SMALL)
+    state, step = start(method)
+    before = state.alpha.detach().clone()
+    while len(state.archive) < method.novelty.minimum_archive - 1:
+        assert "log_p_latent" not in step(toy_batch(0), toy_batch(1))
+        assert torch.equal(state.alpha, before)
+    step(toy_batch(0), toy_batch(1))
+    assert not torch.equal(state.alpha, before)
+
+
+def test_weight_decay_pulls_alpha_towards_zero(start, toy_batch):
+    method = E2NAS(gamma=0.0, adam=AdamSettings(weight_decay=1e6, movement=1.0), region="free")
+    state, step = start(method)
+    before = state.alpha.detach().clone()
+    step(toy_batch(0), toy_batch(1))
+    torch.testing.assert_close(state.alpha.detach(), before - 0.01 * before.sign(), rtol=0, atol=1e-6)
+
+
+def test_repeated_steps_leave_a_crowded_region_of_the_trained_decoder(start, toy_batch):
+    state, step = start(E2NAS(gamma=1.0, region="free", **{**SMALL, "archive_stride": 10**6}))
+    fill(state)
+    centre = torch.cat(list(state.archive)).mean(0)
+    distances = []
+    for _ in range(16):
+        step(toy_batch(0), toy_batch(1))
+        distances.append(float((state.alpha[0] - centre).detach().norm()))
+    assert distances[3] < distances[7] < distances[15]
+    assert distances[15] > 2 * distances[0]
+
+
+@pytest.mark.parametrize("region", ["ball", "free"])
+def test_alpha_is_kept_in_the_ball(start, toy_batch, region):
+    state, step = start(E2NAS(gamma=0.0, region=region, radius=0.5, adam=AdamSettings(movement=100.0)))
+    for _ in range(4):
+        step(toy_batch(0), toy_batch(1))
+        inside = float(state.alpha.detach().norm()) <= 0.5 * math.sqrt(16) + 1e-9
+        assert inside == (region == "ball")
+
+
+# --- ablations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["all", "selected"])
+@pytest.mark.parametrize("objective", [Plain(), Complementation(epsilon=0.0)], ids=["plain", "epsilon 0"])
+def test_without_latent_space_novelty_and_complement_it_is_gdas_a(start, toy_batch, which, objective):
+    steps = 3
+    method = E2NAS(gamma=0, relaxation="softmax", alpha_gradient=which)
+    state, step = start(method, objective, steps)
+    network = copy.deepcopy(state.problem.network)
+    alpha = state.alpha.detach().clone().view(6, 5).requires_grad_()
+    sgd = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    adam = torch.optim.Adam([alpha], lr=29.3 / steps, betas=(0.5, 0.999), weight_decay=1e-3)
+    paths = set()
+    for t in range(steps):
+        train, valid = toy_batch(2 * t), toy_batch(2 * t + 1)
+        path = Architecture.of(alpha.argmax(1).tolist())
+        paths.add(path)
+
+        sgd.zero_grad()
+        F.cross_entropy(network(train.inputs, active=path.pairs).prediction, train.targets).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        sgd.param_groups[0]["lr"] = 0.001 + (0.025 - 0.001) * (1 + math.cos(math.pi * t / steps)) / 2
+        sgd.step()
+
+        p = alpha.softmax(1)
+        hard = F.one_hot(p.argmax(1), 5)
+        W = hard + p - p.detach()
+        W = W if which == "all" else W * hard
+        loss = F.cross_entropy(network(valid.inputs, {"cell": W}).prediction, valid.targets)
+        (alpha.grad,) = torch.autograd.grad(loss, alpha)
+        adam.step()
+
+        metrics = step(train, valid)
+        assert float(metrics["valid_loss"]) == pytest.approx(loss.item())
+        torch.testing.assert_close(state.alpha.detach(), alpha.detach().view(1, 30), rtol=0, atol=1e-8)
+    assert len(paths) > 1
+    for found, expected in zip(state.problem.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+    assert method.derive(state, None) == Architecture.of(alpha.argmax(1).tolist())
+
+
+@pytest.mark.parametrize(
+    ("gamma", "start_half_end"),
+    [("sig(10)", (0.99995, 0.5, 0.00005)), ("sig(1)", (0.7311, 0.5, 0.2689)), (0.2, (0.2, 0.2, 0.2))],
+)
+def test_schedule_of_gamma(start, gamma, start_half_end):
+    method = E2NAS(gamma=gamma)
+    state, _ = start(method)
+    found = [float(method.epoch(state, None, Progress(t, 1000, 0, 1))["gamma"]) for t in (0, 500, 1000)]
+    assert found == pytest.approx(start_half_end, abs=5e-5)
+
+
+@pytest.mark.parametrize("values", [{"gamma": "sig"}, {"gamma": -0.1}, {"gamma": 1.5}, {"gamma": "nan"}])
+def test_another_gamma_is_refused(values):
+    with pytest.raises(UserError, match=r"^method: gamma = .* wanted a number from 0 to 1, or sig\(r\)"):
+        build(E2NAS, values, "method")
+
+
+def test_novelty_needs_a_latent_space():
+    with pytest.raises(UserError, match="relaxation='softmax' needs gamma=0"):
+        build(E2NAS, {"relaxation": "softmax"}, "method")
+
+
+# --- what it remembers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("archive", "stride", "held"), [("visits", 1, 5), ("visits", 2, 3), ("distinct", 1, 1)])
+def test_archive_of_visits_or_of_distinct_architectures(start, toy_batch, archive, stride, held):
+    state, step = start(E2NAS(gamma=0.0, archive=archive, archive_stride=stride, adam=AdamSettings(movement=1e-6)))
+    before = state.alpha.detach().clone()
+    for _ in range(5):
+        step(toy_batch(0), toy_batch(1))
+    assert len(state.archive) == held
+    assert torch.equal(state.archive[0], before)
+    assert len(state.visited) == len(state.this_epoch) == 1
+
+
+def test_archive_holds_the_latest(start, toy_batch):
+    state, step = start(E2NAS(gamma=0.0, archive_size=2, archive_stride=1))
+    codes = []
+    for _ in range(4):
+        codes.append(state.alpha.detach().clone())
+        step(toy_batch(0), toy_batch(1))
+    assert torch.equal(torch.stack(list(state.archive)), torch.stack(codes[-2:]))
+
+
+def test_choice_of_the_last_or_the_best_visited(start, toy_batch):
+    methods = {
+        choose: E2NAS(gamma=0.0, choose=choose, adam=AdamSettings(movement=300.0))
+        for choose in ("last", "best-visited")
+    }
+    state, step = start(methods["last"])
+    while len(state.visited) < 4:
+        step(toy_batch(0), toy_batch(1))
+    last = methods["last"].derive(state, None)
+    best = next(one for one in state.visited if one != last)
+
+    def validate(architecture, images=None):
+        return 90.0 if architecture == best else 10.0
+
+    assert methods["last"].final(state, validate) == last
+    assert methods["best-visited"].final(state, validate) == best
+
+
+def test_starts_are_seeded(start):
+    one, again, other = (start(E2NAS(gamma=0.0), seed=seed)[0].alpha.detach() for seed in (3, 3, 4))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    torch.testing.assert_close(start(E2NAS(gamma=0.0, start=0.5), seed=3)[0].alpha.detach(), one / 2)
+
+
+def test_a_saved_state_goes_on_bit_for_bit_in_the_midst_of_novelty(start, toy_batch):
+    method = E2NAS(gamma=0.5, archive_size=3, archive_stride=1, novelty=NoveltySettings(minimum_archive=3))
+    state, step = start(method, Complementation())
+    for _ in range(6):  # an odd number of gradients: the decoder's terms are kept for the next step
+        step(toy_batch(0), toy_batch(1))
+    file = io.BytesIO()
+    torch.save({"network": state.problem.network.state_dict(), "method": state.tree()}, file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    again, _ = start(method, Complementation(), seed=5)
+    again.problem.network.load_state_dict(saved["network"])
+    again.load(saved["method"])
+    for t in range(6, 9):
+        for one in (state, again):
+            method.step(one, toy_batch(t), toy_batch(-t), Progress(t, 100, 0, 1))
+    assert torch.equal(state.alpha, again.alpha)
+    assert list(state.visited) == list(again.visited)
+    for one, other in zip(state.problem.network.parameters(), again.problem.network.parameters(), strict=True):
+        assert torch.equal(one, other)

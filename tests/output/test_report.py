@@ -1,0 +1,354 @@
+"""The page of a run or a study: all in it, nothing from outside, and nothing that a file could smuggle in."""
+
+import html
+import json
+import re
+import shlex
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+import typer.testing
+from torch import nn
+
+import supernas
+from supernas import api
+from supernas.cli import app
+from supernas.core.errors import UserError
+from supernas.core.settings import parse_value
+from supernas.output.report import charts, command
+from supernas.output.report.page import render, report
+from supernas.runs.configuration import resolve_search, resolve_train
+from supernas.studies.plan import read_study
+
+TOY = {
+    "method": {"name": "darts"},
+    "supernet": {"channels": 2, "cells": 1},
+    "data": {"source": "digits", "train_size": 64, "resolution": 4},
+    "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+}
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+VOID = {"meta", "img", "br", "link", "input", "path", "line", "circle", "rect"}
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order, and collects texts, links and ids."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.links, self.ids, self.words, self.handlers = [], set(), [], [], [], []
+        self.policies = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self._saw(tag, attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self._saw(tag, attributes)
+
+    def _saw(self, tag, attributes):
+        self.tags.add(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href", "xlink:href", "action")]
+        self.ids += [value for name, value in attributes if name == "id"]
+        if ("http-equiv", "Content-Security-Policy") in attributes:
+            self.policies.append(dict(attributes)["content"])
+        self.handlers += [name for name, _ in attributes if name.startswith("on")]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join("".join(self.words).split())
+
+
+def checked(text):
+    """The page, if it is whole and needs nothing from outside."""
+    page = Page(text)
+    assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in page.links), page.links
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert not page.tags & {"script", "iframe", "link", "object", "embed", "form"}
+    assert not page.handlers
+    assert "@import" not in text
+    assert page.policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+    assert not re.search(r"url\((?!#tip)", text)
+    return page
+
+
+class Net(nn.Module):
+    """A model of one's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = supernas.Choice(
+            "first", {"line": nn.Linear(4, 2), "bend": nn.Sequential(nn.Linear(4, 2), nn.ReLU())}
+        )
+
+    def forward(self, x):
+        return self.first(x)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A finished search, watched and followed."""
+    return api.search(
+        config=TOY, watch="entropy,skips,depth,gap", track=2, out=tmp_path_factory.mktemp("report") / "run"
+    ).folder
+
+
+def test_a_page_of_a_search_has_everything(folder):
+    text = render(folder)
+    page = checked(text)
+    record = json.loads((folder / "result.json").read_text())
+    assert f"{record['parameters']:,}" in page.text
+    assert record["architecture"] in page.text
+    assert record["versions"]["torch"] in page.text
+    for words in (
+        *("darts on nas-bench-201, digits", "Trajectory", "losses", "operations of the derived architecture"),
+        *("Watched", "entropy part", "skips", "depth", "mixture", "difference", "Followed architectures", "A2"),
+        *("Forgetting", "minutes", "seed", "config.json", '"train_size": 64', "supernas search --space nas-bench-201"),
+    ):
+        assert words in page.text, words
+    assert "skip_connect" in page.text
+    assert text.count('<figure class="chart">') >= 8
+    assert "prefers-color-scheme: dark" in text
+    assert render(folder) == text
+
+
+def test_a_curve_is_where_its_numbers_are():
+    drawn = str(charts.lines({"one": [0.0, None, 10.0, 5.0]}, "t"))
+    (curve,) = re.findall(r'class="line s0 d0" d="([^"]+)"', drawn)
+    (dots,) = re.findall(r'class="line s0 d0 lonely" d="([^"]+)"', drawn)
+    points = [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", dots + curve)]
+    assert re.findall("[MLh]", dots + curve) == ["M", "h", "M", "L"]  # a gap where nothing is known
+    (x0, y0), (x2, y2), (x3, y3) = points
+    assert (x2 - x0) / 2 == pytest.approx(x3 - x2, abs=0.1)
+    assert y3 == pytest.approx((y0 + y2) / 2, abs=0.1)
+    assert y2 < y0
+    assert "<legend" not in drawn
+    assert charts.lines({"one": [None]}, "t") == ""
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, None, 2.0], [1.0, None, 2.0, 3.0, None, 1.0, None]], ids=str)
+def test_no_point_is_without_a_stroke(values):
+    """A path that only moves is not drawn at all."""
+    drawn = str(charts.lines({"one": values}, "t"))
+    subpaths = [part for d in re.findall(r' d="(M[^"]+)"', drawn) for part in d.split("M")[1:]]
+    assert sum(1 + part.count("L") for part in subpaths) == sum(value is not None for value in values)
+    assert all("L" in part or part.endswith("h0") for part in subpaths)
+
+
+@pytest.mark.parametrize("values", [[5e-324] * 2, [-5e-324], [0.0, 2e-323], [0.0], [7.0]], ids=str)
+def test_an_axis_has_a_length(values):
+    drawn = str(charts.lines({"one": values}, "t"))
+    heights = [float(y) for y in re.findall(r'cy="([^"]+)"', drawn)]
+    assert len(heights) == len(values)
+    assert all(0 <= height <= 210 for height in heights)
+
+
+def test_bars_are_stacked_to_their_sums():
+    drawn = str(charts.stacked([{"a": 1, "b": 3}, {"b": 4}], "t"))
+    found = re.findall(r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title', drawn)
+    bars = [tuple(map(float, one)) for one in found]
+    (top_a, height_a), (top_b, height_b), (top, height) = bars
+    assert height_b == pytest.approx(3 * height_a, abs=0.2)
+    assert height == pytest.approx(height_a + height_b, abs=0.2)
+    assert top_b + height_b == pytest.approx(top_a, abs=0.2)
+    assert top == top_b
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        TOY,
+        {},
+        {"method": {"name": "e2nas", "gamma": 0.5, "adam": {"beta1": 0.3}}, "search": {"preset": "cpu", "seed": 3}},
+        {"space": {"name": "darts-cnn", "operations": "S2"}, "method": "pc-darts", "data": {"augmentation": None}},
+        {"space": "darts-rnn", "method": "random-nas", "objective": {"name": "nsas", "members": 3}},
+        {
+            "method": "darts",
+            "watch": {"hessian": {"probes": 3}, "skips": {"operations": ["none"]}},
+            "stopping": {"name": "watched", "threshold": 2.5},
+            "data": {"directory": "a folder; rm -rf"},
+        },
+        {"method": "darts", "watch": {"depth": {}}, "stopping": {"name": "watched", "quantity": "depth.cell"}},
+    ],
+)
+def test_the_command_means_the_same_search(document, monkeypatch):
+    """The words go through the command line itself, up to where the search would begin."""
+    wanted = resolve_search(document)
+    words = shlex.split(command.repeating_command(wanted.document()))
+    assert words[:2] == ["supernas", "search"]
+    made = []
+
+    def begin(config, *arguments, **options):
+        made.append(config)
+        raise UserError("far enough")
+
+    monkeypatch.setattr(api, "recorded_search", begin)
+    outcome = typer.testing.CliRunner().invoke(app.app, words[1:])
+    assert isinstance(outcome.exception, UserError), outcome.output
+    assert str(outcome.exception) == "far enough"
+    assert made[0].document() == wanted.document()
+
+
+def test_the_command_of_a_training():
+    wanted = resolve_train({"architecture": "6111", "train": {"epochs": 3, "ema": 0.9}, "data": {"train_size": 64}})
+    words = shlex.split(command.repeating_command(wanted.document()))
+    assert words[:2] == ["supernas", "train"]
+    assert words[2] == wanted.architecture
+    sets = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--set")
+    assert {name: parse_value(text) for name, text in sets.items()} == {"train.ema": 0.9, "data.train_size": 64}
+    assert words[words.index("--epochs") + 1] == "3"
+    assert command.repeating_command({"search": {}, "space": {"name": "of one's own", "choices": {}}}) is None
+
+
+def test_no_command_is_offered_that_would_mean_something_else(monkeypatch):
+    document = resolve_search({"search": {"epochs": 3}}).document()
+    assert command.repeating_command(document)
+    monkeypatch.setattr(command, "_differences", lambda *documents: [])  # what must be set is lost
+    assert command.repeating_command(document) is None
+
+
+def test_a_model_of_ones_own_is_given_again_in_python(tmp_path, monkeypatch):
+    """What the page says is done, with the model and the data put in."""
+    space, options = supernas.ModelSpace(Net), ["search.batch_size=8", "search.validation_images=8"]
+    data = (torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2)
+    monkeypatch.chdir(tmp_path)
+    first = supernas.search(space=space, data=data, method="darts", epochs=1, set=options, out=tmp_path, device="cpu")
+    page = render(tmp_path)
+    assert "must be given again there" in checked(page).text
+    assert "supernas search" not in page
+    (said,) = re.findall(r"<code>(supernas\.search.*)</code>", page)
+    said = html.unescape(said).replace("supernas.ModelSpace(...)", "space").replace("data=...", "data=data")
+    again = eval(said, {"supernas": supernas, "json": json, "Path": Path, "space": space, "data": data})
+    assert again.folder.name == "again"
+    assert again.history == first.history
+    (tmp_path / "result.json").unlink()
+    (tmp_path / "metrics.jsonl").unlink()
+    (tmp_path / "config.json").write_text(json.dumps({"space": space.document(), "train": {}, "architecture": "a=b"}))
+    assert 'supernas.train("a=b", space=' in html.unescape(render(tmp_path))
+
+
+def test_a_budget_is_in_the_summary(tmp_path):
+    limits = {"max_parameters": 12_345, "max_latency_ms": 2.5}
+    (tmp_path / "config.json").write_text(json.dumps(resolve_search({"budget": limits}).document()))
+    text = checked(render(tmp_path)).text
+    assert "most parameters12,345" in text
+    assert "most milliseconds2.5" in text
+    assert "most multiply-adds" not in text
+
+
+def test_nothing_of_a_file_becomes_markup(tmp_path):
+    """Every text of a run folder is hostile, and every number is something else."""
+    folder = tmp_path / EVIL.replace("/", "")
+    folder.mkdir()
+    document = {"space": EVIL, "method": {"name": EVIL}, "data": {"source": EVIL}, "search": {"preset": EVIL, EVIL: 1}}
+    line = {"epoch": 0, "loss": 1.0, f"loss {EVIL}": 2.0, EVIL: 3.0, f"{EVIL}.x": 1.0, "operations": {EVIL: 2}}
+    line |= {"truth": {EVIL: 3.0}, "architecture": EVIL, "tracked": {"valid_metric": [1.0], "tau": {EVIL: 1.0}}}
+    record = {"architecture": EVIL, "data": EVIL, "truth": {EVIL: 1.0}, "versions": {EVIL: EVIL}, "metric": EVIL}
+    record |= {"earlier_versions": [EVIL], f"valid_{EVIL}": 1, "flops_convention": EVIL, "parameters": EVIL}
+    ranking = {"truth": EVIL, "asking": {"images": EVIL}, "rankings": {EVIL: {"tau": {"value": 1}, "rho": EVIL}}}
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "result.json").write_text(json.dumps(record))
+    lines = [
+        json.dumps(line),
+        json.dumps([EVIL]),
+        "{broken",
+        "[" * 100_000,
+        json.dumps({**line, "loss": 1e308, "truth": EVIL}),
+    ]
+    (folder / "metrics.jsonl").write_text("\n".join(lines))
+    (folder / "correlation-x.json").write_text(json.dumps(ranking))
+    (folder / "correlation-y.json").write_text("[" * 100_000)
+    for name in ("cell.svg", "tracked.svg", "correlation-x.svg"):
+        (folder / name).write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{EVIL}</svg>')
+    text = render(folder)
+    page = checked(text)
+    assert "<script" not in text
+    assert "<img src=x" not in text
+    assert "alert(1)" in page.text
+    study = tmp_path / "study"
+    study.mkdir()
+    folder.rename(study / "run")
+    (study / "study.json").write_text(json.dumps({"name": EVIL}))
+    failure = {"label": EVIL, "seed": EVIL, "reason": EVIL}
+    (study / "failures.json").write_text(json.dumps({"failures": [failure, EVIL]}))
+    (study / "table.md").write_text(f"| {EVIL} | n |\n| - | - |\n| {EVIL} | 1 |\n\n- {EVIL}\n")
+    text = render(study)
+    checked(text)
+    assert "<script" not in text
+
+
+def test_half_a_character_is_written_as_json_writes_it(tmp_path):
+    (tmp_path / "config.json").write_text('{"search": {}, "data": {"source": "\\ud800"}}')
+    checked(page := report(tmp_path).read_text(encoding="utf-8"))
+    assert '"source": "\\ud800"' in Page(page).text.replace("&#34;", '"')
+
+
+@pytest.mark.parametrize("damage", ["result.json", "metrics.jsonl", "cell.svg", "tracked.svg"])
+def test_what_is_missing_or_damaged_is_left_out(folder, tmp_path, damage):
+    for name in ("config.json", "result.json", "metrics.jsonl", "cell.svg", "tracked.svg"):
+        if name != damage:
+            (tmp_path / name).write_bytes((folder / name).read_bytes())
+        elif not name.endswith("svg"):
+            (tmp_path / name).write_bytes(b"\xff{broken")
+    page = checked(render(tmp_path))
+    assert ("not finished" in page.text) == (damage == "result.json")
+
+
+def test_a_page_of_a_study(folder, tmp_path):
+    rows = [{"label": "A", "method": "random-nas"}, {"label": "B | b", "method": "darts"}]
+    common = {name: value for name, value in TOY.items() if name != "method"}
+    file = {"name": "small", "seeds": [0], "common": common, "run": rows}
+    result = api.study(file, out=tmp_path / "study", table_only=True)
+    planned = read_study(file).runs[1]
+    (result.folder / "study.json").write_text(json.dumps(file))
+    for seed in (0, 1):
+        run = result.folder / f"nas-bench-201-digits-darts-plain-s{seed}"
+        run.mkdir()
+        for name in ("config.json", "metrics.jsonl", *(["result.json"] if seed else [])):
+            (run / name).write_bytes((folder / name).read_bytes())
+    (run / "config.json").write_text(json.dumps(planned.config.document()))
+    (result.folder / "failures.json").write_text(
+        json.dumps({"failures": [{"label": "A", "seed": 0, "folder": "x", "reason": "no memory"}]})
+    )
+    page = checked(render(result.folder))
+    for words in (
+        "Study small",
+        "2 runs, 1 finished",
+        "B | b",
+        "A, seed 0",
+        "no memory",
+        "Trajectories",
+        "B | b, seed 0",
+    ):
+        assert words in page.text, words
+    assert [link for link in page.links if link.startswith("#")] == ["#run-1", "#run-2"]
+
+
+def test_the_command_line_and_python(folder, tmp_path):
+    outcome = typer.testing.CliRunner().invoke(app.app, ["report", str(folder), "--out", str(tmp_path / "a.html")])
+    assert outcome.output.strip() == str(tmp_path / "a.html")
+    assert (tmp_path / "a.html").read_bytes() == supernas.report(folder).read_bytes()
+    for path, message in (
+        (tmp_path, "no run and no study in"),
+        (tmp_path / "none", "there is no folder"),
+        (tmp_path / "a.html", "there is no folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            report(path)
+    with pytest.raises(UserError, match="is a folder"):
+        report(folder, out=tmp_path)
+    with pytest.raises(UserError, match="cannot write"):
+        report(folder, out=tmp_path / "a.html" / "b.html")
