@@ -27,7 +27,7 @@ from supernas.methods.drnas import DrNAS
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.networks.base import SupernetSettings
 from supernas.steps import objectives
-from supernas.steps.contracts import Method, Objective, Problem
+from supernas.steps.contracts import Method, Objective, SearchContext
 from supernas.steps.objectives.nsas import NSAS
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.objectives.wpl import WPL
@@ -66,7 +66,7 @@ class Bench:
         space = spaces.get("nas-bench-201")
         settings = replace(SIZE, **self.method.stages()[0].supernet)
         network = space.supernet(**vars(settings)).to(memory_format=torch.channels_last)
-        problem = Problem(network, space, CLASSIFICATION, self.objective, SGDSettings(), STEPS, 0)
+        problem = SearchContext(network, space, CLASSIFICATION, self.objective, SGDSettings(), STEPS, 0)
         self.state: Any = self.method.init(problem)
         self.train, self.valid = batch(), batch()
 
@@ -82,7 +82,7 @@ class E2NASParts:
     def __init__(self, count: int) -> None:
         self.bench = Bench(E2NAS(), objectives.get("complementation")())
         generator = np.random.default_rng(0)
-        self.paths = [self.bench.state.problem.space.sample(generator) for _ in range(count)]
+        self.paths = [self.bench.state.context.space.sample(generator) for _ in range(count)]
 
     def validation(self, number: int) -> None:
         method, state, path = self.bench.method, self.bench.state, self.paths[number]

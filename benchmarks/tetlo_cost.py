@@ -31,7 +31,7 @@ from supernas.methods.gdas import GDAS
 from supernas.methods.tetlo.auxiliary import AuxiliarySettings
 from supernas.methods.tetlo.tetlo import TETLO, _Now
 from supernas.methods.tetlo.trilevel import Teacher
-from supernas.steps.contracts import Method, Problem
+from supernas.steps.contracts import Method, SearchContext
 from supernas.steps.hypergradients import gradients_of, mixed_product
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
@@ -44,7 +44,7 @@ KINDS: dict[str, Method] = {
     "darts order=2": DARTS(order=2),
     "tetlo": TETLO(),
     "tetlo exact": TETLO(hypergradient="exact"),
-    "tetlo transfer=0": TETLO(transfer=0.0),
+    "tetlo transfer_weight=0": TETLO(transfer_weight=0.0),
     "tetlo resnet-18": TETLO(auxiliary=AuxiliarySettings(network="resnet-18")),
     "tetlo searched": TETLO(auxiliary=AuxiliarySettings(network="searched")),
     "gdas": GDAS(),
@@ -69,8 +69,9 @@ class Bench:
 
         known = {"num_classes": 10, "in_channels": 3}
         torch.manual_seed(0)
-        problem = Problem(make(), space, CLASSIFICATION, Plain(), SGDSettings(), STEPS, 0, known=known, another=make)
-        self.state: Any = self.method.init(problem)
+        sizes = {"data_shape": known, "make_supernet": make}
+        context = SearchContext(make(), space, CLASSIFICATION, Plain(), SGDSettings(), STEPS, 0, **sizes)
+        self.state: Any = self.method.init(context)
         self.train, self.valid = (
             Batch(torch.randn(images, 3, side, side).contiguous(memory_format=torch.channels_last), labels)
             for labels in torch.randint(10, (2, images))
@@ -91,34 +92,34 @@ class Written(Bench):
         assert isinstance(method, TETLO)
         now = _Now(method, state, self.train, self.valid, where)
         reward = self.reward(now)
-        method.mixture.step(state.main, self.train, self.valid, where, partial(method._changed, state, reward))
-        lesson = now.learn(True)
-        state.auxiliary.step(lesson.auxiliary, (), where, 1.0)
+        method.main_method.step(state.main, self.train, self.valid, where, partial(method._changed, state, reward))
+        transfer = now.learn(True)
+        state.auxiliary.step(transfer.auxiliary, (), where, 1.0)
 
     def reward(self, now: _Now) -> tuple[Tensor, ...]:
         state, alpha = self.state, list(self.state.main.alpha.values())
 
         def says(weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-            return now._main(weights, now.method.mixture.judged(state.main, now.progress, state.draws))
+            return now._main(weights, now.method.main_method.alpha_forward(state.main, now.progress, state.draws))
 
-        teacher, pupil = Teacher(says, state.trainer.next_step(now.progress, 1.0)), now._pupil()
+        teacher, student = Teacher(says, state.trainer.next_step(now.progress, 1.0)), now._student()
         gradients = gradients_of(teacher.says(teacher.step.weights)[0], list(teacher.step.weights.values()))
         moved = {name: w.requires_grad_() for name, w in teacher.step.after(gradients).items()}
         with torch.no_grad():
             told = teacher.says(moved)[1]
-        loss, S = pupil.says(pupil.step.weights)
-        match = pupil.settle(S.detach(), told)
-        found = gradients_of(loss + match(S, told), list(pupil.step.weights.values()))
-        after = {name: v.detach().requires_grad_() for name, v in pupil.step.after(found).items()}
-        u = gradients_of(pupil.judge(after), list(after.values()))
+        loss, S = student.says(student.step.weights)
+        match = student.settle(S.detach(), told)
+        found = gradients_of(loss + match(S, told), list(student.step.weights.values()))
+        after = {name: v.detach().requires_grad_() for name, v in student.step.after(found).items()}
+        u = gradients_of(student.judge(after), list(after.values()))
         both = mixed_product(
-            lambda weights: match(pupil.says(weights)[1], teacher.says(moved)[1]),
+            lambda weights: match(student.says(weights)[1], teacher.says(moved)[1]),
             [*alpha, *moved.values()],
-            pupil.step.weights,
+            student.step.weights,
             u,
             0.01,
         )
-        scale = -pupil.step.rate * pupil.step.clipped(found)
+        scale = -student.step.rate * student.step.clipped(found)
         direct, p = [scale * one for one in both[: len(alpha)]], [scale * one for one in both[len(alpha) :]]
         mixed = mixed_product(lambda weights: teacher.says(weights)[0], alpha, teacher.step.weights, p, 0.01)
         return tuple(d - teacher.step.rate * m for d, m in zip(direct, mixed, strict=True))

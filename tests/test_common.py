@@ -19,7 +19,6 @@ from supernas.core import registry
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.settings import describe, settings
-from supernas.core.state import State
 from supernas.data import Augmentation
 from supernas.data.kinds.images import DataSettings
 from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
@@ -29,10 +28,10 @@ from supernas.runs.configuration import DEFAULT_SPACE, SearchConfig, SearchSetti
 from supernas.runs.search import Search
 from supernas.runs.stopping.never import Never
 from supernas.steps import objectives
-from supernas.steps.contracts import Method, Metrics, Problem, Stage
+from supernas.steps.contracts import Method, Metrics, SearchContext, Stage
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
-from supernas.steps.weights import PathTrainer
+from supernas.steps.weights import PathTrainer, TrainedState
 
 # Two epochs of three steps: 96 digits, halves of 48, batches of 16, or 4 pieces of a text of 25 time steps; and the
 # smallest network of the space.
@@ -236,10 +235,8 @@ def test_a_file_without_its_part_is_a_programmers_error(tmp_path, monkeypatch):
 # --- stages ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Halves(State):
-    trainer: PathTrainer
-    problem: Problem = field(metadata={"static": True})
+@dataclass(kw_only=True)
+class Halves(TrainedState):
     lineage: list[str] = field(default_factory=list)
 
 
@@ -247,11 +244,11 @@ class Halves(State):
 class TwoStages(Method):
     """Trains the 3x3 path; the second half of the search has a wider network that holds two options a choice."""
 
-    def init(self, problem: Problem) -> Halves:
-        return Halves(PathTrainer.make(problem), problem)
+    def init(self, context: SearchContext) -> Halves:
+        return Halves(trainer=PathTrainer.make(context), context=context)
 
     def step(self, state, train, valid, progress) -> Metrics:
-        state.lineage.append(f"{progress.step}: {state.problem.network.stem[0].out_channels}")
+        state.lineage.append(f"{progress.step}: {state.context.network.stem[0].out_channels}")
         return state.trainer.step(train, Architecture.of([3] * 6), progress)
 
     def derive(self, state, validate) -> Architecture:
@@ -271,17 +268,17 @@ class TwoStages(Method):
 
 def staged(**search):
     return SearchConfig(
-        spaces.get("nas-bench-201"),
-        "two-stages",
-        TwoStages(),
-        "plain",
-        Plain(),
-        "never",
-        Never(),
-        SupernetSettings(channels=2, cells=1),
-        SGDSettings(),
-        DataSettings(source="digits", train_size=96),
-        SearchSettings(**{**TOY["search"], **search}),
+        space=spaces.get("nas-bench-201"),
+        method_name="two-stages",
+        method=TwoStages(),
+        objective_name="plain",
+        objective=Plain(),
+        stopping_name="never",
+        stopping=Never(),
+        supernet=SupernetSettings(channels=2, cells=1),
+        weights=SGDSettings(),
+        data=DataSettings(source="digits", train_size=96),
+        search=SearchSettings(**{**TOY["search"], **search}),
     )
 
 
@@ -291,6 +288,6 @@ def test_stages_rebuild_the_network_and_hand_on_what_was_learnt(tmp_path):
     assert search.state.method.lineage == ["0: 2", "1: 2", "2: 2", "carried", "3: 3", "4: 3", "5: 3"]
     kept = {(choice, option) for choice in range(6) for option in (1, 3)}
     assert set(whole.supernet.pairs) == kept
-    assert set(search.state.method.problem.network.parameters()) == set(whole.supernet.parameters())
+    assert set(search.state.method.context.network.parameters()) == set(whole.supernet.parameters())
     for after in (2, 3, 5):
         assert outcome(interrupted(staged(), tmp_path / f"stopped after {after}", after)) == outcome(whole)

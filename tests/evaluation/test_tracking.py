@@ -114,7 +114,7 @@ class Narrowing(RandomNAS):
         return Stage(0.5), Stage(0.5)
 
     def keep(self, state, stage):
-        return tuple(pair for pair in state.problem.space.pairs if pair[1])
+        return tuple(pair for pair in state.context.space.pairs if pair[1])
 
     def step(self, state, train, valid, progress):
         path = Architecture.of(int(option) for option in state.generator.integers(1, 5, size=6))

@@ -65,10 +65,10 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("e2nas", {"gamma": 0}),
     ("e2nas", {"gamma": 0, "relaxation": "softmax"}),
     ("e2nas", {"alpha_gradient": "selected", "region": "prior", "balance": "none", "choose": "last"}),
-    ("tetlo", {"transfer": 0}),
+    ("tetlo", {"transfer_weight": 0}),
     ("tetlo", {"gamma": 0.5, "hypergradient": "exact"}),
     ("tetlo", {"auxiliary": {"network": "searched", "restart": 2}}),
-    ("tetlo", {"knowledge": {"form": "logits"}}),
+    ("tetlo", {"transfer": {"form": "logits"}}),
     ("tetlo", {"base_settings": {"order": 2}}),
     *(("tetlo", {"base": base}) for base in ("balenas", "drnas", "gdas", "pc-darts", "setn", "snas")),
 ]

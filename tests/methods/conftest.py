@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from supernas.core.task import CLASSIFICATION
-from supernas.steps.contracts import Problem
+from supernas.runs import presets
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 
@@ -18,7 +19,7 @@ def start(toy_network, space):
         stage = method.stages()[0].supernet
         size = {"channels": max(2, stage.get("partial", 1)), **stage, **settings}
         network = toy_network(**size)
-        problem = Problem(
+        problem = SearchContext(
             network,
             space,
             CLASSIFICATION,
@@ -26,8 +27,9 @@ def start(toy_network, space):
             SGDSettings(),
             100,
             seed,
-            known={"num_classes": 3, "in_channels": 1},
-            another=lambda: toy_network(**size),
+            recipe=presets.get(space.family).alternation,
+            data_shape={"num_classes": 3, "in_channels": 1},
+            make_supernet=lambda: toy_network(**size),
         )
         with torch.random.fork_rng():
             torch.set_default_dtype(torch.float64)

@@ -10,19 +10,21 @@ from scipy.special import betainc
 from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
+from alpha_toy import alpha_gradient
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.base import Alternating
 from supernas.methods.darts import DARTS
-from supernas.methods.drnas import DrNAS
+from supernas.methods.drnas import DrNAS, divergence
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.methods.gdas import GDAS
 from supernas.methods.pc_darts import PCDARTS
 from supernas.methods.setn import SETN
 from supernas.methods.snas import SNAS
-from supernas.steps.contracts import Differentiable, Distribution, Problem
+from supernas.networks.base import Mixture
+from supernas.steps.contracts import Differentiable, Distribution, SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import AdamSettings, SGDSettings
 from supernas.steps.relaxations import dirichlet, gumbel
@@ -33,13 +35,13 @@ ALL = [methods.get(name) for name in methods.names() if issubclass(methods.get(n
 
 
 def loss_at(state, batch, W, **options):
-    output = state.problem.network(batch.inputs, {"cell": W}, **options)
+    output = state.context.network(batch.inputs, {"cell": W}, **options)
     return F.cross_entropy(output.prediction, batch.targets)
 
 
 def snapshot(state):
     alpha = {name: one.detach().clone() for name, one in state.alpha.items()}
-    weights = {name: w.detach().clone() for name, w in state.problem.network.named_parameters()}
+    weights = {name: w.detach().clone() for name, w in state.context.network.named_parameters()}
     return alpha, weights
 
 
@@ -70,7 +72,7 @@ def test_a_step_moves_weights_on_one_batch_and_alpha_on_the_other(start, toy_bat
 
 @pytest.mark.parametrize("cls", ALL)
 def test_alpha_waits_for_its_time(start, toy_batch, cls):
-    method = cls(waits=0.6)
+    method = cls(alpha_warmup=0.6)
     state = start(method)
     before, _ = snapshot(state)
     method.step(state, toy_batch(0), toy_batch(1), Progress(59, 100, 0, 1))
@@ -99,8 +101,8 @@ def sampled(state, which):
     """What a method draws next, from a copy of its generator."""
     generator = copy.deepcopy(state.generator)
     if which == "snas":
-        return gumbel(state.alpha, state.held, 5.5, generator)["cell"]  # half-way from 10 to 1
-    return dirichlet({"cell": F.elu(state.alpha["cell"]) + 1}, state.held, generator)["cell"]
+        return gumbel(state.alpha, state.support.option_mask, 5.5, generator)["cell"]  # half-way from 10 to 1
+    return dirichlet({"cell": F.elu(state.alpha["cell"]) + 1}, state.support.option_mask, generator)["cell"]
 
 
 @pytest.mark.parametrize("name", ["darts", "snas", "drnas", "pc-darts", "setn"])
@@ -114,7 +116,7 @@ def test_the_gradient_of_alpha_is_that_of_the_validation_loss_through_the_relaxa
         groups = [[0], [1, 2], [3, 4, 5]]
         W = W * torch.cat([beta[group].softmax(0) for group in groups])[:, None]
     expected = torch.autograd.grad(loss_at(state, toy_batch(1), W), list(state.alpha.values()))
-    _, found = method.gradient(state, toy_batch(0), toy_batch(1), HALF)
+    _, found = alpha_gradient(method, state, toy_batch(0), toy_batch(1), HALF)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
         assert float(one.abs().max()) > 1e-6
@@ -125,9 +127,9 @@ def test_second_order_looks_through_the_step_that_follows(start, toy_batch, form
     method = DARTS(order=2, hypergradient=form, **({"radius": 1e-6} if form == "finite-difference" else {}))
     state = start(method)
     method.step(state, toy_batch(2), toy_batch(3), HALF)  # momentum buffers
-    network, optimiser = state.problem.network, state.trainer.optimiser
+    network, optimiser = state.context.network, state.trainer.optimiser
     first = torch.autograd.grad(loss_at(state, toy_batch(1), state.alpha["cell"].softmax(-1)), state.alpha["cell"])[0]
-    (found,) = method.gradient(state, toy_batch(0), toy_batch(1), HALF)[1]
+    (found,) = alpha_gradient(method, state, toy_batch(0), toy_batch(1), HALF)[1]
 
     def after_the_step(alpha):
         """The validation loss after a real step of SGD, without Nesterov and clipping."""
@@ -157,18 +159,18 @@ def test_second_order_looks_through_the_step_that_follows(start, toy_batch, form
 def test_the_order_of_the_two_steps(start, toy_batch, monkeypatch):
     for method, first in [(DARTS(), "weights"), (DARTS(order=2), "alpha")]:
         calls, state = [], start(method)
-        monkeypatch.setattr(DARTS, "train", lambda self, *rest, calls=calls: calls.append("weights") or {})
-        monkeypatch.setattr(DARTS, "_move", lambda self, *rest, calls=calls: calls.append("alpha") or {})
+        monkeypatch.setattr(DARTS, "train_weights", lambda self, *rest, calls=calls: calls.append("weights") or {})
+        monkeypatch.setattr(DARTS, "step_alpha", lambda self, *rest, calls=calls: calls.append("alpha") or {})
         method.step(state, toy_batch(0), toy_batch(1), HALF)
         monkeypatch.undo()
         assert calls[0] == first
 
 
 def test_every_step_of_a_mixture_has_a_gradient_of_its_own(start, toy_batch):
-    """Two steps, by hand; what was prepared is taken once."""
+    """Three steps, by hand; the second is computed apart from the step along it."""
     method = DARTS()
     state = start(method)
-    network, W = state.problem.network, method.relax(state, state.alpha)
+    network, W = state.context.network, method.relax(state, state.alpha)
     twin = copy.deepcopy(network)
     sgd = torch.optim.SGD(twin.parameters(), lr=0.013, momentum=0.9, nesterov=True, weight_decay=5e-4)
     for step, prepares in ((50, False), (50, True), (50, False)):
@@ -177,9 +179,11 @@ def test_every_step_of_a_mixture_has_a_gradient_of_its_own(start, toy_batch):
         F.cross_entropy(twin(batch.inputs, {"cell": W["cell"].detach()}).prediction, batch.targets).backward()
         torch.nn.utils.clip_grad_norm_(twin.parameters(), 5.0)
         sgd.step()
+        where, trainer, mixture = Progress(step, 100, 0, 1), state.trainer, Mixture(W)
         if prepares:
-            state.trainer.prepare(batch, W)
-        state.trainer.step(batch, W, Progress(step, 100, 0, 1))
+            trainer.apply(trainer.compute(batch, mixture), batch, where)
+        else:
+            trainer.step(batch, mixture, where)
     for mine, theirs in zip(network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
 
@@ -189,7 +193,9 @@ def test_mixtures_train_the_weights_on_what_they_say(start, toy_batch):
         state = start(method)
         W = sampled(state, which).detach() if which else state.alpha["cell"].softmax(-1).detach()
         loss = loss_at(state, toy_batch(0), W)
-        assert float(method.train(state, toy_batch(0), HALF)["loss"]) == pytest.approx(float(loss.detach()), rel=1e-12)
+        assert float(method.train_weights(state, toy_batch(0), HALF)["loss"]) == pytest.approx(
+            float(loss.detach()), rel=1e-12
+        )
 
 
 # --- draws of architectures -----------------------------------------------------------------------------------------
@@ -217,13 +223,14 @@ def test_architectures_are_drawn_as_the_method_draws_its_mixtures(start, name):
 def test_architectures_are_drawn_as_at_the_end(start, monkeypatch, name):
     """Where a temperature has fallen as far as it does."""
     method, seen = methods.get(name)(), []
-    draw = type(method).draw
+    kind = type(method.relaxation)
+    draw = kind.draw
 
-    def recorded(self, state, progress, generator):
+    def recorded(self, alpha, support, progress, generator):
         seen.append(progress.fraction)
-        return draw(self, state, progress, generator)
+        return draw(self, alpha, support, progress, generator)
 
-    monkeypatch.setattr(type(method), "draw", recorded)
+    monkeypatch.setattr(kind, "draw", recorded)
     method.draw_architecture(start(method), torch.Generator())
     assert seen == [1.0]
 
@@ -239,11 +246,11 @@ def test_codings_of_the_straight_through_gradient(start, toy_batch, coding):
     method = GDAS(unselected=coding)
     state = start(method)
     alpha = state.alpha["cell"]
-    P = gumbel(state.alpha, state.held, 10 - 9.9 * 0.5, copy.deepcopy(state.generator))["cell"]
+    P = gumbel(state.alpha, state.support.option_mask, 10 - 9.9 * 0.5, copy.deepcopy(state.generator))["cell"]
     hard = F.one_hot(P.argmax(-1), 5).to(P)
     W = hard.clone().requires_grad_()
     (G,) = torch.autograd.grad(loss_at(state, toy_batch(1), W), W)
-    (found,) = method.gradient(state, toy_batch(0), toy_batch(1), HALF)[1]
+    (found,) = alpha_gradient(method, state, toy_batch(0), toy_batch(1), HALF)[1]
     if coding == "scalar":
         W = hard.clone().requires_grad_()
         path = Architecture.of(hard.argmax(-1).tolist())
@@ -271,13 +278,13 @@ def test_e2nas_without_exploration_and_complementation_on_logits_is_gdas_a(start
         assert one.trainer.last == other.trainer.last
         assert float(a["loss"]) == float(b["loss"])
         torch.testing.assert_close(one.alpha["cell"].flatten(), other.alpha[0], rtol=0, atol=1e-12)
-    for mine, theirs in zip(one.problem.network.parameters(), other.problem.network.parameters(), strict=True):
+    for mine, theirs in zip(one.context.network.parameters(), other.context.network.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert gdas.derive(one, None) == e2nas.derive(other, None)
     fewer = start(GDAS(start=1.0))  # with noise other paths are trained
     paths = set()
     for _ in range(12):
-        GDAS(start=1.0).train(fewer, toy_batch(0), Progress(0, 100, 0, 1))
+        GDAS(start=1.0).train_weights(fewer, toy_batch(0), Progress(0, 100, 0, 1))
         paths.add(fewer.trainer.last)
     assert len(paths) > 3
 
@@ -287,11 +294,11 @@ def test_temperature_falls_linearly(start, monkeypatch):
 
     seen = []
     monkeypatch.setattr(
-        module, "gumbel", lambda a, held, tau, *rest: seen.append(tau) or {"cell": a["cell"].softmax(-1)}
+        module, "gumbel", lambda alpha, mask, tau, *rest: seen.append(tau) or {"cell": alpha["cell"].softmax(-1)}
     )
     state = start(GDAS())
     for step in (0, 50, 100):
-        GDAS().sample(state, Progress(step, 100, 0, 1), state.generator)
+        GDAS().alpha_forward(state, Progress(step, 100, 0, 1), state.generator)
     assert seen == pytest.approx([10.0, 5.05, 0.1])
 
 
@@ -320,7 +327,7 @@ def test_setn_trains_uniform_paths_and_answers_with_the_best_of_the_likeliest(st
         state.alpha["cell"].copy_(torch.randn(6, 5) * 3)
     paths = set()
     for _ in range(20):
-        method.train(state, toy_batch(0), HALF)
+        method.train_weights(state, toy_batch(0), HALF)
         paths.add(state.trainer.last)
     assert len(paths) > 15  # alpha would have repeated a few
     asked = []
@@ -346,7 +353,7 @@ def test_edge_weights_sum_to_1_at_each_node_and_scale_what_passes_by(start, toy_
     assert not torch.allclose(sums[3:], sums[3:].mean())
     without = PCDARTS(edge_normalisation=False)
     torch.testing.assert_close(without.relax(state, state.alpha)["cell"].sum(-1), torch.ones(6, dtype=torch.float64))
-    _, found = method.gradient(state, toy_batch(0), toy_batch(1), HALF)
+    _, found = alpha_gradient(method, state, toy_batch(0), toy_batch(1), HALF)
     assert float(found[1].abs().max()) > 1e-6
     with torch.no_grad():  # a strong edge wins although its best option is weaker
         state.alpha["cell"].zero_()
@@ -362,11 +369,11 @@ def test_the_divergence_is_that_of_the_distributions_and_reaches_alpha(start, to
     state = start(method)
     beta = F.elu(state.alpha["cell"]) + 1
     expected = kl_divergence(Dirichlet(beta), Dirichlet(torch.ones_like(beta))).sum()
-    torch.testing.assert_close(method.divergence(state), expected)
+    torch.testing.assert_close(divergence(state), expected)
     generator = state.generator.get_state()
-    found = method.gradient(state, toy_batch(0), toy_batch(1), HALF)[1][0]
+    found = alpha_gradient(method, state, toy_batch(0), toy_batch(1), HALF)[1][0]
     state.generator.set_state(generator)
-    without = DrNAS(start=0.5).gradient(state, toy_batch(0), toy_batch(1), HALF)[1][0]
+    without = alpha_gradient(DrNAS(start=0.5), state, toy_batch(0), toy_batch(1), HALF)[1][0]
     torch.testing.assert_close(found - without, torch.autograd.grad(expected, state.alpha["cell"])[0])
 
 
@@ -381,10 +388,10 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     for choice, options in kept.items():
         assert sorted(options) == sorted(alpha[choice].topk(2).indices.tolist())
     network = SPACE.supernet(channels=8, cells=1, num_classes=3, in_channels=1, pairs=pairs, partial=2).double()
-    problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
-    new = method.carry_over(old, method.init(problem))
+    context = SearchContext(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+    new = method.carry_over(old, method.init(context))
     assert torch.equal(new.alpha["cell"], alpha.to(new.alpha["cell"]))
-    before, after = old.problem.network.state_dict(), network.state_dict()
+    before, after = old.context.network.state_dict(), network.state_dict()
     widened = 0
     for name, tensor in after.items():
         corner = tuple(slice(0, size) for size in before[name].shape)
@@ -397,11 +404,11 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     assert widened > 0
     W = method.relax(new, new.alpha)["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if W[c, o] > 0} == set(pairs)
-    drawn = method.draw(new, HALF, new.generator)["cell"]
+    drawn = method.relaxation.draw(new.alpha, new.support, HALF, new.generator).W["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if drawn[c, o] > 0} == set(pairs)
 
 
 def test_movement_is_the_learning_rate_times_the_steps(start):
     for waits, rate in [(0.0, 0.03), (0.6, 0.075)]:
-        state = start(GDAS(adam=AdamSettings(movement=3.0), waits=waits))
-        assert state.adam.param_groups[0]["lr"] == pytest.approx(rate)
+        state = start(GDAS(adam=AdamSettings(lr_times_steps=3.0), alpha_warmup=waits))
+        assert state.alpha_optimiser.param_groups[0]["lr"] == pytest.approx(rate)

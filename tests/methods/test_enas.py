@@ -13,7 +13,7 @@ from supernas.core.progress import Progress
 from supernas.core.state import to_tree
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.enas import ENAS, Controller, moving_average, reward, surrogate
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 
@@ -33,12 +33,12 @@ def controller(shared=False, spread=2.0):
 
 def start(problem, task=CLASSIFICATION, **settings):
     method = ENAS(**settings)
-    return method, method.init(Problem(**{**vars(problem), "task": task}))
+    return method, method.init(SearchContext(**{**vars(problem), "task": task}))
 
 
 @pytest.fixture
 def problem(toy_network):
-    return Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 3)
+    return SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 3)
 
 
 # --- the policy -----------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_a_planted_table_is_learnt(problem, direction):
 
 @pytest.mark.parametrize(("steps", "lr"), [(48828, 1e-3), (6240, 7.825e-3), (100, 1e-2)])
 def test_a_short_search_moves_the_controller_as_far_but_not_too_fast(problem, steps, lr):
-    state = ENAS().init(Problem(**{**vars(problem), "steps": steps}))
+    state = ENAS().init(SearchContext(**{**vars(problem), "steps": steps}))
     assert state.adam.param_groups[0]["lr"] == pytest.approx(lr, rel=1e-3)
 
 

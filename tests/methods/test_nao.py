@@ -13,7 +13,7 @@ from supernas.core.progress import Progress
 from supernas.core.settings import build
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.nao import NAO, SequenceAutoencoder, moved, to_unit, unseen
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 from supernas.steps.sequences import genes_of
@@ -37,7 +37,7 @@ def trained():
     genes = genes_of(SPACE, known)
     scores = to_unit(table[torch.arange(6), genes].sum(1).tolist())
     method = NAO(lr=5e-3, hidden=64)
-    problem = Problem(SPACE.supernet(channels=2, cells=1), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+    problem = SearchContext(SPACE.supernet(channels=2, cells=1), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
     state = method.init(problem)
     method._fit(state, dict(zip(known, scores, strict=True)), 120)
     return method, state, genes, table
@@ -45,7 +45,7 @@ def trained():
 
 @pytest.fixture
 def problem(toy_network):
-    return Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 120, 3)
+    return SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 120, 3)
 
 
 # --- the autoencoder ------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_rounds_are_at_equal_distances_and_never_at_the_end(problem):
 @pytest.mark.parametrize("task", [CLASSIFICATION, MIN], ids=["max", "min"])
 def test_a_round_keeps_the_best_and_replaces_the_worst(problem, task):
     method = NAO(**SMALL)
-    state = method.init(Problem(**{**vars(problem), "task": task}))
+    state = method.init(SearchContext(**{**vars(problem), "task": task}))
     before, asked = list(state.pool), []
     assert len(set(before)) == 12
 

@@ -11,7 +11,7 @@ from supernas.core.progress import Progress
 from supernas.core.state import to_tree
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.random_nas import RandomNAS
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 
@@ -20,7 +20,7 @@ SPACE = spaces.get("nas-bench-201")
 
 @pytest.fixture
 def problem(toy_network):
-    return Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 3)
+    return SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 3)
 
 
 def test_paths_are_uniform(problem, toy_batch, monkeypatch):
@@ -52,7 +52,7 @@ def test_a_step_moves_the_weights_of_its_path_only(problem, toy_batch):
 def test_the_answer_is_the_best_of_the_drawn(problem, direction, best):
     task = CLASSIFICATION.__class__("toy", CLASSIFICATION.loss, CLASSIFICATION.metric, "metric", direction)
     method = RandomNAS(candidates=30, candidate_images=7, glance=5)
-    state = method.init(Problem(**{**vars(problem), "task": task}))
+    state = method.init(SearchContext(**{**vars(problem), "task": task}))
     generator = copy.deepcopy(state.generator)
     drawn = [SPACE.sample(generator) for _ in range(30)]
     asked = []

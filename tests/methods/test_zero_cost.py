@@ -10,7 +10,7 @@ from supernas.core.progress import Progress
 from supernas.core.settings import build
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.zero_cost import ZeroCost
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 
@@ -21,9 +21,9 @@ SIZE = {"channels": 2, "cells": 1, "num_classes": 3, "in_channels": 1}
 @pytest.mark.parametrize("name", ["synflow", "snip", "ntk"])
 def test_the_best_of_the_candidates(toy_network, toy_batch, name):
     network = toy_network()
-    problem = Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 3, 4, size=SIZE)
+    context = SearchContext(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 3, 4, network_settings=SIZE)
     method = ZeroCost(candidates=5, proxy=name)
-    state = method.init(problem)
+    state = method.init(context)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     batches = [toy_batch(seed)._replace(inputs=toy_batch(seed).inputs.float()) for seed in range(3)]
     counts = []
@@ -50,9 +50,9 @@ def test_an_unknown_proxy():
 
 
 def test_a_proxy_that_is_defined_for_no_candidate_has_no_answer(toy_network, toy_batch, monkeypatch):
-    problem = Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 2, 0, size=SIZE)
+    context = SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 2, 0, network_settings=SIZE)
     method = ZeroCost(candidates=4)
-    state = method.init(problem)
+    state = method.init(context)
     monkeypatch.setattr(proxies, "score_architecture", lambda *_: -np.inf)
     method.step(state, toy_batch(0), toy_batch(0), Progress(0, 2, 0, 1))
     assert method.derive(state, None) in state.candidates  # there may be better ones to come

@@ -6,6 +6,7 @@ import torch
 
 from supernas import spaces
 from supernas.core.errors import UserError
+from supernas.networks.base import Mixture
 from supernas.networks.costs.cost import cost
 
 SPACE = spaces.get("darts-rnn")
@@ -132,7 +133,7 @@ def test_gradient_of_a_mixture_by_finite_differences():
     network = supernet()
     W = torch.rand(36, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2), requires_grad=True)
     x = network.embed(words()).detach()
-    assert torch.autograd.gradcheck(lambda one: network.after_stem(x, {"recurrent": one}).prediction, W)
+    assert torch.autograd.gradcheck(lambda one: network.after_stem(x, Mixture({"recurrent": one})).prediction, W)
 
 
 def test_weights_that_no_path_uses_have_no_gradient():

@@ -41,7 +41,7 @@ X = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
 DATA = (X, X.sum(dim=1).sin())
 TOY = {"space": SPACE, "data": DATA, "epochs": 2, "set": ["search.batch_size=8", "search.validation_images=8"]}
 QUICK = {
-    "tetlo": {"method": {"auxiliary": {"network": "searched"}, "knowledge": {"qrs": {"similarity": "dot"}}}},
+    "tetlo": {"method": {"auxiliary": {"network": "searched"}, "transfer": {"qrs": {"similarity": "dot"}}}},
     "e2nas": {"method": {"autoencoder": {"graphs": 64, "epochs": 1, "latent": 2}}},
 }
 
@@ -102,9 +102,7 @@ def test_gradient_to_options_that_do_not_run(unselected):
     assert network.model.first.options["deep"][0].weight.grad is None
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in methods.names() if name != "pc-darts" and not methods.get(name).needs_images]
-)
+@pytest.mark.parametrize("name", [name for name in methods.names() if name not in ("pc-darts", "zero-cost")])
 def test_every_method_searches_it_and_resumes(tmp_path, monkeypatch, name):
     monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path / "cache"))
     arguments = {**TOY, "method": name, "config": QUICK.get(name, {}), "device": "cpu"}

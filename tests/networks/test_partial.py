@@ -7,7 +7,7 @@ from torch import nn
 
 from supernas import spaces
 from supernas.core.errors import UserError
-from supernas.networks.mixture import partial_sum_into_node, plan
+from supernas.networks.mixture import active_options, partial_sum_into_node
 from supernas.networks.operations import Node, Zero
 from supernas.networks.widen import widen
 
@@ -44,7 +44,7 @@ def test_a_node_of_partial_channels(channels_last, unselected):
     entering = [(node, edge, number) for number, (node, edge) in enumerate(zip(nodes, edges, strict=True))]
     active = None if unselected == "skip" else ((0, 0), (1, 0))
     rows = tuple(row.unbind() for row in W.unbind())
-    found = partial_sum_into_node(entering, plan(held, active), rows, unselected, 4)
+    found = partial_sum_into_node(entering, active_options(held, active), rows, unselected, 4)
     runs = [(2.0, -3.0), (2.0, -3.0)] if active is None else [(2.0, 0.0), (2.0, 0.0)]
     total = torch.zeros_like(values[0])
     for e in range(2):
@@ -78,7 +78,7 @@ def test_a_path_passes_the_other_channels_by():
     skips = SPACE.parse("|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|")
     cell = network.body[0]
     value = torch.randn(2, 8, 4, 4, dtype=torch.float64)
-    found = cell(value, plan(network.pairs, skips.pairs), None, "skip")
+    found = cell(value, active_options(network.pairs, skips.pairs), None, "skip")
     assert sorted(found.sum(dim=(0, 2, 3)).tolist()) != sorted((value * 3).sum(dim=(0, 2, 3)).tolist())
 
 
@@ -116,6 +116,6 @@ def test_partial_channels_of_cells_that_reduce(size):
     node, nothing = Node(torch.randn(2, 8, size, size, dtype=torch.float64)), nn.ModuleDict({"0": Zero()})
     with pytest.raises(UserError, match=r"supernet\.channels = 4: .* wanted 8 or more"):
         space.supernet(channels=4, cells=3, partial=4)
-    found = partial_sum_into_node([(node, nothing, 0)], plan(((0, 0),), None), None, "skip", 4, [2])
+    found = partial_sum_into_node([(node, nothing, 0)], active_options(((0, 0),), None), None, "skip", 4, [2])
     passed = torch.nn.functional.max_pool2d(node.value[:, 2:], 2, ceil_mode=True)
     torch.testing.assert_close(found, shuffled(torch.cat([torch.zeros_like(passed[:, :2]), passed], dim=1), 4))

@@ -14,7 +14,7 @@ from supernas.networks.base import Output
 from supernas.runs.averaging import TriggeredAverage
 from supernas.runs.configuration import resolve_train
 from supernas.runs.training import Training
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 from supernas.steps.weights import PathTrainer, training_loss
@@ -46,8 +46,8 @@ def test_a_step_carries_the_hidden_state_where_the_text_goes_on_and_pays_the_pen
     network = space.supernet(
         num_classes=11, units=4, temporal_penalty=3.0, dropoutx=0, dropouth=0, dropout=0, dropouti=0
     )
-    problem = Problem(network, space, task, Plain(), SGDSettings(lr=1e-9, momentum=0.0, nesterov=False), 10, 0)
-    trainer = PathTrainer.make(problem)
+    context = SearchContext(network, space, task, Plain(), SGDSettings(lr=1e-9, momentum=0.0, nesterov=False), 10, 0)
+    trainer = PathTrainer.make(context)
     cell = space.parse("DARTS_V1")
     words = torch.randint(11, (9, 3))
     first, second = (words[:4], words[1:5]), (words[4:8], words[5:9])

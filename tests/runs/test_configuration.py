@@ -85,19 +85,17 @@ def test_a_complete_document_of_a_training_resolves_to_itself(space, preset):
     assert resolve_train(document).document() == document
 
 
-def test_a_method_brings_its_objective_and_hands_on_what_is_the_objectives():
+def test_a_method_brings_its_objective_and_refuses_what_is_the_objectives():
     assert resolve_search({"method": "e2nas"}).objective_name == "complementation"
     assert resolve_search({"method": "e2nas", "objective": "plain"}).objective_name == "plain"
-    handed = resolve_search({"method": {"name": "e2nas", "epsilon": 0.3, "gamma": 0.1}})
-    assert (handed.objective.epsilon, handed.method.gamma) == (0.3, 0.1)
-    both = resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.3, "previous": "distinct"}})
-    assert (both.objective.epsilon, both.objective.previous) == (0.3, "distinct")
-    with pytest.raises(UserError, match="epsilon"):
-        resolve_search({"method": {"epsilon": 0.3}, "objective": {"epsilon": 0.4}})
+    changed = resolve_search({"method": {"name": "e2nas", "gamma": 0.1}, "objective": {"epsilon": 0.3}})
+    assert (changed.objective_name, changed.objective.epsilon, changed.method.gamma) == ("complementation", 0.3, 0.1)
+    with pytest.raises(UserError, match="epsilon is a setting of objective complementation; give objective.epsilon"):
+        resolve_search({"method": {"epsilon": 0.3}})
 
 
 def test_resolving_does_not_change_what_was_given():
-    document = {"method": {"name": "e2nas", "epsilon": 0.3}, "objective": {}, "search": {"preset": "cpu"}}
+    document = {"method": {"name": "e2nas", "gamma": 0.3}, "objective": {}, "search": {"preset": "cpu"}}
     before = json.dumps(document)
     resolve_search(document)
     assert json.dumps(document) == before
@@ -137,7 +135,7 @@ MISTAKES = [
     ({"search": {"preset": "cup"}}, "unknown preset 'cup'; did you mean 'cpu'?"),
     ({"search": {"epoch": 3}}, "unknown setting 'search.epoch'; did you mean 'search.epochs'?"),
     ({"method": {"gama": 0.5}}, "unknown setting 'method.gama'; did you mean 'method.gamma'?"),
-    ({"method": {"epsilon": 2}}, "objective.epsilon = 2: wanted less than or equal to 1"),
+    ({"objective": {"epsilon": 2}}, "objective.epsilon = 2: wanted less than or equal to 1"),
     ({"method": {"epsilon": 0.2}, "objective": "plain"}, "unknown setting 'method.epsilon'"),
     ({"weights": {"lr": 0}}, "weights.lr = 0: wanted greater than 0"),
     ({"search": {"batch_size": "many"}}, "search.batch_size = 'many': wanted a valid integer"),

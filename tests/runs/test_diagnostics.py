@@ -25,13 +25,13 @@ from supernas.runs.diagnostics.gap import Gap
 from supernas.runs.diagnostics.hessian import Hessian
 from supernas.runs.diagnostics.skips import SkipConnections
 from supernas.runs.stopping.watched import Watched
-from supernas.steps.contracts import Finding, Look, Problem
+from supernas.steps.contracts import StopDecision, EpochView, SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 
 SPACE = spaces.get("nas-bench-201")
 TOY = {
-    "method": {"name": "darts", "adam": {"movement": 100.0}},
+    "method": {"name": "darts", "adam": {"lr_times_steps": 100.0}},
     "supernet": {"channels": 2, "cells": 1, "batch_norm": "tracked"},  # running averages could be disturbed
     "data": {"source": "digits", "train_size": 64, "resolution": 4},
     "search": {"epochs": 3, "batch_size": 16, "validation_images": 16, "device": "cpu"},
@@ -40,97 +40,97 @@ EVERYTHING = ",".join(diagnostics.names())
 
 
 @pytest.fixture
-def problem(toy_network):
-    return Problem(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+def context(toy_network):
+    return SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
 
 
 @pytest.fixture
-def look(problem, toy_batch):
-    """A look at DARTS, with the cell that it derives."""
+def view(context, toy_batch):
+    """A view at DARTS, with the cell that it derives."""
     method, batch = DARTS(start=1.0), toy_batch(size=12)
     torch.set_default_dtype(torch.float64)
     try:
-        state = method.init(problem)
+        state = method.init(context)
     finally:
         torch.set_default_dtype(torch.float32)
 
     def first(count):
         return Batch(batch.inputs[:count], batch.targets[:count])
 
-    return Look(3, method.derive(state, None), method, state, problem, first)
+    return EpochView(3, method.derive(state, None), method, state, context, first)
 
 
-def test_hessian_is_that_of_the_full_matrix(look, problem):
-    batch = look.valid(12)
+def test_hessian_is_that_of_the_full_matrix(view, context):
+    batch = view.valid(12)
 
     def loss(alpha):
         W = {"cell": alpha.view(6, 5).softmax(-1)}
-        return F.cross_entropy(problem.network(batch.inputs, W).prediction, batch.targets)
+        return F.cross_entropy(context.network(batch.inputs, W).prediction, batch.targets)
 
-    problem.network.eval()
-    H = torch.autograd.functional.hessian(loss, look.state.alpha["cell"].detach().flatten())
-    problem.network.train()
+    context.network.eval()
+    H = torch.autograd.functional.hessian(loss, view.state.alpha["cell"].detach().flatten())
+    context.network.train()
     eigenvalues = torch.linalg.eigvalsh(H)
-    found = Hessian(iterations=30, probes=30).measure(look)
+    found = Hessian(iterations=30, probes=30).measure(view)
     assert found["eigenvalue"] == pytest.approx(float(eigenvalues[eigenvalues.abs().argmax()]), rel=1e-6)
     assert found["trace"] == pytest.approx(float(H.trace()), rel=1e-6)
-    assert problem.network.training
+    assert context.network.training
 
 
-def test_losses_are_of_all_the_images_that_are_asked_for(look):
+def test_losses_are_of_all_the_images_that_are_asked_for(view):
     for kind in (Hessian, Gap):
-        found = kind(images=8).measure(look)
-        assert found == kind().measure(replace(look, valid=lambda count: look.valid(8)))
-        assert found != kind(images=4).measure(look)
+        found = kind(images=8).measure(view)
+        assert found == kind().measure(replace(view, valid=lambda count: view.valid(8)))
+        assert found != kind(images=4).measure(view)
 
 
-def test_what_is_drawn_while_watching_was_never_drawn(look):
+def test_what_is_drawn_while_watching_was_never_drawn(view):
     before = torch.get_rng_state()
-    with undisturbed(look.problem.network):
+    with undisturbed(view.context.network):
         torch.rand(3)
-        assert not look.problem.network.training
+        assert not view.context.network.training
     assert torch.equal(torch.get_rng_state(), before)
-    assert look.problem.network.training
+    assert view.context.network.training
 
 
-def test_entropy_of_planted_parameters(look):
-    alpha = look.state.alpha["cell"].data
+def test_entropy_of_planted_parameters(view):
+    alpha = view.state.alpha["cell"].data
     alpha.zero_()
-    assert Entropy().measure(look) == pytest.approx({"cell": math.log(5), "cell_part": 1.0})
+    assert Entropy().measure(view) == pytest.approx({"cell": math.log(5), "cell_part": 1.0})
     alpha[:2, 0] = 1000.0  # two of six choices are decided
-    assert Entropy().measure(look) == pytest.approx({"cell": math.log(5) * 4 / 6, "cell_part": 4 / 6})
+    assert Entropy().measure(view) == pytest.approx({"cell": math.log(5) * 4 / 6, "cell_part": 4 / 6})
     alpha[:, 0] = 1000.0
-    assert Entropy().measure(look) == {"cell": 0.0, "cell_part": 0.0}
+    assert Entropy().measure(view) == {"cell": 0.0, "cell_part": 0.0}
 
 
-def test_entropy_counts_the_options_that_are_held(toy_network, look):
+def test_entropy_counts_the_options_that_are_held(toy_network, view):
     pairs = tuple((choice, option) for choice in range(6) for option in ((3,) if choice == 0 else (1, 3)))
-    narrow = Problem(toy_network(pairs=pairs), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
-    state = look.method.init(narrow)
+    narrow = SearchContext(toy_network(pairs=pairs), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+    state = view.method.init(narrow)
     state.alpha["cell"].data.zero_()
-    found = Entropy().measure(Look(0, look.architecture, look.method, state, narrow, look.valid))
+    found = Entropy().measure(EpochView(0, view.architecture, view.method, state, narrow, view.valid))
     assert found == pytest.approx({"cell": math.log(2), "cell_part": 1.0})  # the choice with one option is left out
 
 
-def test_gap_is_the_difference_of_two_losses(look, problem):
-    batch = look.valid(12)
-    alpha = look.state.alpha["cell"].data
-    found = Gap().measure(look)
-    problem.network.eval()
+def test_gap_is_the_difference_of_two_losses(view, context):
+    batch = view.valid(12)
+    alpha = view.state.alpha["cell"].data
+    found = Gap().measure(view)
+    context.network.eval()
     with torch.no_grad():
-        mixture = problem.network(batch.inputs, {"cell": alpha.softmax(-1)}).prediction
-        path = problem.network(batch.inputs, active=look.architecture.pairs).prediction
-    problem.network.train()
+        mixture = context.network(batch.inputs, {"cell": alpha.softmax(-1)}).prediction
+        path = context.network(batch.inputs, active=view.architecture.pairs).prediction
+    context.network.train()
     losses = [float(F.cross_entropy(one, batch.targets)) for one in (mixture, path)]
     assert found == pytest.approx({"mixture": losses[0], "path": losses[1], "difference": losses[1] - losses[0]})
     alpha.mul_(1e6)  # the mixture is the path
-    assert abs(Gap().measure(look)["difference"]) < 1e-9 < abs(found["difference"])
+    assert abs(Gap().measure(view)["difference"]) < 1e-9 < abs(found["difference"])
 
 
-def test_skips_are_counted_by_kind(look):
+def test_skips_are_counted_by_kind(view):
     def measured(space, text, **settings):
-        problem = Problem(None, space, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
-        return SkipConnections(**settings).measure(Look(0, space.parse(text), None, None, problem, None))
+        context = SearchContext(None, space, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+        return SkipConnections(**settings).measure(EpochView(0, space.parse(text), None, None, context, None))
 
     cell = "|skip_connect~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|skip_connect~1|none~2|"
     assert measured(SPACE, cell) == {"cell": 3.0, "cell_part": 0.5}
@@ -228,10 +228,10 @@ def test_a_configuration_keeps_what_is_watched():
     ("document", "message"),
     [
         *(
-            ({"method": method, "watch": {name: {}}}, rf"{name} cannot be watched with {method}.*parameters: it ")
+            ({"method": method, "watch": {name: {}}}, rf"diagnostic {name} does not go with {method}.*parameters: it ")
             for method, name in itertools.product(("random-nas", "e2nas"), ("hessian", "entropy", "gap"))
         ),
-        ({"watch": {"hesian": {}}}, "unknown quantity to watch 'hesian'; did you mean 'hessian'"),
+        ({"watch": {"hesian": {}}}, "unknown diagnostic 'hesian'; did you mean 'hessian'"),
         ({"watch": {"skips": {"operations": ["skip_connet"]}}}, "did you mean 'skip_connect'"),
         ({"watch": {"skips": {"operations": ["skip_connect", "foo"]}}}, r"operation \(watch.skips.operations\) 'foo'"),
         ({"watch": {"skips": {"operations": ["identity"]}}}, r"'identity'.*known: .*skip_connect"),
@@ -255,8 +255,8 @@ def test_what_cannot_be_watched_is_refused_in_one_line(document, message):
 
 def answers(rule, values):
     state = rule.init()
-    looks = (Look(n, None, None, None, None, None, {rule.quantity: value}) for n, value in enumerate(values))
-    return [rule.check(state, look).answer for look in looks]
+    views = (EpochView(n, None, None, None, None, None, {rule.quantity: value}) for n, value in enumerate(values))
+    return [rule.check(state, view).answer for view in views]
 
 
 def test_the_rule_compares_averages_and_quotients():
@@ -269,7 +269,7 @@ def test_the_rule_compares_averages_and_quotients():
     assert answers(Watched(window=1), [1.0, -5.0, 3.0, 9.0]) == [None, None, None, 0]  # no quotient of signs
     assert answers(Watched(window=1, when="below"), [1.0, -5.0, 3.0, 9.0]) == [None] * 4
     rule = Watched(**value, threshold=9, window=1)
-    assert rule.check(rule.init(), Look(0, None, None, None, None, None, {"depth.cell": 2.0})) == Finding(
+    assert rule.check(rule.init(), EpochView(0, None, None, None, None, None, {"depth.cell": 2.0})) == StopDecision(
         {"watched": 2.0}
     )
 

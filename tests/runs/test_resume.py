@@ -26,10 +26,10 @@ from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
 from supernas.runs.folder import generator_states, restore_generators, stop_on_interrupt
 from supernas.runs.search import Search
 from supernas.runs.training import train_random
-from supernas.steps.contracts import Method, Metrics, Problem, Stage
+from supernas.steps.contracts import Method, Metrics, SearchContext, Stage
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import WeightsOptimiser
-from supernas.steps.weights import PathTrainer
+from supernas.steps.weights import PathTrainer, TrainedState
 
 LAST = STEPS * EPOCHS - 1
 
@@ -141,9 +141,8 @@ def _die_at(patch: pytest.MonkeyPatch, moment: int, run: Any) -> bool:
     return True
 
 
-@dataclass
-class _Uniform(State):
-    trainer: PathTrainer
+@dataclass(kw_only=True)
+class _Uniform(TrainedState):
     generator: np.random.Generator
     last: Architecture
 
@@ -152,8 +151,13 @@ class _Uniform(State):
 class TwoStages(Method):
     """Uniform paths; the second stage has no `none` and twice the channels."""
 
-    def init(self, problem: Problem) -> _Uniform:
-        return _Uniform(PathTrainer.make(problem), np.random.default_rng(problem.seed), Architecture.of([1] * 6))
+    def init(self, context: SearchContext) -> _Uniform:
+        return _Uniform(
+            context=context,
+            trainer=PathTrainer.make(context),
+            generator=np.random.default_rng(context.seed),
+            last=Architecture.of([1] * 6),
+        )
 
     def step(self, state: _Uniform, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         state.last = Architecture.of(int(option) for option in state.generator.integers(1, 5, size=6))

@@ -15,42 +15,42 @@ from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Search
 from supernas.runs.stopping.eigenvalue import Eigenvalue
 from supernas.runs.stopping.skips import Skips
-from supernas.steps.contracts import Finding, Look, Problem
+from supernas.steps.contracts import StopDecision, EpochView, SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 
 SPACE = spaces.get("nas-bench-201")
 TOY = {
-    "method": {"name": "darts", "adam": {"movement": 100.0}},
+    "method": {"name": "darts", "adam": {"lr_times_steps": 100.0}},
     "supernet": {"channels": 2, "cells": 1},
     "data": {"source": "digits", "train_size": 96},
     "search": {"epochs": 6, "batch_size": 16, "validation_images": 16},
 }
 
 
-def look(architecture, epoch=3, method=None, state=None, problem=None, valid=None):
-    return Look(epoch, architecture, method, state, problem or problem_of(None), valid)
+def view(architecture, epoch=3, method=None, state=None, context=None, valid=None):
+    return EpochView(epoch, architecture, method, state, context or context_of(None), valid)
 
 
-def problem_of(network):
-    return Problem(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
+def context_of(network):
+    return SearchContext(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
 
 
 def test_skips_counts_the_operation_of_the_derived_cell():
     one, two = Architecture.of([1, 3, 3, 0, 2, 4]), Architecture.of([1, 3, 1, 0, 2, 4])
     rule = Skips()
-    assert rule.check(rule.init(), look(one)) == Finding({"skips": 1.0}, None)
-    assert rule.check(rule.init(), look(two)) == Finding({"skips": 2.0}, 3)
-    assert Skips(most=3).check(None, look(two)).answer is None
-    assert Skips(operation="nor_conv_3x3", most=2).check(None, look(one)).answer == 3
+    assert rule.check(rule.init(), view(one)) == StopDecision({"skips": 1.0}, None)
+    assert rule.check(rule.init(), view(two)) == StopDecision({"skips": 2.0}, 3)
+    assert Skips(most=3).check(None, view(two)).answer is None
+    assert Skips(operation="nor_conv_3x3", most=2).check(None, view(one)).answer == 3
 
 
 def test_eigenvalue_fires_where_the_smoothed_quotient_falls(monkeypatch):
     planted = iter([1.0, 1.0, 1.1, 1.0, 1.2, 1.4, 1.6, 9.0])
-    monkeypatch.setattr(Eigenvalue, "eigenvalue", lambda self, look: next(planted))
+    monkeypatch.setattr(Eigenvalue, "eigenvalue", lambda self, view: next(planted))
     rule = Eigenvalue(window=2, ratio=0.75)
     state = rule.init()
-    found = [rule.check(state, look(None, epoch)).answer for epoch in range(7)]
+    found = [rule.check(state, view(None, epoch)).answer for epoch in range(7)]
     # means of two: epoch 5: (1.1 + 1.0) / (1.2 + 1.4) = .81; epoch 6: (1.0 + 1.2) / (1.4 + 1.6) = .73
     assert found == [None, None, None, None, None, None, 4]
 
@@ -59,20 +59,20 @@ def test_the_eigenvalue_is_that_of_the_full_hessian(toy_network, toy_batch):
     method = DARTS(start=1.0)
     torch.set_default_dtype(torch.float64)
     try:
-        problem = problem_of(toy_network())
-        state = method.init(problem)
+        context = context_of(toy_network())
+        state = method.init(context)
     finally:
         torch.set_default_dtype(torch.float32)
     batch = toy_batch(size=12)
 
     def loss(alpha):
         W = {"cell": alpha.view(6, 5).softmax(-1)}
-        return F.cross_entropy(problem.network(batch.inputs, W).prediction, batch.targets)
+        return F.cross_entropy(context.network(batch.inputs, W).prediction, batch.targets)
 
     H = torch.autograd.functional.hessian(loss, state.alpha["cell"].detach().flatten())
     eigenvalues = torch.linalg.eigvalsh(H)
     expected = float(eigenvalues[eigenvalues.abs().argmax()])
-    found = Eigenvalue(iterations=30).eigenvalue(look(None, 0, method, state, problem, lambda count: batch))
+    found = Eigenvalue(iterations=30).eigenvalue(view(None, 0, method, state, context, lambda count: batch))
     assert found == pytest.approx(expected, rel=1e-6)
 
 
@@ -102,7 +102,7 @@ def test_a_search_that_a_rule_ends(tmp_path):
 
 def test_going_back_to_an_earlier_epoch(tmp_path, monkeypatch):
     planted = iter([1.0, 1.0, 10.0, 100.0, 1.0])
-    monkeypatch.setattr(Eigenvalue, "eigenvalue", lambda self, look: next(planted))
+    monkeypatch.setattr(Eigenvalue, "eigenvalue", lambda self, view: next(planted))
     config = resolve_search({**TOY, "stopping": {"name": "eigenvalue", "window": 1}})
     result = Search(config, tmp_path / "run").run()
     assert result.record["answer_of_epoch"] == 1

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from supernas import spaces
-from supernas.steps.relaxations import dirichlet, gumbel, held_options, softmax, straight_through
+from supernas.steps.relaxations import dirichlet, gumbel, option_mask_of, softmax, straight_through
 
 SPACE = spaces.get("nas-bench-201")
-ALL = held_options(SPACE, SPACE.pairs, torch.device("cpu"))
+ALL = option_mask_of(SPACE, SPACE.pairs, torch.device("cpu"))
 
 
 def generator(seed=0):
@@ -54,7 +54,7 @@ def test_a_dirichlet_draw_has_the_mean_variance_and_gradient_of_the_distribution
 
 def test_options_that_are_not_held_have_weight_0_and_no_gradient():
     pairs = tuple(pair for pair in SPACE.pairs if pair[1] in (1, 3))
-    held = held_options(SPACE, pairs, torch.device("cpu"))
+    held = option_mask_of(SPACE, pairs, torch.device("cpu"))
     alpha = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     made = [
         softmax({"cell": alpha}, held)["cell"],

@@ -74,7 +74,7 @@ class Tracking:
     def __call__(self, epoch: Epoch) -> dict[str, Any]:
         """What is added to the line of a finished epoch."""
         search = self.search
-        sampled = search.config.method.sampled(search.state.method) or epoch.architecture
+        sampled = search.state.method.last_path or epoch.architecture
         values = [self._ask(architecture) for architecture in self.architectures]
         scores = self._sign * _array(values)
         line: dict[str, Any] = {

@@ -15,32 +15,41 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
   as there.
 - `hypergradient="finite-difference"` is the published form; `"exact"` differentiates through the step
   (`hypergradients.py`).
-- Published: 50 epochs with Adam at 3e-4 (19,550 steps with batch 64 on half of CIFAR-10: a movement of 5.9).
+- Published: 50 epochs with Adam at 3e-4 (19,550 steps with batch 64 on half of CIFAR-10: lr times steps is 5.9).
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from supernas.core.progress import Progress
 from supernas.core.settings import leave_out, setting, settings
 from supernas.data import Batch
-from supernas.methods.base import AlphaMethod, AlphaState
-from supernas.steps.hypergradients import Form, unrolled_gradient
+from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
+from supernas.networks.base import Mixture
+from supernas.steps.contracts import Metrics, SearchContext
+from supernas.steps.hypergradients import Hypergradient, unrolled_gradient
 from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import Softmax
 
 __all__ = ["DARTS"]
 
 
 @settings
-class DARTS(AlphaMethod):
+class DARTS(Alternating):
     """Differentiable architecture search: a softmax mixture of all options, first or second order."""
 
+    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
+    weights_on, alpha_on = "mean", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(movement=5.9), "how alpha is moved")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=5.9), "how alpha is moved")
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
-    hypergradient: Form = setting("finite-difference", "how order 2 computes its second term", equation="Eq. 7-8")
+    hypergradient: Hypergradient = setting(
+        "finite-difference", "how order 2 computes its second term", equation="Eq. 7-8"
+    )
     radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
 
     def __post_init__(self) -> None:
@@ -49,22 +58,32 @@ class DARTS(AlphaMethod):
         elif self.hypergradient == "exact":
             leave_out(self, ("radius",), "hypergradient=exact")
 
-    def alpha_first(self, state: AlphaState) -> bool:
-        """Order 2 looks ahead at the step that follows."""
-        return self.order == 2 or super().alpha_first(state)
+    @property
+    def relaxation(self) -> Softmax:
+        """W = softmax(alpha)."""
+        return Softmax()
 
-    def gradient(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Of the validation loss at the present weights, or at those after the next step."""
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
+
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Alpha <- alpha - grad_alpha of L_val at the present weights, or at those after the next step (order 2)."""
+        trainer = state.trainer
+
+        def at_alpha() -> Mixture:
+            return self.alpha_forward(state, progress, state.generator)
+
         if self.order == 1:
-            return super().gradient(state, train, valid, progress)
-        trainer, alpha = state.trainer, state.alpha
-        return unrolled_gradient(
-            lambda weights: trainer.training_loss_at(weights, train, self.relax(state, alpha)),
-            lambda weights: trainer.validation_loss_at(weights, valid, self.relax(state, alpha)),
-            list(alpha.values()),
+            return descend(state, trainer.validation_loss(valid, at_alpha()), change)
+        loss, gradients = unrolled_gradient(
+            lambda weights: trainer.training_loss_at(weights, train, at_alpha()),
+            lambda weights: trainer.validation_loss_at(weights, valid, at_alpha()),
+            list(state.alpha.values()),
             trainer.next_step(progress, train.share),
             self.hypergradient,
             self.radius,
         )
+        return descend(state, loss, change, gradients)

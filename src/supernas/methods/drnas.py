@@ -19,64 +19,80 @@ has the largest beta, which is the largest mean.
   over every weight of the first that has a place in it, and its other channels start as copies of random ones among
   those, as in the released code.
 - Published: 100 epochs with Adam at 3e-4, of which alpha waits for 10 in each stage of 50 when progressive (31,280
-  steps: a movement of 9.4; 11.7 over all 39,100).
+  steps: lr times steps is 9.4; 11.7 over all 39,100).
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
-from supernas.core.architecture import Pair
+from supernas.core.architecture import Architecture, Pair
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
-from supernas.methods.base import AlphaState, DrawnMixture
-from supernas.networks.base import Weights
+from supernas.methods.base import AlphaState, Alternating, Change, descend, drawn_architecture, unchanged
+from supernas.networks.base import Mixture
 from supernas.networks.widen import widen
-from supernas.steps.contracts import Stage
+from supernas.steps.contracts import Distribution, Metrics, SearchContext, Stage
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import dirichlet
+from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, dirichlet
 
 __all__ = ["DrNAS"]
 
 
+@dataclass(frozen=True)
+class DirichletMixtures(RandomRelaxation):
+    """theta ~ Dirichlet(beta) at each choice."""
+
+    def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
+        """Beta / sum of beta at each choice."""
+        beta = {kind: matrix * support.option_mask[kind] for kind, matrix in concentrations(alpha).items()}
+        return {kind: matrix / matrix.sum(dim=-1, keepdim=True) for kind, matrix in beta.items()}
+
+    def draw(self, alpha: Matrices, support: Support, progress: Progress, generator: torch.Generator) -> Mixture:
+        """Theta."""
+        return Mixture(dirichlet(concentrations(alpha), support.option_mask, generator))
+
+
 @settings
-class DrNAS(DrawnMixture):
+class DrNAS(Alternating, Distribution):
     """A Dirichlet distribution over mixtures, learnt through its own draws; progressive as an option."""
 
+    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
+    alpha_on = "draw"
 
-    adam: AdamSettings = setting(AdamSettings(movement=11.7), "how alpha is moved")
+    weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7), "how alpha is moved")
     kl: float = setting(0.0, "weight of the divergence from the flat distribution", equation="Eq. 6", ge=0)
     progressive: bool = setting(False, "two stages: K=4 with all options, then K=2 with the best")
     keep_options: int = setting(3, "options of each choice in the second stage", ge=2)
 
-    def validation_loss(self, state: AlphaState, batch: Batch, progress: Progress) -> Tensor:
-        """The loss of another draw, and the divergence from the flat distribution."""
-        loss = super().validation_loss(state, batch, progress)
-        return loss + self.kl * self.divergence(state) if self.kl else loss
+    @property
+    def relaxation(self) -> DirichletMixtures:
+        """Theta."""
+        return DirichletMixtures()
 
-    def draw(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Weights:
-        """A draw of mixtures."""
-        return dirichlet(concentrations(state.alpha), state.held, generator)
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
 
-    def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
-        """The mean of the distribution: beta / sum of beta at each choice."""
-        beta = {kind: one * state.held[kind] for kind, one in concentrations(alpha).items()}
-        return {kind: one / one.sum(dim=-1, keepdim=True) for kind, one in beta.items()}
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Alpha <- alpha - grad_alpha (L_val(w, theta) + kl KL(Dir(beta) | Dir(1))), with another draw of theta."""
+        theta = self.alpha_forward(state, progress, state.generator)
+        loss = state.trainer.validation_loss(valid, theta)
+        return descend(state, loss + self.kl * divergence(state) if self.kl else loss, change)
 
-    def divergence(self, state: AlphaState) -> Tensor:
-        """The sum over choices of KL(Dir(beta) | Dir(1))."""
-        total = torch.zeros((), device=next(iter(state.alpha.values())).device)
-        for kind, beta in concentrations(state.alpha).items():
-            for row, held in zip(beta, state.held[kind], strict=True):
-                one = row[held]
-                total = total + kl_divergence(Dirichlet(one), Dirichlet(torch.ones_like(one)))
-        return total
+    def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
+        """The architecture of the largest entries of a draw."""
+        return drawn_architecture(self.relaxation, state, generator)
 
     # -- the progressive scheme ---------------------------------------------------------------------------------------
 
@@ -87,7 +103,7 @@ class DrNAS(DrawnMixture):
     def keep(self, state: AlphaState, stage: int) -> tuple[Pair, ...]:
         """The options of the largest concentration at each choice."""
         pairs = []
-        for kind, where in state.problem.space.kinds.items():
+        for kind, where in state.context.space.kinds.items():
             kept = state.alpha[kind].detach().topk(min(self.keep_options, state.alpha[kind].shape[1]), dim=-1).indices
             pairs += [(choice, option) for choice, row in zip(where, kept.tolist(), strict=True) for option in row]
         return tuple(sorted(pairs))
@@ -95,13 +111,23 @@ class DrNAS(DrawnMixture):
     def carry_over(self, old: AlphaState, new: AlphaState) -> AlphaState:
         """Alpha and its generator go on as they are; the network is widened from the old one's weights."""
         with torch.no_grad():
-            for kind, one in new.alpha.items():
-                one.copy_(old.alpha[kind])
+            for kind, parameter in new.alpha.items():
+                parameter.copy_(old.alpha[kind])
         new.generator = old.generator
-        widen(old.problem.network, new.problem.network, new.generator)
+        widen(old.context.network, new.context.network, new.generator)
         return new
 
 
 def concentrations(alpha: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Beta = elu(alpha) + 1, which is positive; kept off 0, where a Gamma variable has no density."""
-    return {kind: (F.elu(one) + 1).clamp_min(1e-6) for kind, one in alpha.items()}
+    return {kind: (F.elu(matrix) + 1).clamp_min(1e-6) for kind, matrix in alpha.items()}
+
+
+def divergence(state: AlphaState) -> Tensor:
+    """The sum over choices of KL(Dir(beta) | Dir(1))."""
+    total = torch.zeros((), device=next(iter(state.alpha.values())).device)
+    for kind, beta in concentrations(state.alpha).items():
+        for row, held in zip(beta, state.support.option_mask[kind], strict=True):
+            alive = row[held]
+            total = total + kl_divergence(Dirichlet(alive), Dirichlet(torch.ones_like(alive)))
+    return total

@@ -39,12 +39,11 @@ from torch import Tensor, nn
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.base import best_of
-from supernas.steps.contracts import Distribution, Method, Metrics, Problem, Validate
+from supernas.steps.contracts import Distribution, Method, Metrics, SearchContext, Validate
 from supernas.steps.sequences import Alphabet, architectures_of, seeded
-from supernas.steps.weights import PathTrainer
+from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["ENAS", "Controller", "ENASState"]
 
@@ -93,13 +92,11 @@ class Controller(nn.Module):
         return self._scores(hidden[:, 0]), state
 
 
-@dataclass
-class ENASState(State):
+@dataclass(kw_only=True)
+class ENASState(TrainedState):
     """What changes during the search.
 
     Attributes:
-        problem: the problem.
-        trainer: the step of the weights.
         controller: the policy, on the CPU.
         adam: its optimiser.
         generator: of all samples.
@@ -108,7 +105,6 @@ class ENASState(State):
         asked: architectures that were judged so far, which is the part of the validation images that comes next.
     """
 
-    problem: Problem = field(metadata={"static": True})
     trainer: PathTrainer
     controller: Controller
     adam: torch.optim.Adam
@@ -119,7 +115,7 @@ class ENASState(State):
 
 
 @settings
-class ENAS(Method, Distribution):
+class ENAS(Method[ENASState], Distribution):
     """A controller trained by REINFORCE on validation accuracy, weights trained along its samples."""
 
     published: ClassVar[dict[str, Any]] = {
@@ -132,7 +128,7 @@ class ENAS(Method, Distribution):
     shared: bool = setting(False, "whether genes of one size share their symbols, as published")
     temperature: float = setting(5.0, "divides the controller's scores before the tanh", gt=0)
     tanh_constant: float = setting(2.5, "the largest score", gt=0)
-    movement: float = setting(12.5, "the farthest that Adam can move a weight: learning rate times steps", gt=0)
+    lr_times_steps: float = setting(12.5, "the farthest that Adam can move a weight: learning rate times steps", gt=0)
     lr_max: float = setting(0.01, "the learning rate of the controller is at most this", gt=0)
     controller_steps: float = setting(0.256, "steps of the controller for each step of the weights", gt=0)
     samples: int = setting(20, "sampled architectures whose gradients one controller step averages", ge=1)
@@ -143,14 +139,15 @@ class ENAS(Method, Distribution):
     candidates: int = setting(100, "sampled architectures that are compared at the end", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)
 
-    def init(self, problem: Problem) -> ENASState:
+    def init(self, context: SearchContext) -> ENASState:
         """A fresh controller, nearly uniform."""
-        with seeded(problem.seed):
-            controller = Controller(problem.space.gene_sizes, self)
-        lr = min(self.lr_max, self.movement / (self.controller_steps * problem.steps))
+        with seeded(context.seed):
+            controller = Controller(context.space.gene_sizes, self)
+        lr = min(self.lr_max, self.lr_times_steps / (self.controller_steps * context.steps))
         adam = torch.optim.Adam(controller.parameters(), lr=lr, betas=_BETAS, eps=_EPS)
-        generator = torch.Generator().manual_seed(problem.seed)
-        return ENASState(problem, PathTrainer.make(problem), controller, adam, generator)
+        generator = torch.Generator().manual_seed(context.seed)
+        trainer = PathTrainer.make(context)
+        return ENASState(context=context, trainer=trainer, controller=controller, adam=adam, generator=generator)
 
     def step(self, state: ENASState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights along a path that the controller draws; the validation batch is not looked at."""
@@ -160,14 +157,15 @@ class ENAS(Method, Distribution):
     def epoch(self, state: ENASState, validate: Validate, progress: Progress) -> Metrics:
         """The controller's turn."""
         steps = max(1, round(self.controller_steps * progress.steps / progress.epochs))
-        found = [self.controller_step(state, validate) for _ in range(steps)]
+        reports = [self.controller_step(state, validate) for _ in range(steps)]
         state.paths = []
-        return {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
+        return {name: torch.stack([report[name] for report in reports]).mean() for name in reports[0]}
 
     def controller_step(self, state: ENASState, validate: Validate) -> Metrics:
         """One step of the controller along the mean gradient of `samples` sampled architectures."""
         genes = state.controller.sample(self.samples, state.generator)
-        rewards = torch.tensor([self._judge(state, one, validate) for one in self._architectures(state, genes)])
+        drawn = self._architectures(state, genes)
+        rewards = torch.tensor([self._judge(state, architecture, validate) for architecture in drawn])
         log_prob, entropy = state.controller.score(genes)
         gains = rewards + self.entropy_weight * entropy.detach()
         baselines, state.baseline = moving_average(gains.tolist(), state.baseline, self.baseline_decay)
@@ -188,7 +186,7 @@ class ENAS(Method, Distribution):
 
     def final(self, state: ENASState, validate: Validate) -> Architecture:
         """The best of `candidates` samples by validation."""
-        return best_of(state.problem, self._drawn(state, self.candidates), validate, self.candidate_images)
+        return best_of(state.context, self._drawn(state, self.candidates), validate, self.candidate_images)
 
     def draw_architecture(self, state: ENASState, generator: torch.Generator) -> Architecture:
         """A sample of the controller."""
@@ -199,13 +197,13 @@ class ENAS(Method, Distribution):
     def _judge(self, state: ENASState, architecture: Architecture, validate: Validate) -> float:
         metric = validate(architecture, self.reward_images, state.asked)
         state.asked += 1
-        return reward(metric, state.problem.task.direction, self.reward_constant)
+        return reward(metric, state.context.task.direction, self.reward_constant)
 
     def _drawn(self, state: ENASState, count: int) -> list[Architecture]:
         return self._architectures(state, state.controller.sample(count, state.generator))
 
     def _architectures(self, state: ENASState, genes: Tensor) -> list[Architecture]:
-        return architectures_of(state.problem.space, genes)
+        return architectures_of(state.context.space, genes)
 
 
 def reward(metric: float, direction: Literal["max", "min"], constant: float) -> float:

@@ -15,53 +15,79 @@ tau falls linearly from 10 to 0.1. The derived architecture has the largest alph
   the straight-through estimator as it is usually understood; `skip` gives them none.
 - The released code draws again where noise or probabilities are not finite; the draws here are always finite.
 - `noise=0` is GDAS-A, an ablation of E2NAS: the argmax of alpha, no Gumbel noise.
-- Published: 250 epochs with Adam at 3e-4 (97,750 steps: a movement of 29.3).
+- Published: 250 epochs with Adam at 3e-4 (97,750 steps: lr times steps is 29.3).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
+from torch import Tensor
 
 from supernas.core.architecture import Architecture
-from supernas.core.progress import END, Progress
+from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
-from supernas.methods.base import AlphaMethod, AlphaState, Mixture
-from supernas.networks.base import Unselected
-from supernas.steps.contracts import Distribution, Metrics
-from supernas.steps.relaxations import Relaxed, gumbel, straight_through
+from supernas.methods.base import AlphaState, Alternating, Change, descend, drawn_architecture, unchanged
+from supernas.networks.base import Mixture, Unselected
+from supernas.steps.contracts import Distribution, Metrics, SearchContext
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, gumbel, softmax, straight_through
 
 __all__ = ["GDAS"]
 
 
+@dataclass(frozen=True)
+class HardGumbel(RandomRelaxation):
+    """W = onehot(argmax P), dW = dP, with tau falling linearly from `temperature` to `temperature_end`."""
+
+    temperature: float
+    temperature_end: float
+    noise: float
+    unselected: Unselected
+
+    def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
+        """softmax(alpha)."""
+        return softmax(alpha, support.option_mask)
+
+    def draw(self, alpha: Matrices, support: Support, progress: Progress, generator: torch.Generator) -> Mixture:
+        """A path at the temperature of this moment, with gradient to alpha."""
+        tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
+        P = gumbel(alpha, support.option_mask, tau, generator, self.noise)
+        W, path = straight_through(P, support.space, next(iter(P.values())).device)
+        return Mixture(W, path.pairs, self.unselected)
+
+
 @settings
-class GDAS(AlphaMethod, Distribution):
+class GDAS(Alternating, Distribution):
     """Gradient-based search with a hard Gumbel-softmax sample: one path forward, soft gradients back."""
 
     trains_paths: ClassVar[bool] = True
+    weights_on, alpha_on = "draw", "draw"
 
+    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 5", gt=0)
     temperature_end: float = setting(0.1, "tau at the end; it falls linearly", equation="Eq. 5", gt=0)
     noise: Literal[0, 1] = setting(1, "0 leaves the Gumbel noise out (GDAS-A)", equation="Eq. 5")
     unselected: Unselected = setting("scalar", "how gradient reaches options that were not sampled", equation="Eq. 6")
 
-    def train(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
-        """A sampled path."""
-        return state.trainer.step(batch, self.sample(state, progress, state.generator).architecture, progress)
+    @property
+    def relaxation(self) -> HardGumbel:
+        """W."""
+        return HardGumbel(self.temperature, self.temperature_end, self.noise, self.unselected)
 
-    def judged(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Mixture:
-        """Another sampled path, with gradient to alpha."""
-        drawn = self.sample(state, progress, generator)
-        return Mixture(drawn.W, drawn.architecture.pairs, self.unselected)
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
 
-    def sample(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Relaxed:
-        """A hard sample at the temperature of this moment."""
-        tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
-        P = gumbel(state.alpha, state.held, tau, generator, self.noise)
-        device = next(state.problem.network.parameters()).device
-        return straight_through(P, state.problem.space, device)
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Alpha <- alpha - grad_alpha L_val(w, W), with another sample than that of the weights."""
+        W = self.alpha_forward(state, progress, state.generator)
+        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
         """A sampled path; always the same without noise."""
-        with torch.no_grad():
-            return self.sample(state, END, generator).architecture
+        return drawn_architecture(self.relaxation, state, generator)

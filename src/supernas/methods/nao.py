@@ -41,13 +41,12 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Method, Metrics, Problem, Validate
+from supernas.steps.contracts import Method, Metrics, SearchContext, Validate
 from supernas.steps.sequences import Alphabet, architectures_of, genes_of, seeded
-from supernas.steps.weights import PathTrainer
+from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["NAO", "NAOState", "SequenceAutoencoder"]
 
@@ -121,13 +120,11 @@ def _start(embedding: Tensor) -> tuple[Tensor, Tensor]:
     return hidden, torch.zeros_like(hidden)
 
 
-@dataclass
-class NAOState(State):
+@dataclass(kw_only=True)
+class NAOState(TrainedState):
     """What changes during the search.
 
     Attributes:
-        problem: the problem.
-        trainer: the step of the weights.
         autoencoder: encoder, predictor and decoder, on the CPU.
         adam: their optimiser.
         paths: the generator of paths and of random members of the pool.
@@ -138,7 +135,6 @@ class NAOState(State):
         rounds: rounds so far.
     """
 
-    problem: Problem = field(metadata={"static": True})
     trainer: PathTrainer
     autoencoder: SequenceAutoencoder
     adam: torch.optim.Adam
@@ -151,7 +147,7 @@ class NAOState(State):
 
 
 @settings
-class NAO(Method):
+class NAO(Method[NAOState]):
     """A pool of architectures, renewed by gradient ascent in a learnt embedding."""
 
     pool: int = setting(100, "architectures that are trained at a time", ge=2)
@@ -180,15 +176,23 @@ class NAO(Method):
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
-    def init(self, problem: Problem) -> NAOState:
+    def init(self, context: SearchContext) -> NAOState:
         """A random pool, a fresh autoencoder."""
-        with seeded(problem.seed):
-            autoencoder = SequenceAutoencoder(problem.space.gene_sizes, self.hidden, self.shared)
+        with seeded(context.seed):
+            autoencoder = SequenceAutoencoder(context.space.gene_sizes, self.hidden, self.shared)
         adam = torch.optim.Adam(autoencoder.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        paths = np.random.default_rng(problem.seed)
-        batches = torch.Generator().manual_seed(problem.seed)
-        pool = unseen(problem.space, self.pool, (), paths)
-        return NAOState(problem, PathTrainer.make(problem), autoencoder, adam, paths, batches, pool)
+        paths = np.random.default_rng(context.seed)
+        batches = torch.Generator().manual_seed(context.seed)
+        pool = unseen(context.space, self.pool, (), paths)
+        return NAOState(
+            context=context,
+            trainer=PathTrainer.make(context),
+            autoencoder=autoencoder,
+            adam=adam,
+            paths=paths,
+            batches=batches,
+            pool=pool,
+        )
 
     def step(self, state: NAOState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights along a member of the pool; the validation batch is not looked at."""
@@ -209,19 +213,19 @@ class NAO(Method):
 
     def final(self, state: NAOState, validate: Validate) -> Architecture:
         """The best of the pool by validation with the weights as they are now."""
-        return best_of(state.problem, state.pool, validate, self.images)
+        return best_of(state.context, state.pool, validate, self.images)
 
     # -- a round ------------------------------------------------------------------------------------------------------
 
     def _due(self, progress: Progress) -> bool:
         """Whether a round's moment lies in this epoch. None is due at the end: its new ones would not be trained."""
-        begin, end = (math.floor((progress.epoch + one) * (self.rounds + 1) / progress.epochs) for one in (0, 1))
+        begin, end = (math.floor((progress.epoch + more) * (self.rounds + 1) / progress.epochs) for more in (0, 1))
         return end > begin and progress.epoch + 1 < progress.epochs
 
     def _judge(self, state: NAOState, validate: Validate) -> dict[Architecture, float]:
         """Judges the pool, all on the same images, and sorts it; the scores of all architectures judged so far."""
         metrics = [validate(architecture, self.images, state.rounds) for architecture in state.pool]
-        sign = 1 if state.problem.task.direction == "max" else -1
+        sign = 1 if state.context.task.direction == "max" else -1
         scores = dict(zip(state.pool, to_unit([sign * metric for metric in metrics]), strict=True))
         known = {**dict(zip(state.judged, state.scores, strict=True)), **scores}
         state.judged, state.scores = list(known), list(known.values())
@@ -231,7 +235,7 @@ class NAO(Method):
 
     def _fit(self, state: NAOState, known: Mapping[Architecture, float], steps: int) -> Metrics:
         """Trains the autoencoder on all known scores; the losses of the last step."""
-        genes, scores = genes_of(state.problem.space, list(known)), torch.tensor(list(known.values()))
+        genes, scores = genes_of(state.context.space, list(known)), torch.tensor(list(known.values()))
         for _ in range(steps):
             batch = torch.randint(len(genes), (min(_BATCH, len(genes)),), generator=state.batches)
             predicting, writing = state.autoencoder.losses(genes[batch], scores[batch])
@@ -243,7 +247,7 @@ class NAO(Method):
 
     def _renew(self, state: NAOState, known: Collection[Architecture]) -> None:
         """The worst of the sorted pool give way to new ones from the ascent and to random ones."""
-        space = state.problem.space
+        space = state.context.space
         better = self.ascend(state, known)
         wanted = self.new + self.random - len(better)
         drawn = unseen(space, wanted, {*known, *better}, state.paths)
@@ -251,16 +255,16 @@ class NAO(Method):
 
     def ascend(self, state: NAOState, known: Collection[Architecture]) -> list[Architecture]:
         """At most `new` architectures that are not known, decoded from the moved embeddings of the pool's first."""
-        space, autoencoder = state.problem.space, state.autoencoder
+        space, autoencoder = state.context.space, state.autoencoder
         embedding = autoencoder.encode(genes_of(space, state.pool[: self.top])).detach()
         gradient = autoencoder.uphill(embedding)
-        found: dict[Architecture, None] = {}
+        ascended: dict[Architecture, None] = {}
         for raised in range(1, self.raises + 1):
             decoded = autoencoder.decode(moved(embedding, gradient, self.eta * raised))
-            found |= {one: None for one in architectures_of(space, decoded) if one not in known}
-            if len(found) >= self.new:
+            ascended |= {new: None for new in architectures_of(space, decoded) if new not in known}
+            if len(ascended) >= self.new:
                 break
-        return list(found)[: self.new]
+        return list(ascended)[: self.new]
 
 
 def to_unit(values: Sequence[float]) -> list[float]:
@@ -277,11 +281,11 @@ def unseen(
     space: Space, count: int, known: Collection[Architecture], generator: np.random.Generator
 ) -> list[Architecture]:
     """`count` distinct random architectures that are not known; fewer if the space seems to have no more."""
-    found: dict[Architecture, None] = {}
+    drawn: dict[Architecture, None] = {}
     for _ in range(_TRIES * count):
-        if len(found) == count:
+        if len(drawn) == count:
             break
-        one = space.sample(generator)
-        if one not in known:
-            found[one] = None
-    return list(found)
+        architecture = space.sample(generator)
+        if architecture not in known:
+            drawn[architecture] = None
+    return list(drawn)

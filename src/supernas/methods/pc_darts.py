@@ -10,61 +10,75 @@ the edge's row of W. Afterwards the channels of a node are shuffled, so that all
 
 - Weights and alpha alternate as in first-order DARTS; alpha and beta wait for the first 15 of 50 epochs.
 - The derived architecture has the largest entries of W, edge normalisation included.
-- Published: batch 256, learning rate 0.1 to 0, Adam at 6e-4 (98 steps in each of 35 epochs: a movement of 2.1).
+- Published: batch 256, learning rate 0.1 to 0, Adam at 6e-4 (98 steps in each of 35 epochs: lr times steps is 2.1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.methods.base import AlphaMethod, AlphaState
-from supernas.networks.base import Weights
+from supernas.data import Batch
+from supernas.methods.base import AlphaState, Alternating, Change, descend, edges_of, unchanged
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Problem, Stage
+from supernas.steps.contracts import Metrics, SearchContext, Stage
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import softmax
+from supernas.steps.relaxations import Matrices, Relaxation, Softmax, Support, softmax
 
 __all__ = ["PCDARTS"]
 
-_EDGES = " edges"  # after the name of a kind: beta, the logits of its edges
+
+@dataclass(frozen=True)
+class EdgeNormalised(Relaxation):
+    """The softmax over options, times that over the edges that enter the same node (Eq. 3)."""
+
+    edges: ClassVar[bool] = True
+
+    def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
+        """W[edge] = softmax(beta)[edge] softmax(alpha[edge])."""
+        space, W = support.space, softmax(alpha, support.option_mask)
+        return {kind: matrix * edge_weights(space, kind, alpha[edges_of(kind)])[:, None] for kind, matrix in W.items()}
 
 
 @settings
-class PCDARTS(AlphaMethod):
+class PCDARTS(Alternating):
     """First-order DARTS on a part of the channels, with normalised edges."""
 
+    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {
         "search": {"epochs": 50, "batch_size": 256},
         "weights": {"lr": 0.1, "lr_min": 0.0, "weight_decay": 3e-4},
     }
+    weights_on, alpha_on = "mean", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(movement=2.1), "how alpha and beta are moved")
-    waits: float = setting(0.3, "part of the search before alpha moves", ge=0, lt=1)
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=2.1), "how alpha and beta are moved")
+    alpha_warmup: float = setting(0.3, "part of the search before alpha moves", ge=0, lt=1)
     partial: int = setting(4, "K: one of every K channels goes through the options", equation="Eq. 2", ge=1)
     edge_normalisation: bool = setting(True, "whether edges are weighted by beta", equation="Eq. 3")
+
+    @property
+    def relaxation(self) -> Relaxation:
+        """W, with or without beta."""
+        return EdgeNormalised() if self.edge_normalisation else Softmax()
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage with partial channels."""
         return (Stage(1.0, {"partial": self.partial}),)
 
-    def parameters(self, problem: Problem, generator: torch.Generator) -> dict[str, Tensor]:
-        """Logits of the options, and of the edges."""
-        made = super().parameters(problem, generator)
-        if self.edge_normalisation:
-            for kind, (choices, _) in problem.space.shapes.items():
-                made[kind + _EDGES] = torch.randn(choices, generator=generator) * self.start
-        return made
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
 
-    def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
-        """The softmax over options, times that over the edges that enter the same node."""
-        space = state.problem.space
-        W = softmax({kind: alpha[kind] for kind in space.shapes}, state.held)
-        if not self.edge_normalisation:
-            return W
-        return {kind: matrix * edge_weights(space, kind, alpha[kind + _EDGES])[:, None] for kind, matrix in W.items()}
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """(alpha, beta) <- (alpha, beta) - grad L_val(w, W)."""
+        W = self.alpha_forward(state, progress, state.generator)
+        return descend(state, state.trainer.validation_loss(valid, W), change)
 
 
 def edge_weights(space: Space, kind: str, beta: Tensor) -> Tensor:

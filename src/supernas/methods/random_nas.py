@@ -16,46 +16,45 @@ copy of the generator: the search goes on as if nobody had asked.
 """
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.base import best_of
-from supernas.steps.contracts import Method, Metrics, Problem, Validate
-from supernas.steps.weights import PathTrainer
+from supernas.steps.contracts import Method, Metrics, SearchContext, Validate
+from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["RandomNAS"]
 
 
-@dataclass
-class _Drawn(State):
-    """The weights' trainer, and the generator that paths and candidates are drawn from."""
+@dataclass(kw_only=True)
+class _Drawn(TrainedState):
+    """Also the generator that paths and candidates are drawn from."""
 
-    problem: Problem = field(metadata={"static": True})
     trainer: PathTrainer
     generator: np.random.Generator
 
 
 @settings
-class RandomNAS(Method):
+class RandomNAS(Method[_Drawn]):
     """Random search with weight sharing: uniform paths, then the best of random candidates by validation."""
 
     candidates: int = setting(100, "random architectures that are compared at the end", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)
     glance: int = setting(4, "random architectures compared for the record of an epoch; decides nothing", ge=1)
 
-    def init(self, problem: Problem) -> _Drawn:
+    def init(self, context: SearchContext) -> _Drawn:
         """Nothing is learnt but weights."""
-        return _Drawn(problem, PathTrainer.make(problem), np.random.default_rng(problem.seed))
+        generator = np.random.default_rng(context.seed)
+        return _Drawn(context=context, trainer=PathTrainer.make(context), generator=generator)
 
     def step(self, state: _Drawn, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights along a uniformly drawn path; the validation batch is not looked at."""
-        return state.trainer.step(train, state.problem.space.sample(state.generator), progress)
+        return state.trainer.step(train, state.context.space.sample(state.generator), progress)
 
     def derive(self, state: _Drawn, validate: Validate) -> Architecture:
         """The best of the first few of the candidates that `final` would compare now."""
@@ -66,5 +65,5 @@ class RandomNAS(Method):
         return self._best(state, validate, state.generator, self.candidates)
 
     def _best(self, state: _Drawn, validate: Validate, generator: np.random.Generator, count: int) -> Architecture:
-        drawn = [state.problem.space.sample(generator) for _ in range(count)]
-        return best_of(state.problem, drawn, validate, self.candidate_images)
+        drawn = [state.context.space.sample(generator) for _ in range(count)]
+        return best_of(state.context, drawn, validate, self.candidate_images)

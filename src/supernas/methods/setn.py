@@ -12,53 +12,58 @@ the best of the `candidates` likeliest architectures by validation accuracy with
   each judged on 512 validation images (here the same for all). They are found exactly, without listing the space
   (`Space.likeliest`).
 - For the record of an epoch the likeliest architecture is taken.
-- Published: 250 epochs with Adam at 3e-4 (97,750 steps: a movement of 29.3).
+- Published: 250 epochs with Adam at 3e-4 (97,750 steps: lr times steps is 29.3).
 """
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
-from supernas.methods.base import AlphaMethod, AlphaState, best_of
-from supernas.steps.contracts import Metrics, Problem, Validate
+from supernas.methods.base import AlphaState, Alternating, Change, best_of, descend, unchanged
+from supernas.steps.contracts import Metrics, SearchContext, Validate
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import Softmax
 
-__all__ = ["SETN", "SETNState"]
-
-
-@dataclass(kw_only=True)
-class SETNState(AlphaState):
-    """Also the generator of the uniform paths."""
-
-    paths: np.random.Generator
+__all__ = ["SETN"]
 
 
 @settings
-class SETN(AlphaMethod):
+class SETN(Alternating):
     """Uniform paths train the weights, a softmax mixture learns to tell the good ones; the best of the likeliest."""
 
     trains_paths: ClassVar[bool] = True
+    weights_on, alpha_on = "uniform", "mean"
 
+    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     candidates: int = setting(100, "likeliest architectures that are compared at the end", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)
 
-    def init(self, problem: Problem) -> SETNState:
-        """Alpha near 0, a fresh optimiser, and a generator of paths."""
-        return SETNState(**vars(super().init(problem)), paths=np.random.default_rng(problem.seed))
+    @property
+    def relaxation(self) -> Softmax:
+        """W = softmax(alpha)."""
+        return Softmax()
 
-    def train(self, state: Any, batch: Batch, progress: Progress) -> Metrics:
-        """A uniform path."""
-        return state.trainer.step(batch, state.problem.space.sample(state.paths), progress)
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
+
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Alpha <- alpha - grad_alpha L_val(w, softmax(alpha))."""
+        W = self.alpha_forward(state, progress, state.generator)
+        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     def final(self, state: AlphaState, validate: Validate) -> Architecture:
         """The best of the likeliest architectures by validation."""
         with torch.no_grad():
             W = self.relax(state, state.alpha)
         probabilities = {kind: matrix.cpu().numpy() for kind, matrix in W.items()}
-        likeliest = state.problem.space.likeliest(probabilities, self.candidates)
-        return best_of(state.problem, likeliest, validate, self.candidate_images)
+        likeliest = state.context.space.likeliest(probabilities, self.candidates)
+        return best_of(state.context, likeliest, validate, self.candidate_images)

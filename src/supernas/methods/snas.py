@@ -11,34 +11,75 @@ tau falls linearly from 10 to 1. The derived architecture has the largest alpha.
 - The paper trains weights and alpha together on all training images; as in every later comparison (and in DrNAS's code)
   they alternate here between two halves. Its resource penalty is not used in these comparisons.
 - The weights are trained on a draw, as in the paper; `weights_on="mean"` takes softmax(alpha) instead.
-- Published in the comparisons: 100 epochs with Adam at 3e-4 (39,100 steps: a movement of 11.7).
+- Published in the comparisons: 100 epochs with Adam at 3e-4 (39,100 steps: lr times steps is 11.7).
 """
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
+from torch import Tensor
 
+from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.methods.base import AlphaState, DrawnMixture
-from supernas.networks.base import Weights
+from supernas.data import Batch
+from supernas.methods.base import AlphaState, Alternating, Change, descend, drawn_architecture, unchanged
+from supernas.networks.base import Mixture
+from supernas.steps.contracts import Distribution, Metrics, SearchContext
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import gumbel
+from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, gumbel, softmax
 
 __all__ = ["SNAS"]
 
 
+@dataclass(frozen=True)
+class SoftGumbel(RandomRelaxation):
+    """Z = softmax((alpha + g) / tau), with tau falling linearly from `temperature` to `temperature_end`."""
+
+    temperature: float
+    temperature_end: float
+
+    def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
+        """softmax(alpha)."""
+        return softmax(alpha, support.option_mask)
+
+    def draw(self, alpha: Matrices, support: Support, progress: Progress, generator: torch.Generator) -> Mixture:
+        """Z at the temperature of this moment."""
+        tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
+        return Mixture(gumbel(alpha, support.option_mask, tau, generator))
+
+
 @settings
-class SNAS(DrawnMixture):
+class SNAS(Alternating, Distribution):
     """Stochastic search with a soft Gumbel-softmax draw of all options."""
 
+    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
+    alpha_on = "draw"
 
-    adam: AdamSettings = setting(AdamSettings(movement=11.7), "how alpha is moved")
+    weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7), "how alpha is moved")
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 6", gt=0)
     temperature_end: float = setting(1.0, "tau at the end; it falls linearly", equation="Eq. 6", gt=0)
 
-    def draw(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Weights:
-        """A soft draw at the temperature of this moment."""
-        tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
-        return gumbel(state.alpha, state.held, tau, generator)
+    @property
+    def relaxation(self) -> SoftGumbel:
+        """Z."""
+        return SoftGumbel(self.temperature, self.temperature_end)
+
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
+
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Alpha <- alpha - grad_alpha L_val(w, Z), with another draw than that of the weights."""
+        Z = self.alpha_forward(state, progress, state.generator)
+        return descend(state, state.trainer.validation_loss(valid, Z), change)
+
+    def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
+        """The architecture of the largest entries of a draw."""
+        return drawn_architecture(self.relaxation, state, generator)

@@ -23,18 +23,16 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
 from supernas.data import Batch
-from supernas.steps.contracts import Method, Metrics, Problem, Validate
+from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate
 
 __all__ = ["ZeroCost"]
 
 
-@dataclass
-class _Scored(State):
+@dataclass(kw_only=True)
+class _Scored(MethodState):
     """The candidates, the batch that they are scored on, and the scores of the first of them."""
 
-    problem: Problem = field(metadata={"static": True})
     candidates: list[Architecture] = field(metadata={"static": True})  # follow from the seed
     inputs: Tensor | None = None
     targets: Tensor | None = None
@@ -42,12 +40,11 @@ class _Scored(State):
 
 
 @settings
-class ZeroCost(Method):
+class ZeroCost(Method[_Scored]):
     """Random architectures, of which a zero-cost proxy takes the best; nothing is trained."""
 
     trains_paths: ClassVar[bool] = False
     trains_weights: ClassVar[bool] = False
-    needs_images: ClassVar[str] = "its proxies judge networks for images"
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 1}}
 
     candidates: int = setting(100, "random architectures that are compared", equation="n", ge=1)
@@ -56,10 +53,19 @@ class ZeroCost(Method):
     def __post_init__(self) -> None:
         proxies.get(self.proxy)
 
-    def init(self, problem: Problem) -> _Scored:
+    def init(self, context: SearchContext) -> _Scored:
         """Draws the candidates."""
-        generator = np.random.default_rng(problem.seed)
-        return _Scored(problem, [problem.space.sample(generator) for _ in range(self.candidates)])
+        generator = np.random.default_rng(context.seed)
+        candidates = [context.space.sample(generator) for _ in range(self.candidates)]
+        return _Scored(context=context, candidates=candidates)
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Networks that read something else than images."""
+        space = chosen.space
+        if space.domain == "images":
+            return ""
+        why = "its proxies judge networks for images"
+        return f"does not go with the space {space.name}, whose networks read {space.domain}: {why}"
 
     def step(self, state: _Scored, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """Scores this step's share of the candidates."""
@@ -74,8 +80,8 @@ class ZeroCost(Method):
     def epoch(self, state: _Scored, validate: Validate, progress: Progress) -> Metrics:
         """How many are scored, and the best score where there is any."""
         best = state.scores[self._best(state)]
-        found = {"scored": float(len(state.scores)), **({"best_score": best} if math.isfinite(best) else {})}
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
+        report = {"scored": float(len(state.scores)), **({"best_score": best} if math.isfinite(best) else {})}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in report.items()}
 
     def derive(self, state: _Scored, validate: Validate) -> Architecture:
         """The best so far, the first of equals.
@@ -89,16 +95,12 @@ class ZeroCost(Method):
             )
         return state.candidates[self._best(state)]
 
-    def sampled(self, state: _Scored) -> Architecture | None:
-        """None: no path trains the weights."""
-        return None
-
     def _best(self, state: _Scored) -> int:
         best = max if proxies.get(self.proxy).direction == "max" else min
         return best(range(len(state.scores)), key=lambda place: state.scores[place])
 
     def _score(self, state: _Scored, architecture: Architecture, batch: Batch) -> float:
-        problem, proxy = state.problem, proxies.get(self.proxy)()
+        context, proxy = state.context, proxies.get(self.proxy)()
         return proxies.score_architecture(
-            proxy, problem.space, architecture, problem.size, batch, problem.task.loss, problem.seed
+            proxy, context.space, architecture, context.network_settings, batch, context.task.loss, context.seed
         )

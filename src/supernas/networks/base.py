@@ -14,6 +14,7 @@ from supernas.spaces.base import Space
 __all__ = [
     "Auxiliary",
     "Form",
+    "Mixture",
     "Network",
     "NetworkSettings",
     "NetworkSize",
@@ -29,6 +30,23 @@ Weights = Mapping[str, Tensor]
 
 Form = Literal["search", "evaluation"]
 Unselected = Literal["skip", "scalar", "run"]
+
+
+class Mixture(NamedTuple):
+    """What a forward pass runs at the choices; a path is the mixture in which one option runs at each.
+
+    Attributes:
+        W: kind -> Float[choices, options]; carries weight and gradient. None weighs every active pair by 1.
+        active: which pairs run, known on the host; never found out from the values of `W`. None is all.
+        unselected: how gradient reaches the entries of `W` whose options are not active. `skip`: it does not; `scalar`:
+            each entry is added to its node as a bare scalar (the released GDAS); `run`: the options are run without a
+            graph of their own and their entries receive exactly the gradient that they would have in a full mixture in
+            which their weights are 0.
+    """
+
+    W: Weights | None = None
+    active: tuple[Pair, ...] | None = None
+    unselected: Unselected = "skip"
 
 
 class Output(NamedTuple):
@@ -114,33 +132,29 @@ class Network(nn.Module, ABC):
         carry: tuple[Tensor, ...] | None = None,
         unselected: Unselected = "skip",
     ) -> Output:
-        """The stem and what follows it; the arguments after `x`, the batch of inputs, are those of `after_stem`."""
-        return self.after_stem(self.embed(x), W, active, carry, unselected)
+        """The stem and what follows it.
+
+        Args:
+            x: the batch of inputs.
+            W: as in `Mixture`, like `active` and `unselected`.
+            active: which options run.
+            carry: the hidden state of the previous forward, for recurrent networks.
+            unselected: how gradient reaches entries of `W` whose options are not active.
+        """
+        return self.after_stem(self.embed(x), Mixture(W, active, unselected), carry)
 
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:
         """The stem: what comes before any choice, the same for every path over one batch of inputs."""
 
     @abstractmethod
-    def after_stem(
-        self,
-        x: Tensor,
-        W: Weights | None = None,
-        active: tuple[Pair, ...] | None = None,
-        carry: tuple[Tensor, ...] | None = None,
-        unselected: Unselected = "skip",
-    ) -> Output:
-        """Runs the `active` pairs, each weighted by its entry of `W`.
+    def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
+        """Runs the active pairs, each weighted by its entry of `W`.
 
         Args:
             x: the stem's output.
-            W: kind -> Float[choices, options]; carries weight and gradient. None weighs every active pair by 1.
-            active: which options run, known on the host; never found out from the values of `W`. None is all.
+            mixture: what runs.
             carry: the hidden state of the previous forward, for recurrent networks.
-            unselected: how gradient reaches the entries of `W` whose options are not active. `skip`: it does not;
-                `scalar`: each entry is added to its node as a bare scalar (the released GDAS); `run`: the options are
-                run without a graph of their own and their entries receive exactly the gradient that they would have
-                in a full mixture in which their weights are 0.
         """
 
     @classmethod

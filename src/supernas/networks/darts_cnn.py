@@ -26,15 +26,23 @@ from supernas.networks import operations
 from supernas.networks.base import (
     Auxiliary,
     Form,
+    Mixture,
     Network,
     NetworkSettings,
     NetworkSize,
     Output,
     SupernetSettings,
     Unselected,
-    Weights,
 )
-from supernas.networks.mixture import Options, Plan, Rows, check_parts, partial_sum_into_node, plan, sum_into_node
+from supernas.networks.mixture import (
+    ActiveOptions,
+    Options,
+    Rows,
+    active_options,
+    check_parts,
+    partial_sum_into_node,
+    sum_into_node,
+)
 from supernas.networks.operations import BatchNorm, FactorizedReduce, Node, Norm, ReLUConvNorm
 from supernas.spaces.base import Space
 from supernas.spaces.darts.edges import EDGES, NODES
@@ -129,16 +137,10 @@ class DARTSCNNNetwork(Network):
         """Images [batch, channels, height, width] after the first stem: 3C channels, or C at a quarter of the size."""
         return self.stem(x)
 
-    def after_stem(
-        self,
-        x: Tensor,
-        W: Weights | None = None,
-        active: tuple[Pair, ...] | None = None,
-        carry: tuple[Tensor, ...] | None = None,
-        unselected: Unselected = "skip",
-    ) -> Output:
+    def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """Logits [batch, classes] and pooled features [batch, 16C] of the stem's output."""
-        plans = _plans(self.space, self.pairs, active)
+        W, unselected = mixture.W, mixture.unselected
+        active = _active_by_kind(self.space, self.pairs, mixture.active)
         rows = {} if W is None else {kind: tuple(row.unbind() for row in matrix.unbind()) for kind, matrix in W.items()}
         drop = self.drop_probability if self.training else 0.0
         before = last = Node(x)
@@ -146,7 +148,7 @@ class DARTSCNNNetwork(Network):
             last = Node(self.second_stem(x))
         auxiliary = None
         for number, cell in enumerate(cast(list[Cell], self.body)):
-            value = cell(before, last, plans[cell.kind], rows.get(cell.kind), unselected, drop)
+            value = cell(before, last, active[cell.kind], rows.get(cell.kind), unselected, drop)
             before, last = last, Node(value)
             if number == self.auxiliary_at and self.training and self.auxiliary is not None:
                 auxiliary = self.auxiliary(value)
@@ -155,9 +157,9 @@ class DARTSCNNNetwork(Network):
 
 
 @lru_cache(maxsize=1024)
-def _plans(space: Space, held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> dict[str, Plan]:
+def _active_by_kind(space: Space, held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> dict[str, ActiveOptions]:
     """Which options run at each choice of each kind of cell."""
-    whole = plan(held, active)
+    whole = active_options(held, active)
     return {
         kind: {choice - where.start: whole[choice] for choice in where if choice in whole}
         for kind, where in space.kinds.items()
@@ -231,7 +233,7 @@ class Cell(nn.Module):
                 cast(nn.ModuleDict, self.edges[edge])[str(option)] = made
 
     def forward(
-        self, before: Node, last: Node, which: Plan, rows: Rows | None, unselected: Unselected, drop: float
+        self, before: Node, last: Node, which: ActiveOptions, rows: Rows | None, unselected: Unselected, drop: float
     ) -> Tensor:
         nodes = [Node(self.before(before)), Node(self.last(last))]
         like = nodes[1].value[:, :, :: self.stride, :: self.stride]

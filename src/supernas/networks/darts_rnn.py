@@ -29,8 +29,8 @@ from supernas.core.architecture import Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
-from supernas.networks.base import Form, Network, NetworkSettings, Output, Unselected, Weights
-from supernas.networks.mixture import Plan, gradient_to_unselected, plan
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Unselected
+from supernas.networks.mixture import ActiveOptions, active_options, gradient_to_unselected
 from supernas.spaces.base import Space
 from supernas.spaces.darts_rnn import EDGES, NODES, OPERATIONS, first_edge
 
@@ -126,14 +126,7 @@ class DARTSRNNNetwork(Network):
             embedded = embedded * F.embedding(x, words)
         return _times(embedded, self._mask(self.size.dropouti, embedded.shape[1:], embedded))
 
-    def after_stem(
-        self,
-        x: Tensor,
-        W: Weights | None = None,
-        active: tuple[Pair, ...] | None = None,
-        carry: tuple[Tensor, ...] | None = None,
-        unselected: Unselected = "skip",
-    ) -> Output:
+    def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """Logits [time x batch, words] and hidden states [time x batch, units] of embeddings [time, batch, units].
 
         `carry` is the hidden state [batch, units] after the last time step; the first one is 0 where none is given.
@@ -144,25 +137,27 @@ class DARTSRNNNetwork(Network):
         batch, units = x.shape[1:]
         if self.form == "search" and batch < 2:
             raise UserError("a recurrent supernet normalises over the batch, so it needs 2 or more texts side by side")
-        mixtures = _mixtures(plan(self.pairs, active), None if W is None else W["recurrent"], unselected)
+        W = None if mixture.W is None else mixture.W["recurrent"]
+        which = active_options(self.pairs, mixture.active)
+        sums = [_node_sum(node, which, W, mixture.unselected) for node in range(1, NODES + 1)]
         mask = self._mask(self.size.dropouth, (batch, units), x)
         state = carry[0].to(x) if carry else x.new_zeros(batch, units)
         states = []
         for entering in self.from_input(_times(x, self._mask(self.size.dropoutx, (batch, units), x))).unbind():
-            state = self._cell(entering, state, mask, mixtures)
+            state = self._cell(entering, state, mask, sums)
             states.append(state)
         hidden = torch.stack(states)
         dropped = _times(hidden, self._mask(self.size.dropout, (batch, units), x))
         logits = self.decoder(dropped.flatten(0, 1))
         return Output(logits, hidden.flatten(0, 1), (state,), penalty=self._penalty(hidden, dropped))
 
-    def _cell(self, entering: Tensor, state: Tensor, mask: Tensor | None, mixtures: "list[_Mixture]") -> Tensor:
+    def _cell(self, entering: Tensor, state: Tensor, mask: Tensor | None, sums: "list[_NodeSum]") -> Tensor:
         """The next hidden state [batch, units] of the input's product with W_0 [batch, 2 units] and the state."""
         gate, candidate = (entering + self.from_state(_times(state, mask))).chunk(2, -1)
         values = [self.norms[0](torch.lerp(state, candidate.tanh(), gate.sigmoid()))]
         masked = [_times(values[0], mask)]
-        for mixture, product, norm in zip(mixtures, self.nodes, self.norms[1:], strict=True):
-            values.append(norm(mixture(values, masked, product)))
+        for node_sum, product, norm in zip(sums, self.nodes, self.norms[1:], strict=True):
+            values.append(norm(node_sum(values, masked, product)))
             masked.append(_times(values[-1], mask))
         return torch.stack(values[1:]).mean(0)
 
@@ -190,12 +185,8 @@ def _times(x: Tensor, mask: Tensor | None) -> Tensor:
 # -- one node ----------------------------------------------------------------------------------------------------------
 
 
-def _mixtures(which: Plan, W: Tensor | None, unselected: Unselected) -> "list[_Mixture]":
-    """What each node is made of, the same at all time steps."""
-    return [_mixture(node, which, W, unselected) for node in range(1, NODES + 1)]
-
-
-def _mixture(node: int, which: Plan, W: Tensor | None, unselected: Unselected) -> "_Mixture":
+def _node_sum(node: int, which: ActiveOptions, W: Tensor | None, unselected: Unselected) -> "_NodeSum":
+    """What a node is made of, the same at all time steps."""
     edges = range(first_edge(node), first_edge(node) + node)
     taken = [(edge, option) for edge in edges for option in which.get(edge, ((), ()))[0] if option]
     left = [(edge, option) for edge in edges for option in which.get(edge, ((), ()))[1]]
@@ -209,7 +200,7 @@ def _mixture(node: int, which: Plan, W: Tensor | None, unselected: Unselected) -
             weights = weights * mask.to(weights)
     scalars = () if W is None or unselected != "scalar" else tuple(W[edge, option] for edge, option in left)
     run = () if W is None or unselected != "run" else tuple((edge, option) for edge, option in left if option)
-    return _Mixture(
+    return _NodeSum(
         tuple(EDGES[edge][1] for edge in sources),
         tuple(OPERATIONS[option] for option in options),
         weights,
@@ -220,7 +211,7 @@ def _mixture(node: int, which: Plan, W: Tensor | None, unselected: Unselected) -
 
 
 @dataclass(frozen=True)
-class _Mixture:
+class _NodeSum:
     """The sum over some predecessors and operations that enters a node.
 
     Attributes:

@@ -14,21 +14,21 @@ from supernas.networks.base import Unselected
 from supernas.networks.operations import Node
 
 __all__ = [
+    "ActiveOptions",
     "Entering",
     "Options",
-    "Plan",
     "Rows",
+    "active_options",
     "check_parts",
     "gradient_to_unselected",
     "partial_sum_into_node",
-    "plan",
     "sum_into_node",
 ]
 
 Options = nn.ModuleDict | Mapping[str, Callable[..., Tensor | None]]
 """The operations of a choice by the number of their option, called with a node and a weight."""
 
-Plan = dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
+ActiveOptions = dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
 """Choice -> (options that are active, options that are not), of those that the network holds."""
 
 Rows = tuple[tuple[Tensor, ...], ...]
@@ -36,7 +36,7 @@ Rows = tuple[tuple[Tensor, ...], ...]
 
 
 @lru_cache(maxsize=1024)
-def plan(held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> Plan:
+def active_options(held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> ActiveOptions:
     """Which options run at each choice."""
     runs = set(held if active is None else active)
     if not runs <= set(held):
@@ -61,14 +61,14 @@ class _Entering(NamedTuple):
     row: tuple[Tensor, ...] | None
 
 
-def sum_into_node(entering: Entering, which: Plan, rows: Rows | None, unselected: Unselected) -> Tensor | None:
+def sum_into_node(entering: Entering, which: ActiveOptions, rows: Rows | None, unselected: Unselected) -> Tensor | None:
     """The value of a node: the weighted sum over its entering choices' active options, or None where all are zero.
 
     With `unselected="scalar"` it is a scalar, to be expanded, where no active option has an output.
 
     Args:
         entering: the choices that enter.
-        which: the plan of this kind of cell.
+        which: the options of this kind of cell that run.
         rows: the entries of `W`, or None for ones.
         unselected: how gradient reaches inactive entries (see `Network.forward`).
     """
@@ -107,7 +107,7 @@ def check_parts(channels: int, parts: int, least: int = 1, why: str = "") -> Non
 
 def partial_sum_into_node(
     entering: Entering,
-    which: Plan,
+    which: ActiveOptions,
     rows: Rows | None,
     unselected: Unselected,
     parts: int,

@@ -17,14 +17,14 @@ from supernas.core.architecture import Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
-from supernas.networks.base import Form, Network, NetworkSettings, Output, Unselected, Weights
-from supernas.networks.mixture import gradient_to_unselected, plan
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Unselected
+from supernas.networks.mixture import active_options, gradient_to_unselected
 from supernas.spaces.base import Space
 
 __all__ = ["Choice", "ModelNetwork", "choices_of", "made", "plain_module"]
 
 
-class _Selection(NamedTuple):
+class _Runs(NamedTuple):
     """What a choice runs in a forward pass: options that are active and not, and its row of `W`."""
 
     active: tuple[int, ...]
@@ -58,11 +58,11 @@ class Choice(nn.Module):
         self.name = name
         self.option_names = tuple(options)
         self.options = nn.ModuleDict(options)
-        self.selection: _Selection | None = None
+        self.runs: _Runs | None = None
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """The sum of the active options' outputs, weighted by `W`."""
-        chosen = self.selection
+        chosen = self.runs
         if chosen is None:
             raise RuntimeError(
                 f"choice '{self.name}' does not know what to run: a model with choices runs as a supernet, or as what "
@@ -76,7 +76,7 @@ class Choice(nn.Module):
         assert total is not None, f"no option of choice '{self.name}' is active"
         return total if chosen.row is None else self._with_unselected(total, chosen, inputs, named)
 
-    def _with_unselected(self, total: Tensor, chosen: _Selection, inputs: Any, named: Any) -> Tensor:
+    def _with_unselected(self, total: Tensor, chosen: _Runs, inputs: Any, named: Any) -> Tensor:
         assert chosen.row is not None
         entries = [chosen.row[option] for option in chosen.inactive]
         if not entries or chosen.unselected == "skip":
@@ -160,35 +160,26 @@ class ModelNetwork(Network):
         """The inputs as they are: where a user's choices begin is not known."""
         return x
 
-    def after_stem(
-        self,
-        x: Tensor,
-        W: Weights | None = None,
-        active: tuple[Pair, ...] | None = None,
-        carry: tuple[Tensor, ...] | None = None,
-        unselected: Unselected = "skip",
-    ) -> Output:
+    def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """What the user's module gives for a batch of inputs."""
-        (rows,) = (None,) if W is None else (matrix.unbind() for matrix in W.values())
-        with self._selected(active, rows, unselected):
+        with self._told(mixture):
             given = self.model(x)
         prediction, features = given if isinstance(given, tuple) else (given, given)
         return Output(prediction, features)
 
     @contextmanager
-    def _selected(
-        self, active: tuple[Pair, ...] | None, rows: tuple[Tensor, ...] | None, unselected: Unselected
-    ) -> Iterator[None]:
+    def _told(self, mixture: Mixture) -> Iterator[None]:
         """While it lasts every choice knows what it runs."""
-        which = plan(self.pairs, active)
+        which = active_options(self.pairs, mixture.active)
+        (rows,) = (None,) if mixture.W is None else (matrix.unbind() for matrix in mixture.W.values())
         try:
             for number, choice in enumerate(self.choices):
                 row = None if rows is None else rows[number].unbind()
-                choice.selection = _Selection(*which[number], row, unselected)
+                choice.runs = _Runs(*which[number], row, mixture.unselected)
             yield
         finally:
             for choice in self.choices:
-                choice.selection = None
+                choice.runs = None
 
 
 def plain_module(network: ModelNetwork) -> nn.Module:

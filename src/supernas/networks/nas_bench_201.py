@@ -17,8 +17,15 @@ from torch.nn import functional as F
 from supernas.core.architecture import Pair
 from supernas.core.settings import build as build_settings
 from supernas.networks import operations
-from supernas.networks.base import Form, Network, Output, SupernetSettings, Unselected, Weights
-from supernas.networks.mixture import Plan, Rows, check_parts, partial_sum_into_node, plan, sum_into_node
+from supernas.networks.base import Form, Mixture, Network, Output, SupernetSettings, Unselected
+from supernas.networks.mixture import (
+    ActiveOptions,
+    Rows,
+    active_options,
+    check_parts,
+    partial_sum_into_node,
+    sum_into_node,
+)
 from supernas.networks.operations import BatchNorm, Node
 from supernas.spaces.base import Space
 from supernas.spaces.nas_bench_201 import EDGES
@@ -80,19 +87,12 @@ class NASBench201Network(Network):
         """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""
         return self.stem(x)
 
-    def after_stem(
-        self,
-        x: Tensor,
-        W: Weights | None = None,
-        active: tuple[Pair, ...] | None = None,
-        carry: tuple[Tensor, ...] | None = None,
-        unselected: Unselected = "skip",
-    ) -> Output:
+    def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """Logits [batch, classes] and pooled features [batch, 4C] of the stem's output [batch, C, height, width]."""
-        which = plan(self.pairs, active)
+        which, W = active_options(self.pairs, mixture.active), mixture.W
         rows = None if W is None else tuple(row.unbind() for row in W["cell"].unbind())
         for block in self.body:
-            x = block(x, which, rows, unselected) if isinstance(block, Cell) else cast(Reduction, block)(x)
+            x = block(x, which, rows, mixture.unselected) if isinstance(block, Cell) else cast(Reduction, block)(x)
         features = F.relu(self.head(x)).mean(dim=(2, 3))
         return Output(self.classifier(features), features)
 
@@ -109,7 +109,7 @@ class Cell(nn.Module):
             name = space.choices[choice].options[option]
             cast(nn.ModuleDict, self.edges[choice])[str(option)] = operations.make(name, inside, norm)
 
-    def forward(self, x: Tensor, which: Plan, rows: Rows | None, unselected: Unselected) -> Tensor:
+    def forward(self, x: Tensor, which: ActiveOptions, rows: Rows | None, unselected: Unselected) -> Tensor:
         nodes = [Node(x)]
         for node in (1, 2, 3):
             entering = [

@@ -10,15 +10,16 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from supernas.data import kinds
 from supernas import methods, spaces
 from supernas.steps import objectives
 from supernas.runs import presets, stopping, diagnostics
+from supernas.runs.compatibility import check_together
 from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.networks.costs.budget import BudgetSettings
-from supernas.steps.contracts import Differentiable, Method, Objective, Quantity, Stopping
+from supernas.steps.contracts import Chosen, Diagnostic
 from supernas.data.kinds import Domain
 from supernas.core.errors import UserError, unknown
 from supernas.networks.base import NetworkSettings
@@ -112,23 +113,14 @@ class TrainSettings:
             raise ValueError("split_seed is of a split, and there is none; give split=0.5, or leave split_seed out")
 
 
-@dataclass(frozen=True)
-class SearchConfig:
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig(Chosen):
     """A validated search."""
 
-    space: Space
-    method_name: str
-    method: Method
-    objective_name: str
-    objective: Objective
-    stopping_name: str
-    stopping: Stopping
-    supernet: NetworkSettings
     weights: SGDSettings
     data: Domain
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
-    watch: Mapping[str, Quantity] = field(default_factory=dict)
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
@@ -179,54 +171,29 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     _check_sections(document, SEARCH_SECTIONS)
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "search", presets.get(space.family).search)
-    method_name, method_values = _named(given.get("method", {}), "method", "e2nas")
-    method_class = methods.get(method_name)
+    method = _part(methods, given.get("method", {}), "method", "e2nas")
     if given["search"]["preset"] == "paper":
-        given = merge(given, method_class.published, document)
-    objective_name, objective_values = _named(given.get("objective", {}), "objective", method_class.objective)
-    objective_class = objectives.get(objective_name)
-    stopping_name, stopping_values = _named(given.get("stopping", {}), "stopping", "never")
-    stopping_class = stopping.get(stopping_name)
-    _check_together(method_name, method_class, objective_name, objective_class, stopping_name, stopping_class)
-    if method_class.needs_images and space.domain != "images":
-        raise UserError(
-            f"method {method_name} does not go with the space {space.name}, whose networks read {space.domain}: "
-            f"{method_class.needs_images}; take another method"
-        )
-    known_names = [*field_names(method_class), *field_names(objective_class)]
-    for name in [name for name in method_values if name not in field_names(method_class)]:
-        if name not in known_names:
-            raise unknown("setting", f"method.{name}", [f"method.{one}" for one in known_names])
-        if objective_values.get(name, method_values[name]) != method_values[name]:
-            raise UserError(
-                f"method.{name} is the objective's {name}, and objective.{name} has another value; give one"
-            )
-        objective_values[name] = method_values.pop(name)  # `method.epsilon` is the objective's, and passed on to it
-    method = build(method_class, method_values, "method")
-    supernet = build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet")
-    _check_space(space, method_name, method, supernet)
-    rule = build(stopping_class, stopping_values, "stopping")
-    watch = _watched(given.get("watch", {}), method_name, method_class)
-    _check_watched(rule.watches, watch, space)
-    parts: tuple[Stopping | Quantity, ...] = (rule, *watch.values())
-    for part in parts:
-        if reason := part.refuses(space):
-            raise UserError(reason)
-    return SearchConfig(
-        space,
-        method_name,
-        method,
-        objective_name,
-        build(objective_class, objective_values, "objective"),
-        stopping_name,
-        rule,
-        supernet,
-        build(SGDSettings, given.get("weights", {}), "weights"),
-        build(kinds.get(space.domain), given.get("data", {}), "data"),
-        build(SearchSettings, given.get("search", {}), "search"),
-        build(BudgetSettings, given.get("budget", {}), "budget"),
-        watch,
+        given = merge(given, method.cls.published, document)
+    objective = _part(objectives, given.get("objective", {}), "objective", method.cls.objective)
+    _check_sections_of_settings(method, objective)
+    rule = _part(stopping, given.get("stopping", {}), "stopping", "never")
+    config = SearchConfig(
+        space=space,
+        method_name=method.name,
+        method=method.build(),
+        objective_name=objective.name,
+        objective=objective.build(),
+        stopping_name=rule.name,
+        stopping=rule.build(),
+        supernet=build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet"),
+        weights=build(SGDSettings, given.get("weights", {}), "weights"),
+        data=build(kinds.get(space.domain), given.get("data", {}), "data"),
+        search=build(SearchSettings, given.get("search", {}), "search"),
+        budget=build(BudgetSettings, given.get("budget", {}), "budget"),
+        watch=_watched(given.get("watch", {})),
     )
+    check_together(config)
+    return config
 
 
 def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
@@ -357,65 +324,42 @@ def _named(value: Any, section: str, default: str) -> tuple[str, dict[str, Any]]
     return str(values.pop("name", default)), values
 
 
-def _check_together(
-    method_name: str,
-    method: type[Method],
-    objective_name: str,
-    objective: type[Objective],
-    stopping_name: str,
-    stopping: type[Stopping],
-) -> None:
-    """Refuses an objective of paths with a method of mixtures, and a rule about alpha with a method without one."""
-    if objective.needs_paths and not method.trains_paths:
-        fits = ", ".join(name for name in methods.names() if methods.get(name).trains_paths)
-        raise UserError(
-            f"objective {objective_name} does not go with {method_name}, whose weight step trains no single paths: "
-            f"{objective.needs_paths}; take objective plain, or one of the methods {fits}"
-        )
-    if stopping.needs_alpha and not issubclass(method, Differentiable):
-        raise UserError(
-            f"stopping rule {stopping_name} does not go with {method_name}, which has no relaxed architecture "
-            f"parameters: {stopping.needs_alpha}"
-        )
+class _Part(NamedTuple):
+    """A part of a document: its section, its name, its class and its settings."""
+
+    section: str
+    name: str
+    cls: Any
+    values: dict[str, Any]
+
+    def build(self) -> Any:
+        """The part with its settings."""
+        return build(self.cls, self.values, self.section)
 
 
-def _watched(given: Mapping[str, Any], method_name: str, method: type[Method]) -> dict[str, Quantity]:
-    """The quantities of a section `watch`, name -> settings."""
-    watched: dict[str, Quantity] = {}
-    for name, values in given.items():
-        quantity = diagnostics.get(name)
-        if quantity.needs_alpha and not issubclass(method, Differentiable):
+def _part(registry: Any, value: Any, section: str, default: str) -> _Part:
+    name, values = _named(value, section, default)
+    return _Part(section, name, registry.get(name), values)
+
+
+def _check_sections_of_settings(part: _Part, other: _Part) -> None:
+    """Refuses a setting that stands in the section of one part and is the other's."""
+    for name in part.values:
+        if name not in field_names(part.cls) and name in field_names(other.cls):
             raise UserError(
-                f"{name} cannot be watched with {method_name}, which has no relaxed architecture parameters: "
-                f"{quantity.needs_alpha}"
+                f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {other.section}.{name}"
             )
+
+
+def _watched(given: Mapping[str, Any]) -> dict[str, Diagnostic]:
+    """The diagnostics of a section `watch`, name -> settings."""
+    watched: dict[str, Diagnostic] = {}
+    for name, values in given.items():
+        diagnostic = diagnostics.get(name)
         if not isinstance(values, Mapping):
             raise UserError(f"watch.{name} = {values!r}: wanted settings, as in watch.{name}={{}}")
-        watched[name] = build(quantity, values, f"watch.{name}")
+        watched[name] = build(diagnostic, values, f"watch.{name}")
     return watched
-
-
-def _check_watched(wanted: Iterable[str], watch: Mapping[str, Quantity], space: Space) -> None:
-    """Refuses a stopping rule about what is not watched."""
-    for one in wanted:
-        name = one.partition(".")[0]
-        if name not in watch:
-            raise UserError(f"the stopping rule judges {one}, and {name} is not watched; add --watch {name}")
-        known = [f"{name}.{number}" for number in watch[name].names(space)]
-        if one not in known:
-            raise unknown("watched number", one, known)
-
-
-def _check_space(space: Space, method_name: str, method: Method, supernet: NetworkSettings) -> None:
-    """Refuses a method that cannot search the space, or whose stages change what the space's networks do not have."""
-    if reason := method.refuses(space):
-        raise UserError(f"method {method_name} cannot search the space {space.name}: {reason}")
-    for name in (name for stage in method.stages() for name in stage.supernet):
-        if not hasattr(supernet, name):
-            raise UserError(
-                f"method {method_name} changes supernet.{name} on the way, and the networks of the space {space.name} "
-                "have no such setting; take another method"
-            )
 
 
 def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from supernas.core.architecture import Architecture
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
+from supernas.runs import presets
 from supernas.runs.configuration import SearchConfig, fingerprint
-from supernas.steps.contracts import Look, Metrics, Problem, stage_starts
+from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 from supernas.networks.costs.cost import Cost, cost
 from supernas.data import Batch
 from supernas.data.kinds import Material, Stream
@@ -62,7 +63,7 @@ class _Moving(Moving):
     """All that changes during a search."""
 
     network: Network
-    method: State
+    method: MethodState
     valid: Stream
     stopping: State
     answer: int | None = None  # the epoch whose architecture a stopping rule has chosen
@@ -126,7 +127,7 @@ class Search(Loop[Epoch, Result]):
         self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         network = self._network(0, None)
-        method = self.config.method.init(self._problem(network, 0, None))
+        method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
     def _rebuild(self, tree: dict[str, Any]) -> None:
@@ -138,9 +139,9 @@ class Search(Loop[Epoch, Result]):
         network: Network = self.config.space.supernet(pairs=pairs, **self.data.network, **vars(settings))
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _problem(self, network: Network, stage: int, pairs: Any) -> Problem:
+    def _context(self, network: Network, stage: int, pairs: Any) -> SearchContext:
         config = self.config
-        return Problem(
+        return SearchContext(
             network=network,
             space=self.space,
             task=self.task,
@@ -148,11 +149,12 @@ class Search(Loop[Epoch, Result]):
             weights=config.weights,
             steps=self.steps,
             seed=config.search.seed,
-            terms=self.data.terms("valid"),
-            size=self._size(),
+            recipe=presets.get(config.space.family).alternation,
+            likelihood_count=self.data.terms("valid"),
+            network_settings=self._size(),
             penalty=self.budget.penalty if self.budget and self.budget.weight else None,
-            known=self.data.network,
-            another=lambda: self._network(stage, pairs),
+            data_shape=self.data.network,
+            make_supernet=lambda: self._network(stage, pairs),
         )
 
     def _budget(self) -> Budget | None:
@@ -182,7 +184,7 @@ class Search(Loop[Epoch, Result]):
     def _enter_stage(self, stage: int, kept: Any) -> None:
         """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
         network = self._network(stage, kept)
-        method = self.config.method.init(self._problem(network, stage, kept))
+        method = self.config.method.init(self._context(network, stage, kept))
         method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
@@ -196,10 +198,10 @@ class Search(Loop[Epoch, Result]):
         method, state = self.config.method, self.state
         self._add(method.epoch(state.method, self.validate, progress))
         architecture = method.derive(state.method, self.validate)
-        problem = self._problem(self.network, len(state.kept), self.network.pairs)
-        look = self._watch(Look(progress.epoch, architecture, method, state.method, problem, self._first_images))
-        found = self._ask_rule(look)
-        metrics = {**self._means(), "valid_metric": self.validate(architecture), **look.watched, **found}
+        context = self._context(self.network, len(state.kept), self.network.pairs)
+        view = self._watch(EpochView(progress.epoch, architecture, method, state.method, context, self._first_images))
+        judged = self._ask_rule(view)
+        metrics = {**self._means(), "valid_metric": self.validate(architecture), **view.watched, **judged}
         text = self.config.space.format(architecture)
         state.history.append(text)
         return Epoch(
@@ -211,18 +213,18 @@ class Search(Loop[Epoch, Result]):
             seconds=self._tick(),
         )
 
-    def _watch(self, look: Look) -> Look:
-        """The same look, with all that is watched measured."""
-        measured = {name: one.measure(look) for name, one in self.config.watch.items()}
+    def _watch(self, view: EpochView) -> EpochView:
+        """The same view, with all that is watched measured."""
+        measured = {name: diagnostic.measure(view) for name, diagnostic in self.config.watch.items()}
         named = {f"{name}.{number}": value for name, numbers in measured.items() for number, value in numbers.items()}
-        return replace(look, watched=named)
+        return replace(view, watched=named)
 
-    def _ask_rule(self, look: Look) -> dict[str, float]:
+    def _ask_rule(self, view: EpochView) -> dict[str, float]:
         """What the stopping rule looked at; ends the run if it says so."""
         state = self.state
-        finding = self.config.stopping.check(state.stopping, look)
-        state.answer, state.ended = finding.answer, finding.answer is not None
-        return finding.metrics
+        decision = self.config.stopping.check(state.stopping, view)
+        state.answer, state.ended = decision.answer, decision.answer is not None
+        return decision.metrics
 
     def _first_images(self, count: int) -> Batch:
         return self.data.first("valid", count, self.device)

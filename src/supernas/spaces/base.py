@@ -55,14 +55,10 @@ class Space(ABC):
     """
 
     name: ClassVar[str]
-    alpha_first: ClassVar[bool] = True
-    """Whether methods that alternate move the architecture before the weights, as published for the space."""
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
     domain: ClassVar[str] = "images"
     """The kind of data that the network reads: a file of `domains/`."""
-    unrolled_clips: ClassVar[bool] = False
-    """Whether second-order methods look through a clipped step of the weights, as published for the space."""
     landmarks: ClassVar[Mapping[str, Architecture]] = {}
     """Architectures that take no search and that every search should beat, by what to call them in a table."""
     cost_convention: ClassVar[CostConvention]

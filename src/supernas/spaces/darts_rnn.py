@@ -50,7 +50,6 @@ class DARTSRNN(Space):
     network = "supernas.networks.darts_rnn:DARTSRNNNetwork"
     choices = tuple(Choice(f"{node}<-{source}", "recurrent", OPERATIONS) for node, source in EDGES)
     domain = "text"
-    unrolled_clips = True
     cost_convention = CostConvention("linear layers without biases", linear_bias=False)
     enumerable = False
 

@@ -54,7 +54,6 @@ class NASBench201(Space):
     """
 
     name = "nas-bench-201"
-    alpha_first = False
     network = "supernas.networks.nas_bench_201:NASBench201Network"
     choices = tuple(Choice(f"{node}<-{source}", "cell", OPERATIONS) for node, source in EDGES)
     landmarks: ClassVar[Mapping[str, Architecture]] = {

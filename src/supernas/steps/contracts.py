@@ -7,7 +7,7 @@ a method knows no objective by name, and neither knows the network of a space.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,32 +17,40 @@ from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch
-from supernas.networks.base import Network, Output, Weights
+from supernas.networks.base import Network, NetworkSettings, Output, Weights
 from supernas.spaces.base import Space
 from supernas.steps.optimisers import SGDSettings
 
 __all__ = [
+    "Chosen",
+    "Diagnostic",
     "Differentiable",
     "Distribution",
-    "Finding",
-    "Forward",
-    "Look",
+    "EpochView",
     "Method",
+    "MethodState",
     "Metrics",
     "Objective",
-    "Problem",
-    "Quantity",
+    "Part",
+    "Recipe",
+    "RunPath",
+    "SearchContext",
     "Stage",
+    "StopDecision",
     "Stopping",
     "Validate",
+    "needs_alpha",
+    "needs_paths",
     "stage_starts",
 ]
 
 Metrics = dict[str, Tensor]
 """Named scalars on the device; the loop averages them over an epoch."""
 
-Forward = Callable[[Architecture], tuple[Tensor, Output]]
+RunPath = Callable[[Architecture], tuple[Tensor, Output]]
 """Runs one path on the present training batch: (loss with a graph, output)."""
+
+StateT = TypeVar("StateT", bound=State)
 
 
 class Validate(Protocol):
@@ -56,26 +64,77 @@ class Validate(Protocol):
         ...
 
 
-class Objective(ABC):
+# -- what goes together ------------------------------------------------------------------------------------------------
+
+
+class Part:
+    """A settings class that is chosen by name. The one verb for what does not go together is `refuses`."""
+
+    def refuses(self, chosen: "Chosen") -> str:
+        """Why it does not go with what else was chosen, as the end of a sentence that begins with its name; empty if it
+        does. A remedy stands behind a semicolon; without one, the parts are named that would go.
+        """
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """All that a search is made of, each part by its name and with its settings."""
+
+    space: Space
+    method_name: str
+    method: "Method[Any]"
+    objective_name: str
+    objective: "Objective[Any]"
+    stopping_name: str
+    stopping: "Stopping[Any]"
+    supernet: NetworkSettings
+    watch: "Mapping[str, Diagnostic]" = field(default_factory=dict)
+
+    def parts(self) -> "Iterator[tuple[str, str, Part]]":
+        """(section, name, part) of each that can refuse."""
+        yield "method", self.method_name, self.method
+        yield "objective", self.objective_name, self.objective
+        yield "stopping", self.stopping_name, self.stopping
+        for name, diagnostic in self.watch.items():
+            yield "watch", name, diagnostic
+
+
+def needs_alpha(chosen: Chosen, why: str) -> str:
+    """The refusal of a part that is about relaxed architecture parameters."""
+    if isinstance(chosen.method, Differentiable):
+        return ""
+    return f"does not go with {chosen.method_name}, which has no relaxed architecture parameters: {why}"
+
+
+def needs_paths(chosen: Chosen, why: str) -> str:
+    """The refusal of a part that is about training along single paths."""
+    if chosen.method.trains_paths:
+        return ""
+    return f"does not go with {chosen.method_name}, whose weight step trains no single paths: {why}"
+
+
+# -- what trains the weights -------------------------------------------------------------------------------------------
+
+
+class Objective(Part, ABC, Generic[StateT]):
     """The loss that trains the supernet's weights, over the current path and perhaps others.
 
     A subclass is a settings class; its state holds what it remembers of earlier steps.
 
     Attributes:
-        needs_paths: if it means something only where each step trains one path, the reason.
         shares_stem: whether all paths of a step run on one pass of the stem, whose gradient comes after `backward`;
             False where the whole graph of a path is needed.
     """
 
-    needs_paths: ClassVar[str] = ""
     shares_stem: ClassVar[bool] = True
 
     @abstractmethod
-    def init(self, network: Network, space: Space, seed: int) -> State:
+    def init(self, network: Network, space: Space, seed: int) -> StateT:
         """The state before the first step."""
 
     @abstractmethod
-    def backward(self, state: Any, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
+    def backward(self, state: StateT, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
         """Adds the gradient of the whole loss to the weights.
 
         Returns:
@@ -83,8 +142,24 @@ class Objective(ABC):
         """
 
 
+# -- what a search is --------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Problem:
+class Recipe:
+    """How published code of a space alternates, whatever the method.
+
+    Attributes:
+        alpha_first: whether the architecture parameters move before the weights.
+        clips_look_ahead: whether a step of the weights that is looked through is clipped as the real one.
+    """
+
+    alpha_first: bool = True
+    clips_look_ahead: bool = False
+
+
+@dataclass(frozen=True)
+class SearchContext:
     """What a search gives to a method.
 
     Attributes:
@@ -95,26 +170,28 @@ class Problem:
         weights: the optimiser of the weights.
         steps: training steps of the whole search.
         seed: of every generator that the method makes.
-        terms: how many the loss over the whole validation part is a mean of: its images, or words; by default half of
-            CIFAR-10's.
-        size: arguments of `space.standalone` that make an architecture's network as large as the supernet.
+        recipe: how the steps alternate in this space.
+        likelihood_count: how many the loss over the whole validation part is a mean of: its images, or words; by
+            default half of CIFAR-10's.
+        network_settings: arguments of `space.standalone` that make an architecture's network as large as the supernet.
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
-        known: what a network must know to fit the data, as arguments of its class.
-        another: makes one more supernet of the same form, with fresh weights from the global generators.
+        data_shape: what a network must know to fit the data, as arguments of its class.
+        make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
     """
 
     network: Network
     space: Space
     task: Task
-    objective: Objective
+    objective: Objective[Any]
     weights: SGDSettings
     steps: int
     seed: int
-    terms: int = 25_000
-    size: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
+    likelihood_count: int = 25_000
+    network_settings: Mapping[str, Any] = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
-    known: Mapping[str, Any] = field(default_factory=dict)
-    another: Callable[[], Network] | None = None
+    data_shape: Mapping[str, Any] = field(default_factory=dict)
+    make_supernet: Callable[[], Network] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,76 +207,80 @@ class Stage:
     supernet: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Method(ABC):
+@dataclass(kw_only=True)
+class MethodState(State):
+    """What every method's state has: what the search is about."""
+
+    context: SearchContext = field(metadata={"static": True})
+
+    @property
+    def last_path(self) -> Architecture | None:
+        """The path that the weights were last trained along; None where no single paths train them."""
+        return None
+
+
+MethodStateT = TypeVar("MethodStateT", bound=MethodState)
+
+
+class Method(Part, ABC, Generic[MethodStateT]):
     """A way to search: a settings class with these verbs. Each is called with the state that `init` made.
 
-    A state is a dataclass with at least `problem` and `trainer` (see `trainers.py`).
+    The verbs with a body are optional: what they do is what usually happens.
 
     Attributes:
         objective: the name of the objective that it uses unless told otherwise.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
-        needs_images: if it fits only networks for images, the reason.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
 
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
-    needs_images: ClassVar[str] = ""
     published: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
-    def init(self, problem: Problem) -> State:
+    def init(self, context: SearchContext) -> MethodStateT:
         """The state before the first step."""
 
     @abstractmethod
-    def step(self, state: Any, train: Batch, valid: Batch, progress: Progress) -> Metrics:
+    def step(self, state: MethodStateT, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights on `train` and one of the architecture on `valid`, in the method's order."""
 
-    def refuses(self, space: Space) -> str:
-        """Why it cannot search a space; empty if it can."""
-        return ""
+    @abstractmethod
+    def derive(self, state: MethodStateT, validate: Validate) -> Architecture:
+        """The architecture that the search has found so far. Changes nothing."""
 
-    def epoch(self, state: Any, validate: Validate, progress: Progress) -> Metrics:
+    def epoch(self, state: MethodStateT, validate: Validate, progress: Progress) -> Metrics:
         """What happens between epochs; usually nothing."""
         return {}
 
-    @abstractmethod
-    def derive(self, state: Any, validate: Validate) -> Architecture:
-        """The architecture that the search has found so far. Changes nothing."""
-
-    def final(self, state: Any, validate: Validate) -> Architecture:
+    def final(self, state: MethodStateT, validate: Validate) -> Architecture:
         """The architecture that the finished search returns; usually the derived one."""
         return self.derive(state, validate)
-
-    def sampled(self, state: Any) -> Architecture | None:
-        """The path that the weights were last trained along; None where mixtures train them."""
-        last: Architecture | None = state.trainer.last
-        return last
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the search; one unless the network changes."""
         return (Stage(),)
 
-    def keep(self, state: Any, stage: int) -> tuple[Pair, ...] | None:
+    def keep(self, state: MethodStateT, stage: int) -> tuple[Pair, ...] | None:
         """The (choice, option) pairs that stage number `stage` keeps, decided at the end of the one before."""
         return None
 
-    def carry_over(self, old: Any, new: Any) -> Any:
+    def carry_over(self, old: MethodStateT, new: MethodStateT) -> MethodStateT:
         """The next stage's state: the fresh one, given what the method has learnt; by default as it is."""
         return new
 
 
-class Differentiable(Method):
+class Differentiable(Method[MethodStateT]):
     """A method whose architecture parameters are tensors, relaxed to a weights matrix that carries their gradient."""
 
     @abstractmethod
-    def alpha(self, state: Any) -> dict[str, Tensor]:
+    def alpha(self, state: MethodStateT) -> dict[str, Tensor]:
         """The architecture parameters: leaf tensors by name."""
 
     @abstractmethod
-    def relax(self, state: Any, alpha: Mapping[str, Tensor]) -> Weights:
+    def relax(self, state: MethodStateT, alpha: Mapping[str, Tensor]) -> Weights:
         """The mean weights matrix of given parameters, of which the derived architecture has the largest entries."""
 
 
@@ -211,8 +292,46 @@ class Distribution(ABC):
         """An architecture drawn from it, as at the end of a search. Changes nothing but the generator."""
 
 
+# -- what looks at finished epochs -------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Finding:
+class EpochView:
+    """What a stopping rule or a diagnostic may look at after an epoch.
+
+    Attributes:
+        epoch: its number.
+        architecture: the architecture derived at its end.
+        method: the method.
+        state: its state.
+        context: what the search is about.
+        valid: gives the first so many validation images, as they are.
+        watched: what was measured by the diagnostics, as `diagnostic.number`.
+    """
+
+    epoch: int
+    architecture: Architecture
+    method: Method[Any]
+    state: Any
+    context: SearchContext
+    valid: Callable[[int], Batch]
+    watched: Mapping[str, float] = field(default_factory=dict)
+
+
+class Diagnostic(Part, ABC):
+    """What can be watched through a search: a settings class. Measuring changes nothing of the search."""
+
+    @abstractmethod
+    def names(self, space: Space) -> tuple[str, ...]:
+        """What its numbers are called."""
+
+    @abstractmethod
+    def measure(self, view: EpochView) -> dict[str, float]:
+        """Its numbers after a finished epoch, by name."""
+
+
+@dataclass(frozen=True)
+class StopDecision:
     """What a stopping rule found after an epoch.
 
     Attributes:
@@ -224,75 +343,15 @@ class Finding:
     answer: int | None = None
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a stopping rule, or a quantity that is watched, may look at after an epoch.
-
-    Attributes:
-        epoch: its number.
-        architecture: the architecture derived at its end.
-        method: the method.
-        state: its state.
-        problem: the problem.
-        valid: gives the first so many validation images, as they are.
-        watched: what was measured of the quantities that are watched, by `quantity.number`.
-    """
-
-    epoch: int
-    architecture: Architecture
-    method: Method
-    state: Any
-    problem: Problem
-    valid: Callable[[int], Batch]
-    watched: Mapping[str, float] = field(default_factory=dict)
-
-
-class Quantity(ABC):
-    """What can be watched through a search: a settings class. Measuring changes nothing of the search.
-
-    Attributes:
-        needs_alpha: if it can be measured with differentiable methods only, the reason.
-    """
-
-    needs_alpha: ClassVar[str] = ""
+class Stopping(Part, ABC, Generic[StateT]):
+    """A rule that may end a search before its last epoch: a settings class; its state holds what it saw before."""
 
     @abstractmethod
-    def names(self, space: Space) -> tuple[str, ...]:
-        """What its numbers are called."""
-
-    def refuses(self, space: Space) -> str:
-        """What in its settings a space does not have; empty if nothing is."""
-        return ""
-
-    @abstractmethod
-    def measure(self, look: Look) -> dict[str, float]:
-        """Its numbers after a finished epoch, by name."""
-
-
-class Stopping(ABC):
-    """A rule that may end a search before its last epoch: a settings class; its state holds what it saw before.
-
-    Attributes:
-        needs_alpha: if it can judge differentiable methods only, the reason.
-    """
-
-    needs_alpha: ClassVar[str] = ""
-
-    @property
-    def watches(self) -> tuple[str, ...]:
-        """The watched numbers that it judges, as `quantity.number`; usually none."""
-        return ()
-
-    def refuses(self, space: Space) -> str:
-        """What in its settings a space does not have; empty if nothing is."""
-        return ""
-
-    @abstractmethod
-    def init(self) -> State:
+    def init(self) -> StateT:
         """The state before the first epoch."""
 
     @abstractmethod
-    def check(self, state: Any, look: Look) -> Finding:
+    def check(self, state: StateT, view: EpochView) -> StopDecision:
         """Judges a finished epoch."""
 
 

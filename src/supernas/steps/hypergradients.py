@@ -27,9 +27,17 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["Form", "Replay", "Unrolled", "gradients_of", "mixed_product", "unrolled_gradient", "unrolled_gradients"]
+__all__ = [
+    "Hypergradient",
+    "Replay",
+    "Unrolled",
+    "gradients_of",
+    "mixed_product",
+    "unrolled_gradient",
+    "unrolled_gradients",
+]
 
-Form = Literal["finite-difference", "exact"]
+Hypergradient = Literal["finite-difference", "exact"]
 Tensors = Mapping[str, Tensor]
 Value = TypeVar("Value")
 LossAt = Callable[[Tensors], Tensor]
@@ -75,7 +83,12 @@ class Unrolled:
 
 
 def unrolled_gradient(
-    train_loss: LossAt, valid_loss: LossAt, alpha: Sequence[Tensor], step: Unrolled, form: Form, radius: float = 0.01
+    train_loss: LossAt,
+    valid_loss: LossAt,
+    alpha: Sequence[Tensor],
+    step: Unrolled,
+    form: Hypergradient,
+    radius: float = 0.01,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The validation loss after the step, and its gradient in alpha.
 
@@ -95,7 +108,7 @@ def unrolled_gradients(
     valid_losses: Sequence[LossAt],
     alpha: Sequence[Tensor],
     step: Unrolled,
-    form: Form,
+    form: Hypergradient,
     radius: float = 0.01,
 ) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
     """`unrolled_gradient` of several validation losses, one after another, through one step that is made once."""

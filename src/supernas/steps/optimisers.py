@@ -41,10 +41,12 @@ class SGDSettings:
 @settings
 class AdamSettings:
     """Adam on architecture parameters. Its learning rate is given as the way that it can go, so that a short search
-    moves as far as a published one: 3e-4 over 97,750 steps is a movement of 29.3.
+    moves as far as a published one: 3e-4 over 97,750 steps is 29.3.
     """
 
-    movement: float = setting(29.3, "the farthest that Adam can move a coordinate: learning rate times steps", gt=0)
+    lr_times_steps: float = setting(
+        29.3, "the farthest that Adam can move a coordinate: learning rate times steps", gt=0
+    )
     beta1: float = setting(0.5, "first decay", ge=0, lt=1)
     beta2: float = setting(0.999, "second decay", ge=0, lt=1)
     weight_decay: float = setting(1e-3, "L2 factor", ge=0)
@@ -53,7 +55,7 @@ class AdamSettings:
         """Adam over the parameters for so many steps."""
         return torch.optim.Adam(
             list(parameters),
-            lr=self.movement / steps,
+            lr=self.lr_times_steps / steps,
             betas=(self.beta1, self.beta2),
             weight_decay=self.weight_decay,
         )

@@ -1,22 +1,76 @@
 """How architecture parameters become a weights matrix `W`, and the options that run.
 
 Each function takes kind -> Float[choices, options] and gives the same shapes. Options that a network does not hold
-(`held`, kind -> bool[choices, options]) get weight 0.
+(`option_mask`, kind -> bool[choices, options]) get weight 0. A relaxation is a method's way from alpha to what runs:
+its mean, and, where it is random, draws.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture, Pair
-from supernas.networks.base import Weights
+from supernas.core.progress import Progress
+from supernas.networks.base import Mixture, Weights
 from supernas.spaces.base import Space
 
-__all__ = ["Relaxed", "derived", "dirichlet", "gumbel", "held_options", "softmax", "straight_through"]
+__all__ = [
+    "RandomRelaxation",
+    "Relaxation",
+    "Relaxed",
+    "Softmax",
+    "Support",
+    "derived",
+    "dirichlet",
+    "gumbel",
+    "option_mask_of",
+    "softmax",
+    "straight_through",
+]
 
 Matrices = Mapping[str, Tensor]
+
+
+class Support(NamedTuple):
+    """What a relaxation gives weight to: a space, and the options of it that the network holds."""
+
+    space: Space
+    option_mask: Matrices
+
+
+class Relaxation(ABC):
+    """From alpha to a weights matrix.
+
+    Attributes:
+        edges: whether alpha holds a logit of each edge too, `<kind> edges` -> Float[choices].
+    """
+
+    edges: ClassVar[bool] = False
+
+    @abstractmethod
+    def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
+        """The weights matrix of which the derived architecture has the largest entries, differentiable in alpha."""
+
+
+class RandomRelaxation(Relaxation):
+    """From alpha to a distribution over weights matrices."""
+
+    @abstractmethod
+    def draw(self, alpha: Matrices, support: Support, progress: Progress, generator: torch.Generator) -> Mixture:
+        """A draw of what runs, differentiable in alpha."""
+
+
+@dataclass(frozen=True)
+class Softmax(Relaxation):
+    """The softmax at each choice (DARTS, Eq. 2)."""
+
+    def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
+        """As it is."""
+        return softmax(alpha, support.option_mask)
 
 
 class Relaxed(NamedTuple):
@@ -26,15 +80,16 @@ class Relaxed(NamedTuple):
     architecture: Architecture
 
 
-def softmax(logits: Matrices, held: Matrices, temperature: float = 1.0) -> dict[str, Tensor]:
+def softmax(logits: Matrices, option_mask: Matrices, temperature: float = 1.0) -> dict[str, Tensor]:
     """The softmax at each choice over the options that are held (DARTS, Eq. 2)."""
     return {
-        kind: (one / temperature).masked_fill(~held[kind], -torch.inf).softmax(dim=-1) for kind, one in logits.items()
+        kind: (logits[kind] / temperature).masked_fill(~mask, -torch.inf).softmax(dim=-1)
+        for kind, mask in option_mask.items()
     }
 
 
 def gumbel(
-    logits: Matrices, held: Matrices, temperature: float, generator: torch.Generator, noise: float = 1.0
+    logits: Matrices, option_mask: Matrices, temperature: float, generator: torch.Generator, noise: float = 1.0
 ) -> dict[str, Tensor]:
     """A draw from the Gumbel-softmax (concrete) distribution: softmax((logits + noise * g) / temperature), g Gumbel.
 
@@ -44,16 +99,16 @@ def gumbel(
     E. Jang, S. Gu and B. Poole, "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017.
     """
     if noise == 0:
-        return softmax(logits, held, temperature)
+        return softmax(logits, option_mask, temperature)
     noisy = {}
     for kind, one in logits.items():
         exponential = torch.empty(one.shape, dtype=one.dtype).exponential_(generator=generator)
         g = -exponential.clamp_min(torch.finfo(one.dtype).tiny).log()
         noisy[kind] = one + noise * g.to(one.device)
-    return softmax(noisy, held, temperature)
+    return softmax(noisy, option_mask, temperature)
 
 
-def dirichlet(concentrations: Matrices, held: Matrices, generator: torch.Generator) -> dict[str, Tensor]:
+def dirichlet(concentrations: Matrices, option_mask: Matrices, generator: torch.Generator) -> dict[str, Tensor]:
     """A draw from the Dirichlet distribution at each choice, with the gradient of implicit reparameterisation.
 
     A Dirichlet vector is a vector of independent Gamma variables divided by its sum; the Gamma variables carry their
@@ -63,7 +118,7 @@ def dirichlet(concentrations: Matrices, held: Matrices, generator: torch.Generat
     drawn = {}
     for kind, one in concentrations.items():
         gamma = torch._standard_gamma(one.cpu(), generator=generator).to(one.device)
-        gamma = gamma.clamp_min(torch.finfo(one.dtype).tiny) * held[kind]
+        gamma = gamma.clamp_min(torch.finfo(one.dtype).tiny) * option_mask[kind]
         drawn[kind] = gamma / gamma.sum(dim=-1, keepdim=True)
     return drawn
 
@@ -91,7 +146,7 @@ def derived(W: Weights, space: Space) -> Architecture:
     return space.derive({kind: matrix.detach().cpu().numpy() for kind, matrix in W.items()})
 
 
-def held_options(space: Space, pairs: tuple[Pair, ...], device: torch.device) -> dict[str, Tensor]:
+def option_mask_of(space: Space, pairs: tuple[Pair, ...], device: torch.device) -> dict[str, Tensor]:
     """Which options a network of these pairs holds: kind -> bool[choices, options]."""
     return {
         kind: torch.as_tensor(matrix, device=device) > 0 for kind, matrix in space.matrices(Architecture(pairs)).items()

@@ -6,22 +6,22 @@ what a method needs that looks at the losses after the next step.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from supernas.core.architecture import Architecture, Pair
+from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch
-from supernas.networks.base import Output, Unselected, Weights
-from supernas.steps.contracts import Metrics, Problem
+from supernas.networks.base import Mixture, Output, Weights
+from supernas.steps.contracts import MethodState, Metrics, SearchContext
 from supernas.steps.hypergradients import Unrolled
 from supernas.steps.optimisers import WeightsOptimiser
 
-__all__ = ["MixtureTrainer", "PathTrainer", "Trainer", "training_loss", "unrolled"]
+__all__ = ["Computed", "MixtureTrainer", "PathTrainer", "TrainedState", "Trainer", "training_loss", "unrolled"]
 
 Carry = tuple[Tensor, ...] | None
 
@@ -31,37 +31,32 @@ class Trainer(State):
     """What both weight steps share.
 
     Attributes:
-        problem: the problem.
+        context: what the search is about.
         optimiser: of the network's weights.
         last: the path that was trained last; None for mixtures.
         carry: the hidden state of a recurrent network after the last training batch.
         valid_carry: the same after the last validation batch.
     """
 
-    problem: Problem = field(metadata={"static": True})
+    context: SearchContext = field(metadata={"static": True})
     optimiser: WeightsOptimiser
     last: Architecture | None = None
     carry: Carry = None
     valid_carry: Carry = None
 
-    def validation_loss(
-        self,
-        batch: Batch,
-        W: Weights | None = None,
-        active: tuple[Pair, ...] | None = None,
-        unselected: Unselected = "skip",
-    ) -> Tensor:
-        """The loss on the next validation batch, with a graph; the arguments are those of `Network.after_stem`."""
-        carry = self.next_valid_carry(batch)
-        return self.judge(self.problem.network(batch.inputs, W, active, carry, unselected), batch, W)
+    def validation_loss(self, batch: Batch, mixture: Mixture) -> Tensor:
+        """The loss of a mixture on the next validation batch, with a graph."""
+        W, active, unselected = mixture
+        output = self.context.network(batch.inputs, W, active, self.next_valid_carry(batch), unselected)
+        return self.loss_on_valid(output, batch, W)
 
-    def judge(self, output: Output, batch: Batch, W: Weights | None = None) -> Tensor:
+    def loss_on_valid(self, output: Output, batch: Batch, W: Weights | None) -> Tensor:
         """The loss of an output on the validation batch, whose hidden state the next one goes on from, and the penalty
         for what `W` costs.
         """
         self.valid_carry = _detached(output.carry)
-        loss = self.problem.task.loss(output.prediction, batch.targets)
-        penalty = self.problem.penalty
+        loss = self.context.task.loss(output.prediction, batch.targets)
+        penalty = self.context.penalty
         return loss if penalty is None or W is None else loss + penalty(W)
 
     def next_carry(self, batch: Batch) -> Carry:
@@ -76,37 +71,27 @@ class Trainer(State):
 
     def next_step(self, progress: Progress, share: float) -> Unrolled:
         """The step that the weights' optimiser would make now, on a batch of that part of the usual size; without
-        Nesterov's correction, and clipped where the space's published code clips it.
+        Nesterov's correction, and clipped where the published code of the space clips it.
         """
         optimiser = self.optimiser
-        clip = optimiser.options.clip if self.problem.space.unrolled_clips else 0.0
-        return unrolled(self.problem.network, optimiser, progress, share, clip)
+        clip = optimiser.options.clip if self.context.recipe.clips_look_ahead else 0.0
+        return unrolled(self.context.network, optimiser, progress, share, clip)
 
-    def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+    def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture) -> Tensor:
         """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
-        return training_loss(self.problem.task, self.output_at(weights, batch, W, carry=self.next_carry(batch)), batch)
+        output = self.output_at(weights, batch, mixture, carry=self.next_carry(batch))
+        return training_loss(self.context.task, output, batch)
 
-    def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, W: Weights) -> Tensor:
+    def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture) -> Tensor:
         """`validation_loss` of a mixture at given weights."""
-        carry = self.next_valid_carry(batch)
-        return self.judge(self.output_at(weights, batch, W, carry=carry), batch, W)
+        output = self.output_at(weights, batch, mixture, carry=self.next_valid_carry(batch))
+        return self.loss_on_valid(output, batch, mixture.W)
 
-    def output_at(
-        self,
-        weights: Mapping[str, Tensor],
-        batch: Batch,
-        W: Weights,
-        active: tuple[Pair, ...] | None = None,
-        unselected: Unselected = "skip",
-        carry: Carry = None,
-    ) -> Output:
-        """What the network gives for a batch at given weights; the last arguments are those of `Network.after_stem`.
-
-        Running averages are left as they are.
-        """
-        network, arguments = self.problem.network, (batch.inputs, W, active, carry, unselected)
+    def output_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture, carry: Carry = None) -> Output:
+        """What a mixture gives for a batch at given weights. Running averages are left as they are."""
+        network, (W, active, unselected) = self.context.network, mixture
         buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-        output: Output = functional_call(network, {**buffers, **weights}, arguments)
+        output: Output = functional_call(network, {**buffers, **weights}, (batch.inputs, W, active, carry, unselected))
         return output
 
     # -- the step -----------------------------------------------------------------------------------------------------
@@ -115,22 +100,22 @@ class Trainer(State):
         """Steps along the gradient that is there; the training metric of the output."""
         self.optimiser.step(progress, batch.share)
         self.carry = _detached(output.carry)
-        return self.problem.task.metric(output.prediction.detach(), batch.targets)
+        return self.context.task.metric(output.prediction.detach(), batch.targets)
 
 
 @dataclass(kw_only=True)
 class PathTrainer(Trainer):
-    """The weight step of every method that trains single paths, with the problem's objective."""
+    """The weight step of every method that trains single paths, with the search's objective."""
 
     objective: State
 
     @classmethod
-    def make(cls, problem: Problem) -> "PathTrainer":
-        """A trainer of the problem's network."""
+    def make(cls, context: SearchContext) -> "PathTrainer":
+        """A trainer of the search's network."""
         return cls(
-            problem=problem,
-            optimiser=WeightsOptimiser(problem.network, problem.weights),
-            objective=problem.objective.init(problem.network, problem.space, problem.seed),
+            context=context,
+            optimiser=WeightsOptimiser(context.network, context.weights),
+            objective=context.objective.init(context.network, context.space, context.seed),
         )
 
     def step(self, batch: Batch, architecture: Architecture, progress: Progress) -> Metrics:
@@ -139,58 +124,79 @@ class PathTrainer(Trainer):
         All paths that the objective runs share the stem: it runs once, and its backward pass once with the sum of the
         paths' gradients.
         """
-        task, network, objective = self.problem.task, self.problem.network, self.problem.objective
+        task, network, objective = self.context.task, self.context.network, self.context.objective
         self.optimiser.zero_grad()
         stem = network.embed(batch.inputs)
         shares = objective.shares_stem and stem.requires_grad  # a stem that computes nothing has nothing to share
         shared = stem.detach().requires_grad_() if shares else stem
         carry = self.next_carry(batch)
 
-        def forward(path: Architecture) -> tuple[Tensor, Output]:
-            output = network.after_stem(shared, active=path.pairs, carry=carry)
+        def run(path: Architecture) -> tuple[Tensor, Output]:
+            output = network.after_stem(shared, Mixture(active=path.pairs), carry)
             return training_loss(task, output, batch), output
 
-        metrics, output = objective.backward(self.objective, architecture, forward)
+        metrics, output = objective.backward(self.objective, architecture, run)
         if shares and shared.grad is not None:  # None where no path leads from the input to the output
             stem.backward(shared.grad)
         self.last = architecture
         return {**metrics, "train_metric": self._finish(output, batch, progress)}
 
 
-@dataclass(kw_only=True)
-class MixtureTrainer(Trainer):
-    """The weight step of every method that runs several options at a choice.
+class Computed(NamedTuple):
+    """A pass of a mixture forward and backward, before the step along its gradient.
 
     Attributes:
-        prepared: the loss and the output of a step that is computed and not yet made.
+        loss: of the training batch.
+        output: of the network, without a graph.
+        gradients: of the weights that are trained, in the optimiser's order; None where an option did not run.
     """
 
-    prepared: tuple[Tensor, Output] | None = field(default=None, metadata={"static": True})
+    loss: Tensor
+    output: Output
+    gradients: tuple[Tensor | None, ...]
+
+
+@dataclass(kw_only=True)
+class MixtureTrainer(Trainer):
+    """The weight step of every method that runs several options at a choice."""
 
     @classmethod
-    def make(cls, problem: Problem) -> "MixtureTrainer":
-        """A trainer of the problem's network."""
-        return cls(problem=problem, optimiser=WeightsOptimiser(problem.network, problem.weights))
+    def make(cls, context: SearchContext) -> "MixtureTrainer":
+        """A trainer of the search's network."""
+        return cls(context=context, optimiser=WeightsOptimiser(context.network, context.weights))
 
-    def prepare(self, batch: Batch, W: Weights) -> tuple[Tensor, ...]:
-        """The gradient of the next step in the weights that are trained, without a graph: `step`, to be called next
-        with the same arguments, goes along it and runs nothing again.
-        """
+    def compute(self, batch: Batch, mixture: Mixture) -> Computed:
+        """The gradient of the next step in the weights; `mixture` is taken as it is."""
+        assert mixture.W is not None, "a mixture without weights"
         self.optimiser.zero_grad()
-        fixed = {kind: matrix.detach() for kind, matrix in W.items()}
-        output = self.problem.network(batch.inputs, fixed, carry=self.next_carry(batch))
-        loss = training_loss(self.problem.task, output, batch)
+        fixed = {kind: matrix.detach() for kind, matrix in mixture.W.items()}
+        output = self.context.network(batch.inputs, fixed, carry=self.next_carry(batch))
+        loss = training_loss(self.context.task, output, batch)
         loss.backward()
-        self.prepared = loss.detach(), Output(output.prediction.detach(), output.features.detach(), output.carry)
-        return tuple(torch.zeros_like(w) if w.grad is None else w.grad for w in self.optimiser.parameters)
+        without = Output(output.prediction.detach(), output.features.detach(), output.carry)
+        return Computed(loss.detach(), without, tuple(w.grad for w in self.optimiser.parameters))
 
-    def step(self, batch: Batch, W: Weights, progress: Progress) -> Metrics:
-        """One step of the weights on the mixture of all options that the network holds; `W` is taken as it is."""
-        if self.prepared is None:
-            self.prepare(batch, W)
-        assert self.prepared is not None
-        (loss, output), self.prepared = self.prepared, None
-        return {"loss": loss, "train_metric": self._finish(output, batch, progress)}
+    def apply(self, computed: Computed, batch: Batch, progress: Progress) -> Metrics:
+        """The step along a gradient that was computed on the same batch."""
+        for parameter, gradient in zip(self.optimiser.parameters, computed.gradients, strict=True):
+            parameter.grad = gradient
+        return {"loss": computed.loss, "train_metric": self._finish(computed.output, batch, progress)}
+
+    def step(self, batch: Batch, mixture: Mixture, progress: Progress) -> Metrics:
+        """One step of the weights on the mixture of all options that the network holds."""
+        return self.apply(self.compute(batch, mixture), batch, progress)
+
+
+@dataclass(kw_only=True)
+class TrainedState(MethodState):
+    """Also the step of the weights."""
+
+    trainer: Trainer
+
+    @property
+    def last_path(self) -> Architecture | None:
+        """The trainer's."""
+        return self.trainer.last
 
 
 def unrolled(

@@ -84,7 +84,7 @@ def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     method, state = learnt(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
-    assert state.adam.examples == 48  # the validation half
+    assert state.alpha_optimiser.examples == 48  # the validation half
     drawn = [
         select_from_distribution(method, one, 20, space.index, torch.Generator().manual_seed(3))
         for one in (state, search.state.method)

@@ -24,13 +24,13 @@ PLACES = [(0, 3), (2, 1), (5, 4)]
 
 def loss_at(state, batch, theta, network=None):
     """The loss of a mixture of logits."""
-    output = (network or state.problem.network)(batch.inputs, {"cell": theta.softmax(-1)})
+    output = (network or state.context.network)(batch.inputs, {"cell": theta.softmax(-1)})
     return F.cross_entropy(output.prediction, batch.targets)
 
 
 def noises(state, count):
     generator = copy.deepcopy(state.generator)
-    return [state.adam.noise(generator) for _ in range(count)]
+    return [state.alpha_optimiser.noise(generator) for _ in range(count)]
 
 
 def slope(function, at, place, nudge=1e-5):
@@ -49,8 +49,8 @@ def slope(function, at, place, nudge=1e-5):
 @pytest.mark.parametrize("order", [1, 2])
 def test_order_2_moves_alpha_before_the_weights_that_it_looks_ahead_at(start, toy_batch, monkeypatch, order):
     calls, method = [], BaLeNAS(order=order)
-    monkeypatch.setattr(BaLeNAS, "train", lambda *rest: calls.append("weights") or {})
-    monkeypatch.setattr(BaLeNAS, "_move", lambda *rest: calls.append("alpha") or {})
+    monkeypatch.setattr(BaLeNAS, "train_weights", lambda *rest: calls.append("weights") or {})
+    monkeypatch.setattr(BaLeNAS, "step_alpha", lambda *rest: calls.append("alpha") or {})
     method.step(start(method), toy_batch(0), toy_batch(1), HALF)
     assert calls == (["alpha", "weights"] if order == 2 else ["weights", "alpha"])  # else as the space is published
 
@@ -84,18 +84,18 @@ def test_a_step_is_vadams_along_the_average_over_the_draws(start, toy_batch):
     draws = [drawn for _, drawn in method.drawn(state, made, toy_batch(0), toy_batch(1), HALF)]
     mean = torch.stack([drawn.gradient[0] for drawn in draws]).mean(0)
     assert [float(mean[place]) for place in PLACES] == pytest.approx(brute, rel=1e-5, abs=1e-9)
-    metrics = method.move(state, toy_batch(0), toy_batch(1), HALF)
+    metrics = method.update_alpha(state, toy_batch(0), toy_batch(1), HALF)
     assert float(metrics["valid_loss"]) == pytest.approx(float(averaged), rel=1e-12)
     twin.step(draws)
     torch.testing.assert_close(state.alpha["cell"].detach(), twin.mean[0], rtol=1e-12, atol=0)
-    torch.testing.assert_close(state.adam.deviations()[0], twin.deviations()[0], rtol=1e-12, atol=0)
+    torch.testing.assert_close(state.alpha_optimiser.deviations()[0], twin.deviations()[0], rtol=1e-12, atol=0)
     assert float(metrics["deviation"]) == pytest.approx(float(twin.deviations()[0].mean()))
 
 
 def test_the_weights_are_trained_at_the_mean(start, toy_batch):
     state = start(BaLeNAS())
     expected = float(loss_at(state, toy_batch(0), state.alpha["cell"]).detach())
-    assert float(BaLeNAS().train(state, toy_batch(0), HALF)["loss"]) == pytest.approx(expected, rel=1e-12)
+    assert float(BaLeNAS().train_weights(state, toy_batch(0), HALF)["loss"]) == pytest.approx(expected, rel=1e-12)
 
 
 def test_exact_curvature_is_the_hessians_diagonal_at_each_draw(start, toy_batch):
@@ -112,9 +112,9 @@ def test_exact_curvature_is_the_hessians_diagonal_at_each_draw(start, toy_batch)
     for place in PLACES:
         brute = slope(lambda at, place=place: gradient(at)[place], theta, place, 1e-6)
         assert float(drawn.curvature[0][place]) == pytest.approx(brute, rel=1e-4, abs=1e-8)
-    method.move(state, toy_batch(0), toy_batch(1), HALF)
+    method.update_alpha(state, toy_batch(0), toy_batch(1), HALF)
     expected = 0.999 * 3 / 25_000 + 0.001 * drawn.curvature[0].clamp_min(0)
-    torch.testing.assert_close(state.adam.curvature[0], expected)
+    torch.testing.assert_close(state.alpha_optimiser.curvature[0], expected)
 
 
 def test_sampling_adds_half_the_variance_times_the_trace_of_the_hessian(start, toy_batch):
@@ -146,7 +146,7 @@ def test_all_draws_start_from_the_same_hidden_state(start, toy_batch, monkeypatc
         return loss
 
     monkeypatch.setattr(type(state.trainer), name, recurrent)
-    method.move(state, toy_batch(0), toy_batch(1), HALF)
+    method.update_alpha(state, toy_batch(0), toy_batch(1), HALF)
     assert seen == [0.0, 0.0, 0.0]
     assert float(state.trainer.valid_carry[0]) == 3.0
 
@@ -162,8 +162,8 @@ def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll,
     method = BaLeNAS(adam=NARROW, order=2, unroll=unroll, hypergradient=form, samples=2, **near)
     state = start(method)
     method.step(state, toy_batch(2), toy_batch(3), HALF)  # momentum buffers
-    made, mu, sigma = noises(state, 2), state.alpha["cell"].detach().clone(), state.adam.deviations()[0]
-    network, optimiser = state.problem.network, state.trainer.optimiser
+    made, mu, sigma = noises(state, 2), state.alpha["cell"].detach().clone(), state.alpha_optimiser.deviations()[0]
+    network, optimiser = state.context.network, state.trainer.optimiser
 
     def after_the_step(at, noise):
         twin = copy.deepcopy(network)
@@ -198,7 +198,7 @@ def test_passes_through_the_network(start, toy_batch, samples):
     ]:
         method, count = BaLeNAS(samples=samples, **settings), []
         state = start(method)
-        state.problem.network.register_forward_hook(lambda *rest, count=count: count.append(1))
+        state.context.network.register_forward_hook(lambda *rest, count=count: count.append(1))
         method.step(state, toy_batch(0), toy_batch(1), HALF)
         assert len(count) == passes
 
@@ -214,20 +214,22 @@ def test_every_kind_goes_on_where_it_was(start, toy_batch, settings):
     one, other = start(method, **channels), start(method, seed=1, **channels)
     method.step(one, toy_batch(0), toy_batch(1), HALF)
     other.load(one.tree())
-    other.problem.network.load_state_dict(one.problem.network.state_dict())
+    other.context.network.load_state_dict(one.context.network.state_dict())
     for state in (one, other):
         method.step(state, toy_batch(2), toy_batch(3), HALF)
     for mine, theirs in zip(
-        one.adam.mean + one.adam.deviations(), other.adam.mean + other.adam.deviations(), strict=True
+        one.alpha_optimiser.mean + one.alpha_optimiser.deviations(),
+        other.alpha_optimiser.mean + other.alpha_optimiser.deviations(),
+        strict=True,
     ):
         assert torch.equal(mine, theirs)
     assert all(torch.equal(one.alpha[name], other.alpha[name]) for name in one.alpha)
 
 
 def test_the_examples_of_the_likelihood_are_those_of_the_validation_part_unless_given(start):
-    assert start(BaLeNAS()).adam.examples == 25_000
-    assert start(BaLeNAS(train_set_size=300)).adam.examples == 300
-    assert start(BaLeNAS(waits=0.5)).adam.lr == pytest.approx(5.9 / 50)
+    assert start(BaLeNAS()).alpha_optimiser.examples == 25_000
+    assert start(BaLeNAS(train_set_size=300)).alpha_optimiser.examples == 300
+    assert start(BaLeNAS(alpha_warmup=0.5)).alpha_optimiser.lr == pytest.approx(5.9 / 50)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_a_search_counts_images_or_words(tmp_path, space, data, count):
     size = {"units": 3} if space == "darts-rnn" else {"channels": 2, "cells": 1}
     search = {"epochs": 1, "batch_size": 4, "device": "cpu"}
     document = {"space": space, "method": {"name": "balenas"}, "supernet": size, "data": data, "search": search}
-    assert Search(resolve_search(document), tmp_path / "run").state.method.adam.examples == count
+    assert Search(resolve_search(document), tmp_path / "run").state.method.alpha_optimiser.examples == count
 
 
 def test_the_base_makes_the_mixture(start, toy_batch):
@@ -254,7 +256,7 @@ def test_the_base_makes_the_mixture(start, toy_batch):
     (noise,) = noises(state, 1)
     ((loss, drawn),) = method.drawn(state, [noise], toy_batch(0), toy_batch(1), HALF)
     theta = {name: one + 0.5 * eps for (name, one), eps in zip(state.alpha.items(), noise, strict=True)}
-    found = state.problem.network(toy_batch(1).inputs, base.relax(state, theta))
+    found = state.context.network(toy_batch(1).inputs, base.relax(state, theta))
     expected = F.cross_entropy(found.prediction, toy_batch(1).targets)
     assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-12)
     for one, other in zip(drawn.gradient, torch.autograd.grad(expected, list(state.alpha.values())), strict=True):

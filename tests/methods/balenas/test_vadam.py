@@ -28,7 +28,9 @@ def draws(seed, count=3, curvature=False):
 
 
 def one_number(options, examples=10, mean=0.5, cls=VAdam, lr=0.1):
-    return cls([torch.tensor([mean], dtype=torch.float64)], PosteriorSettings(movement=lr, **options), 1, examples)
+    return cls(
+        [torch.tensor([mean], dtype=torch.float64)], PosteriorSettings(lr_times_steps=lr, **options), 1, examples
+    )
 
 
 def given(*gradients, noise=0.0, curvature=None):
@@ -52,7 +54,7 @@ def test_without_noise_it_is_adam_with_a_decay_that_the_second_moment_does_not_s
     """
     precision, examples, lr = 2.0, 40, 0.05
     mean = tensors()
-    options = PosteriorSettings(movement=lr * 9, prior_precision=precision, initial_precision=precision)
+    options = PosteriorSettings(lr_times_steps=lr * 9, prior_precision=precision, initial_precision=precision)
     ours = VAdam(mean, options, 9, examples)
     twins = [[one.clone() for one in mean] for _ in range(2)]
     adams = [torch.optim.Adam(twin, lr=lr, betas=(0.5, 0.999), eps=precision / examples) for twin in twins]
@@ -74,7 +76,7 @@ def test_without_noise_it_is_adam_with_a_decay_that_the_second_moment_does_not_s
 
 def test_with_hardly_a_prior_it_is_torchs_adam():
     mean, twin = tensors(), tensors()
-    ours = VAdam(mean, PosteriorSettings(movement=0.9, prior_precision=1e-12, initial_precision=1e-12), 9, 1)
+    ours = VAdam(mean, PosteriorSettings(lr_times_steps=0.9, prior_precision=1e-12, initial_precision=1e-12), 9, 1)
     adam = torch.optim.Adam(twin, lr=0.1, betas=(0.5, 0.999), eps=1e-12)
     for step in range(9):
         gradients = tensors(step + 1)
@@ -151,7 +153,7 @@ def learnt(cls, examples, batch=None, steps=1500, lr=0.05, **options):
     generator = torch.Generator().manual_seed(0)
     x = 1 + torch.randn(examples, COPIES, generator=generator, dtype=torch.float64) / PRECISION**0.5
     whole = x.mean(0)
-    settings = PosteriorSettings(movement=lr * steps, beta2=0.97, **options)
+    settings = PosteriorSettings(lr_times_steps=lr * steps, beta2=0.97, **options)
     ours = cls([torch.zeros(COPIES, dtype=torch.float64)], settings, steps, examples)
     means, deviations = [], []
     for step in range(steps):

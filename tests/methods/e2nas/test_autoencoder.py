@@ -249,4 +249,4 @@ def test_other_settings_are_trained_once_and_cached(tmp_path: Path) -> None:
 def test_cells_held_out_of_training_come_back() -> None:
     result = train_held_out(SPACE, AutoencoderSettings())
     assert result.trained.reconstructed == result.trained.graphs
-    assert result.held_out.reconstructed >= 0.999 * result.held_out.graphs
+    assert result.support.option_mask_out.reconstructed >= 0.999 * result.support.option_mask_out.graphs

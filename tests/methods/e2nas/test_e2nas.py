@@ -16,7 +16,7 @@ from supernas.core.settings import build
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.complementation import Complementation
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import AdamSettings, SGDSettings
@@ -42,7 +42,7 @@ def start(toy_network):
     """(state, step) of a search of 100 steps that has just begun; `step(train, valid)` counts its steps."""
 
     def make(method, objective=None, steps=100, seed=0):
-        problem = Problem(toy_network(), SPACE, CLASSIFICATION, objective or Plain(), SGDSettings(), steps, seed)
+        problem = SearchContext(toy_network(), SPACE, CLASSIFICATION, objective or Plain(), SGDSettings(), steps, seed)
         state, done = method.init(problem), iter(range(steps))
 
         def step(train, valid):
@@ -65,7 +65,7 @@ def validation_gradient(state, alpha, batch, everything=True):
     P = state.autoencoder.probabilities(alpha)[0]
     hard = F.one_hot(P.argmax(1), 5).to(P)
     W = hard.clone().requires_grad_()
-    loss = F.cross_entropy(state.problem.network(batch.inputs, {"cell": W}).prediction, batch.targets)
+    loss = F.cross_entropy(state.context.network(batch.inputs, {"cell": W}).prediction, batch.targets)
     G = torch.autograd.grad(loss, W)[0]
     G = G if everything else G * hard
     return torch.autograd.grad((G * P).sum(), alpha)[0], G
@@ -137,7 +137,7 @@ def test_alpha_waits_until_there_is_a_density(start, toy_batch):
 
 
 def test_weight_decay_pulls_alpha_towards_zero(start, toy_batch):
-    method = E2NAS(gamma=0.0, adam=AdamSettings(weight_decay=1e6, movement=1.0), region="free")
+    method = E2NAS(gamma=0.0, adam=AdamSettings(weight_decay=1e6, lr_times_steps=1.0), region="free")
     state, step = start(method)
     before = state.alpha.detach().clone()
     step(toy_batch(0), toy_batch(1))
@@ -158,7 +158,7 @@ def test_repeated_steps_leave_a_crowded_region_of_the_trained_decoder(start, toy
 
 @pytest.mark.parametrize("region", ["ball", "free"])
 def test_alpha_is_kept_in_the_ball(start, toy_batch, region):
-    state, step = start(E2NAS(gamma=0.0, region=region, radius=0.5, adam=AdamSettings(movement=100.0)))
+    state, step = start(E2NAS(gamma=0.0, region=region, radius=0.5, adam=AdamSettings(lr_times_steps=100.0)))
     for _ in range(4):
         step(toy_batch(0), toy_batch(1))
         inside = float(state.alpha.detach().norm()) <= 0.5 * math.sqrt(16) + 1e-9
@@ -174,7 +174,7 @@ def test_without_latent_space_novelty_and_complement_it_is_gdas_a(start, toy_bat
     steps = 3
     method = E2NAS(gamma=0, relaxation="softmax", alpha_gradient=which)
     state, step = start(method, objective, steps)
-    network = copy.deepcopy(state.problem.network)
+    network = copy.deepcopy(state.context.network)
     alpha = state.alpha.detach().clone().view(6, 5).requires_grad_()
     sgd = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     adam = torch.optim.Adam([alpha], lr=29.3 / steps, betas=(0.5, 0.999), weight_decay=1e-3)
@@ -202,7 +202,7 @@ def test_without_latent_space_novelty_and_complement_it_is_gdas_a(start, toy_bat
         assert float(metrics["valid_loss"]) == pytest.approx(loss.item())
         torch.testing.assert_close(state.alpha.detach(), alpha.detach().view(1, 30), rtol=0, atol=1e-8)
     assert len(paths) > 1
-    for found, expected in zip(state.problem.network.parameters(), network.parameters(), strict=True):
+    for found, expected in zip(state.context.network.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
     assert method.derive(state, None) == Architecture.of(alpha.argmax(1).tolist())
 
@@ -234,7 +234,9 @@ def test_novelty_needs_a_latent_space():
 
 @pytest.mark.parametrize(("archive", "stride", "held"), [("visits", 1, 5), ("visits", 2, 3), ("distinct", 1, 1)])
 def test_archive_of_visits_or_of_distinct_architectures(start, toy_batch, archive, stride, held):
-    state, step = start(E2NAS(gamma=0.0, archive=archive, archive_stride=stride, adam=AdamSettings(movement=1e-6)))
+    state, step = start(
+        E2NAS(gamma=0.0, archive=archive, archive_stride=stride, adam=AdamSettings(lr_times_steps=1e-6))
+    )
     before = state.alpha.detach().clone()
     for _ in range(5):
         step(toy_batch(0), toy_batch(1))
@@ -254,7 +256,7 @@ def test_archive_holds_the_latest(start, toy_batch):
 
 def test_choice_of_the_last_or_the_best_visited(start, toy_batch):
     methods = {
-        choose: E2NAS(gamma=0.0, choose=choose, adam=AdamSettings(movement=300.0))
+        choose: E2NAS(gamma=0.0, choose=choose, adam=AdamSettings(lr_times_steps=300.0))
         for choose in ("last", "best-visited")
     }
     state, step = start(methods["last"])
@@ -283,16 +285,16 @@ def test_a_saved_state_goes_on_bit_for_bit_in_the_midst_of_novelty(start, toy_ba
     for _ in range(6):  # an odd number of gradients: the decoder's terms are kept for the next step
         step(toy_batch(0), toy_batch(1))
     file = io.BytesIO()
-    torch.save({"network": state.problem.network.state_dict(), "method": state.tree()}, file)
+    torch.save({"network": state.context.network.state_dict(), "method": state.tree()}, file)
     file.seek(0)
     saved = torch.load(file, weights_only=True)
     again, _ = start(method, Complementation(), seed=5)
-    again.problem.network.load_state_dict(saved["network"])
+    again.context.network.load_state_dict(saved["network"])
     again.load(saved["method"])
     for t in range(6, 9):
         for one in (state, again):
             method.step(one, toy_batch(t), toy_batch(-t), Progress(t, 100, 0, 1))
     assert torch.equal(state.alpha, again.alpha)
     assert list(state.visited) == list(again.visited)
-    for one, other in zip(state.problem.network.parameters(), again.problem.network.parameters(), strict=True):
+    for one, other in zip(state.context.network.parameters(), again.context.network.parameters(), strict=True):
         assert torch.equal(one, other)

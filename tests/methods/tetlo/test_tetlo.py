@@ -13,11 +13,11 @@ import supernas
 from supernas import methods
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import build, field_names
+from supernas.core.settings import build
 from supernas.methods.tetlo.auxiliary import AuxiliaryModel, AuxiliarySettings
 from supernas.methods.tetlo.quadruples import QRSSettings
 from supernas.methods.tetlo.tetlo import TETLO, _Now
-from supernas.methods.tetlo.transfer import KnowledgeSettings
+from supernas.methods.tetlo.transfer import TransferSettings
 from supernas.networks.resnet import ResNet
 from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Search
@@ -77,7 +77,7 @@ def relative(found, expected):
 
 def learnt(state):
     """All that a base has learnt."""
-    return state.trainer.tree(), state.alpha, state.adam.state_dict(), state.generator.get_state()
+    return state.trainer.tree(), state.alpha, state.alpha_optimiser.state_dict(), state.generator.get_state()
 
 
 def equal(one, other):
@@ -100,7 +100,7 @@ def batches(toy_batch):
 
 @pytest.mark.parametrize("name", BASES)
 def test_without_transfer_it_is_the_base(start, batches, name):
-    method = over(name, transfer=0.0)
+    method = over(name, transfer_weight=0.0)
     base = build(methods.get(method.base), method.base_settings, "method")
     mine, alone = start(method, **size_of(name)), start(base, **size_of(name))
     inner = mine.main
@@ -111,7 +111,7 @@ def test_without_transfer_it_is_the_base(start, batches, name):
         assert all(torch.equal(value, mine_said[key]) for key, value in alone_said.items())
     assert torch.equal(torch.get_rng_state(), random)
     assert equal(learnt(inner), learnt(alone))
-    assert equal(inner.problem.network.state_dict(), alone.problem.network.state_dict())
+    assert equal(inner.context.network.state_dict(), alone.context.network.state_dict())
     assert method.derive(mine, None) == base.derive(alone, None)
     told = over(name)
     told.step(mine, *batches, HALF)
@@ -129,7 +129,7 @@ def test_a_search_without_transfer_is_the_bases(tmp_path):
         return result.history, (result.folder / "supernet.safetensors").read_bytes(), alpha
 
     base = run("base", "gdas")
-    assert equal(base, run("tetlo", {"name": "tetlo", "base": "gdas", "transfer": 0}))
+    assert equal(base, run("tetlo", {"name": "tetlo", "base": "gdas", "transfer_weight": 0}))
 
 
 def test_gamma_weighs_the_bases_gradient_and_the_transfer_is_added(start, batches):
@@ -139,21 +139,21 @@ def test_gamma_weighs_the_bases_gradient_and_the_transfer_is_added(start, batche
         method.step(state, *batches, HALF)
         return state.main.alpha["cell"].grad
 
-    both, transfer, own = gradient(), gradient(gamma=0.0), gradient(transfer=0.0)
+    both, transfer, own = gradient(), gradient(gamma=0.0), gradient(transfer_weight=0.0)
     assert min(one.norm() for one in (transfer, own)) > 1e-6
     torch.testing.assert_close(both, own + transfer)
     torch.testing.assert_close(gradient(gamma=0.5), 0.5 * own + transfer)
-    assert relative([gradient(gamma=0.0, transfer=2.0)], [transfer]) > 0.1
+    assert relative([gradient(gamma=0.0, transfer_weight=2.0)], [transfer]) > 0.1
 
 
 # --- the gradient ---------------------------------------------------------------------------------------------------
 
 FORMS = {
-    "sampled": KnowledgeSettings(),
-    "hard": KnowledgeSettings(qrs=QRSSettings(quadruples="hard", count=30)),
-    "all, dot": KnowledgeSettings(qrs=QRSSettings(quadruples="all", similarity="dot")),
-    "pairs": KnowledgeSettings(form="pairs"),
-    "logits": KnowledgeSettings(form="logits", softening=2.0),
+    "sampled": TransferSettings(),
+    "hard": TransferSettings(qrs=QRSSettings(quadruples="hard", count=30)),
+    "all, dot": TransferSettings(qrs=QRSSettings(quadruples="all", similarity="dot")),
+    "pairs": TransferSettings(form="pairs"),
+    "logits": TransferSettings(form="logits", softening=2.0),
 }
 
 
@@ -179,10 +179,10 @@ FINITE = ("finite-difference", {"radius": NEAR})
 def test_every_form_of_knowledge_gives_the_slope_of_the_third_level(start, batches, form, auxiliary):
     """Brute force: alpha is nudged and the whole lesson given anew."""
     options = TINY if auxiliary == "tiny" else AuxiliarySettings(network="searched", weights=UNCLIPPED)
-    exact = over("darts", hypergradient="exact", knowledge=FORMS[form], auxiliary=options)
+    exact = over("darts", hypergradient="exact", transfer=FORMS[form], auxiliary=options)
     state = start(exact)
     lesson, (gradient,) = lesson_of(exact, state, batches)
-    near = over("darts", radius=NEAR, knowledge=FORMS[form], auxiliary=options)
+    near = over("darts", radius=NEAR, transfer=FORMS[form], auxiliary=options)
     other, (found,) = lesson_of(near, state, batches)
     assert relative([found], [gradient]) < 1e-3
     assert equal([*lesson.own], [*other.own]) or relative(other.own, lesson.own) < 1e-9
@@ -203,7 +203,7 @@ def test_a_lesson_takes_four_passes_of_the_main_model(start, batches):
     method = over("darts")
     state = start(method)
     passes = {"main": 0, "auxiliary": 0}
-    state.problem.network.register_forward_hook(lambda *_: passes.__setitem__("main", passes["main"] + 1))
+    state.context.network.register_forward_hook(lambda *_: passes.__setitem__("main", passes["main"] + 1))
     state.auxiliary.network.register_forward_hook(lambda *_: passes.__setitem__("auxiliary", passes["auxiliary"] + 1))
     method.step(state, *batches, HALF)
     # two of the base: the weights' step goes past the hook through `embed` and `after_stem` in path methods only
@@ -212,18 +212,18 @@ def test_a_lesson_takes_four_passes_of_the_main_model(start, batches):
 
 
 @pytest.mark.parametrize("name", ["darts", "darts second order", "pc-darts", "balenas"])
-def test_the_step_that_was_looked_through_is_the_bases_own(start, batches, name):
+def test_the_step_that_was_looked_through_is_the_bases_own(start, batches, name, monkeypatch):
     """Computed once or twice, every number is the same."""
     states = []
-    for judges in (True, False):
+    for shares in (True, False):
         method = over(name)
-        twice = type("Twice", (type(method.mixture),), {"judges_what_it_trains": judges})
-        vars(method)["mixture"] = twice(**{one: getattr(method.mixture, one) for one in field_names(twice)})
+        if not shares:
+            monkeypatch.setattr(TETLO, "trains_what_it_judges", lambda *_: False)
         states.append(start(method, **size_of(name)))
         for step in (50, 51):
             method.step(states[-1], *batches, Progress(step, 100, 0, 2))
     assert equal(learnt(states[0].main), learnt(states[1].main))
-    assert equal(*(state.problem.network.state_dict() for state in states))
+    assert equal(*(state.context.network.state_dict() for state in states))
     assert equal(*(state.auxiliary.network.state_dict() for state in states))
 
 
@@ -247,10 +247,10 @@ def test_both_forms_see_what_the_auxiliary_drops(start, batches):
 
 def test_a_budgets_penalty_is_not_gammas(start, batches):
     def gradient(penalty=None, **settings):
-        method = over("darts", transfer=0.0, **settings)
+        method = over("darts", transfer_weight=0.0, **settings)
         state = start(method)
-        state.main.problem = dataclasses.replace(state.problem, penalty=penalty)
-        state.trainer.problem = state.main.problem
+        state.context = state.main.context = dataclasses.replace(state.context, penalty=penalty)
+        state.trainer.context = state.main.context
         method.step(state, *batches, HALF)
         return state.main.alpha["cell"].grad
 
@@ -275,9 +275,9 @@ def test_looking_ahead_leaves_running_averages_alone(start, batches):
         state = start(method, channels=8, batch_norm="tracked")
         for step in (20, 30):  # alpha waits, alpha moves
             method.step(state, *batches, Progress(step, 100, 0, 2))
-        return {name: one for name, one in state.problem.network.named_buffers() if name.startswith("stem")}
+        return {name: one for name, one in state.context.network.named_buffers() if name.startswith("stem")}
 
-    taught, alone = buffers(), buffers(transfer=0.0)
+    taught, alone = buffers(), buffers(transfer_weight=0.0)
     assert any(bool(one.any()) for one in alone.values())
     assert equal(taught, alone)
 
@@ -287,16 +287,16 @@ def test_it_draws_from_the_bases_distribution_and_chooses_as_the_base(start):
     state = start(method)
     draws = [
         one.draw_architecture(of, torch.Generator().manual_seed(1))
-        for one, of in ((method, state), (method.mixture, state.main))
+        for one, of in ((method, state), (method.main_method, state.main))
     ]
     assert draws[0] == draws[1]
     with pytest.raises(UserError, match="tetlo over darts ends with one architecture"):
         over("darts").draw_architecture(state, torch.Generator())
     setn = over("setn")  # it returns the best of its likeliest, which need not be the likeliest
     state = start(setn)
-    ranks = {architecture: rank for rank, architecture in enumerate(reversed(list(state.problem.space)))}
+    ranks = {architecture: rank for rank, architecture in enumerate(reversed(list(state.context.space)))}
     best = setn.final(state, lambda architecture, images: ranks[architecture])
-    assert best == setn.mixture.final(state.main, lambda architecture, images: ranks[architecture])
+    assert best == setn.main_method.final(state.main, lambda architecture, images: ranks[architecture])
     assert best != setn.derive(state, None)
 
 
@@ -306,7 +306,7 @@ def test_it_draws_from_the_bases_distribution_and_chooses_as_the_base(start):
 @pytest.mark.parametrize("transfer", [0.0, 1.0])
 def test_the_auxiliary_makes_the_step_that_was_looked_through(start, batches, transfer):
     plain = {"nesterov": False, "clip": 0.5}
-    method = over("darts", transfer=transfer, auxiliary=AuxiliarySettings(network=Tiny, weights=plain))
+    method = over("darts", transfer_weight=transfer, auxiliary=AuxiliarySettings(network=Tiny, weights=plain))
     state = start(method)
     method.step(state, *batches, HALF)  # from here on there is momentum
     twin = copy.deepcopy(state)
@@ -329,10 +329,10 @@ def test_while_alpha_waits_the_auxiliary_learns_from_the_main_model(start, batch
         assert equal(list(alpha.values()), [one.detach() for one in state.main.alpha.values()])
         return state, said
 
-    (taught, said), (alone, silent) = after(method), after(over("pc-darts", transfer=0.0))
+    (taught, said), (alone, silent) = after(method), after(over("pc-darts", transfer_weight=0.0))
     assert "transfer_loss" in said
     assert not {"transfer_loss", "transfer_gradient"} & {*silent, *(set(said) - {"transfer_loss"})}
-    assert equal(taught.problem.network.state_dict(), alone.problem.network.state_dict())
+    assert equal(taught.context.network.state_dict(), alone.context.network.state_dict())
     assert not equal(taught.auxiliary.network.state_dict(), alone.auxiliary.network.state_dict())
 
 
@@ -354,7 +354,7 @@ def test_what_is_recorded_of_the_auxiliary(start, batches):
 
 
 def test_settings_of_its_weights_change_those_of_the_supernets(start):
-    problem = dataclasses.replace(start(over("darts")).problem, weights=SGDSettings(nesterov=False))
+    problem = dataclasses.replace(start(over("darts")).context, weights=SGDSettings(nesterov=False))
     made = AuxiliaryModel.make(problem, AuxiliarySettings(network=Tiny, weights={"lr": 0.5}), {}, 10)
     assert made.optimiser.options == SGDSettings(lr=0.5, nesterov=False)
 
@@ -368,16 +368,16 @@ def test_another_seed_is_another_auxiliary(start):
 def test_a_searched_auxiliary_moves_its_own_alpha(start, batches):
     method = over("darts", auxiliary=AuxiliarySettings(network="searched"))
     state = start(method)
-    assert not equal(state.auxiliary.network.state_dict(), state.problem.network.state_dict())
+    assert not equal(state.auxiliary.network.state_dict(), state.context.network.state_dict())
     before = state.auxiliary.alpha["cell"].detach().clone()
     (slope,) = lesson_of(method, state, batches)[0].own
     method.step(state, *batches, HALF)
     moved = state.auxiliary.alpha["cell"].detach() - before
-    assert state.auxiliary.adam.param_groups[0]["lr"] == pytest.approx(5.9 / 100)
+    assert state.auxiliary.alpha_optimiser.param_groups[0]["lr"] == pytest.approx(5.9 / 100)
     assert (moved.sign() == -slope.sign())[slope.abs() > 1e-6].all()
     assert moved.abs().max() > 1e-3
     waiting = start(over("pc-darts", auxiliary=AuxiliarySettings(network="searched")), channels=8)
-    assert waiting.auxiliary.adam.param_groups[0]["lr"] == pytest.approx(5.9 / 70)
+    assert waiting.auxiliary.alpha_optimiser.param_groups[0]["lr"] == pytest.approx(5.9 / 70)
     assert not torch.equal(state.auxiliary.alpha["cell"], state.main.alpha["cell"])
 
 
@@ -452,22 +452,22 @@ WIDTHS = [((16, 32, 64), 1), ((64, 128, 256, 512), 2)]
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"knowledge": {"qrs": {"targets": "hard"}}}, "hard targets have no derivative in the main model"),
+        ({"transfer": {"qrs": {"targets": "hard"}}}, "hard targets have no derivative in the main model"),
         ({"base": "nao"}, "no relaxation to look through; wanted balenas, darts"),
         ({"base": "dart"}, "did you mean 'darts'"),
         ({"base_settings": {"ordre": 2}}, "did you mean 'method.base_settings.order'"),
         ({"base": "balenas", "base_settings": {"adam": {"curvature": "exact", "sqrt": False}}}, "no curvature"),
         ({"base": "gdas", "base_settings": {"unselected": "run"}, "hypergradient": "exact"}, "without a graph"),
         ({"hypergradient": "exact", "radius": 0.1}, "has no radius"),
-        ({"knowledge": {"form": "logits", "qrs": {"similarity": "dot"}}}, "form=logits has no qrs.similarity"),
-        ({"knowledge": {"form": "pairs", "qrs": {"count": 3}}}, "form=pairs has no qrs.count"),
-        ({"knowledge": {"softening": 3}}, "has no softening"),
+        ({"transfer": {"form": "logits", "qrs": {"similarity": "dot"}}}, "form=logits has no qrs.similarity"),
+        ({"transfer": {"form": "pairs", "qrs": {"count": 3}}}, "form=pairs has no qrs.count"),
+        ({"transfer": {"softening": 3}}, "has no softening"),
         ({"auxiliary": {"network": "resnet8"}}, "did you mean 'resnet-8'"),
-        ({"auxiliary": {"adam": {"movement": 3}}}, "a fixed auxiliary has no adam"),
+        ({"auxiliary": {"adam": {"lr_times_steps": 3}}}, "a fixed auxiliary has no adam"),
         ({"auxiliary": {"weights": {"rl": 3}}}, "did you mean 'weights.lr'"),
         ({"auxiliary": {"network": nn.Identity()}}, "wanted what makes one"),
-        ({"transfer": 0, "knowledge": {"form": "logits"}}, "transfer=0 has no knowledge"),
-        ({"transfer": 0, "hypergradient": "exact"}, "transfer=0 has no hypergradient"),
+        ({"transfer_weight": 0, "transfer": {"form": "logits"}}, "transfer_weight=0 has no transfer"),
+        ({"transfer_weight": 0, "hypergradient": "exact"}, "transfer_weight=0 has no hypergradient"),
         ({"base_settings": {"radius": 0.1}}, "order=1 has no radius"),
     ],
 )
@@ -490,9 +490,9 @@ def test_an_auxiliary_must_give_its_features(start, batches):
     with pytest.raises(UserError, match="cannot be made: missing a required argument: 'width'"):
         start(over("darts", auxiliary=AuxiliarySettings(network=lambda width: None)))
     named = AuxiliarySettings()
-    state.problem.known.clear()
+    state.context.data_shape.clear()
     with pytest.raises(UserError, match="what makes a module that fits them"):
-        type(state.auxiliary).make(state.problem, named, {}, 10)
+        type(state.auxiliary).make(state.context, named, {}, 10)
 
 
 def test_a_users_model_is_searched(tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 from supernas.core.errors import UserError
 from supernas.methods.tetlo.quadruples import QRSSettings
-from supernas.methods.tetlo.transfer import KnowledgeSettings
+from supernas.methods.tetlo.transfer import TransferSettings
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_pairs_against_the_loop(said):
         for a in range(5)
         for b in range(a)
     ]
-    found = match_of(KnowledgeSettings(form="pairs", qrs=QRSSettings(temperature=0.3)), student, teacher)
+    found = match_of(TransferSettings(form="pairs", qrs=QRSSettings(temperature=0.3)), student, teacher)
     assert found == pytest.approx(sum(float(one) ** 2 for one in differences) / 10)
 
 
@@ -34,7 +34,7 @@ def test_logits_against_the_loop(said):
         -sum(p * q.log() for p, q in zip((t / 3).softmax(0), (s / 3).softmax(0), strict=True))
         for s, t in zip(student, teacher, strict=True)
     ]
-    found = match_of(KnowledgeSettings(form="logits", softening=3.0), student, teacher)
+    found = match_of(TransferSettings(form="logits", softening=3.0), student, teacher)
     assert found == pytest.approx(9 * sum(map(float, entropies)) / 5)
 
 
@@ -51,12 +51,12 @@ def test_logits_against_the_loop(said):
 )
 def test_nothing_to_compare(form, shape, reason):
     with pytest.raises(UserError, match=reason):
-        KnowledgeSettings(form=form).of(torch.zeros(shape), torch.zeros(shape))
+        TransferSettings(form=form).of(torch.zeros(shape), torch.zeros(shape))
 
 
 def test_an_embedding_of_zeros_keeps_finite_derivatives():
     student = torch.zeros(4, 3, dtype=torch.float64, requires_grad=True)
-    knowledge = KnowledgeSettings()
+    knowledge = TransferSettings()
     teacher = torch.randn(4, 3, dtype=torch.float64)
     match = knowledge.settle(student, teacher, torch.Generator())(student, teacher)
     (first,) = torch.autograd.grad(match, student, create_graph=True)

@@ -8,7 +8,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from supernas.methods.tetlo.quadruples import QRSSettings, choose, qrs_loss
-from supernas.methods.tetlo.trilevel import Pupil, Teacher, learn, teach
+from supernas.methods.tetlo.trilevel import Student, Teacher, learn, teach
 from supernas.networks.resnet import ResNet
 from supernas.steps.hypergradients import Unrolled
 
@@ -44,7 +44,7 @@ def levels(toy_network, toy_batch):
         return lambda student, teacher: qrs_loss(student, teacher, SOFT, chosen=chosen)
 
     teacher = Teacher(teacher_says, step(main))
-    return teacher, Pupil(pupil_says, step(auxiliary), settle, 2.0, judge), alpha
+    return teacher, Student(pupil_says, step(auxiliary), settle, 2.0, judge), alpha
 
 
 def relative(found, expected):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import supernas
+from alpha_toy import alpha_gradient
 from runs_toy import left_behind
 from supernas import methods, spaces
 from supernas.core.errors import UserError
@@ -175,7 +176,7 @@ def test_the_penalty_is_part_of_what_alpha_descends(tmp_path, settings):
         search = supernas.Search(config={**config, "budget": budget}, out=tmp_path / str(penalty))
         state, method = search.state.method, search.config.method
         batches = next(search.state.train), next(search.state.valid)
-        loss, (gradient,) = method.gradient(state, *batches, search._progress())
+        loss, (gradient,) = alpha_gradient(method, state, *batches, search._progress())
         gradients.append((float(loss), gradient))
     assert gradients[1][0] > gradients[0][0] + 0.1
     difference = gradients[1][1] - gradients[0][1]

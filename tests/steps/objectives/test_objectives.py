@@ -15,7 +15,7 @@ from supernas.core.progress import Progress
 from supernas.core.task import CLASSIFICATION
 from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Search
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.complementation import Complementation
 from supernas.steps.objectives.nsas import NSAS
 from supernas.steps.objectives.plain import Plain
@@ -348,7 +348,7 @@ def trained(toy_network, toy_batch):
     def run(objective, steps):
         torch.manual_seed(0)
         network = toy_network()
-        problem = Problem(network, SPACE, CLASSIFICATION, objective, SGDSettings(clip=0.0, momentum=0.0), 100, 0)
+        problem = SearchContext(network, SPACE, CLASSIFICATION, objective, SGDSettings(clip=0.0, momentum=0.0), 100, 0)
         trainer, metrics = PathTrainer.make(problem), []
         for step in range(steps):
             metrics.append(trainer.step(toy_batch(step), (A, B)[step % 2], Progress(step, 100, 0, 1)))

@@ -44,7 +44,7 @@ from supernas.runs.finished import check_halves, training_beside
 from supernas.runs.training import Training
 from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 
 __all__ = ["WAYS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "TopK", "Way"]
 
@@ -231,13 +231,13 @@ class ByProxy(Way):
         """Draws, and scores untrained networks of the supernet's size."""
         config, proxy = question.config, proxies.get(self.proxy)()
         method, state = learnt(question.folder)
-        problem: Problem = state.problem
+        context: SearchContext = state.context
         if config.space.domain != "images":
             domain = config.space.domain
             raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
         material = config.data.load().for_search(config.search.seed, config.search.split)
         batch = material.first("train", self.batch_size, question.device)
-        kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, problem, batch))
+        kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, context, batch))
         report, scored = question.on_progress or (lambda done, of: None), 0
         generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
         with kept.open() as keep:
@@ -247,7 +247,13 @@ class ByProxy(Way):
                 text = config.space.format(architecture)
                 if text not in kept.values:
                     value = proxies.score_architecture(
-                        proxy, config.space, architecture, problem.size, batch, problem.task.loss, question.seed
+                        proxy,
+                        config.space,
+                        architecture,
+                        context.network_settings,
+                        batch,
+                        context.task.loss,
+                        question.seed,
                     )
                     keep(text, value if math.isfinite(value) else None)
                 scored += 1
@@ -264,12 +270,12 @@ class ByProxy(Way):
         details = {"drawn": drawn, "scores": [kept.values[text] for text in drawn]}
         return Choice(found.architecture, found.score, f"{self.proxy} of the untrained network", details)
 
-    def _deciding(self, question: Question, problem: Problem, batch: Batch) -> Document:
+    def _deciding(self, question: Question, context: SearchContext, batch: Batch) -> Document:
         """All that decides an architecture's score."""
         return {
             "proxy": self.proxy,
             "space": space_document(question.config.space),
-            "network": dict(problem.size),
+            "network": dict(context.network_settings),
             "batch": digest_of(batch),
             "seed": question.seed,
             "device": question.device.type,

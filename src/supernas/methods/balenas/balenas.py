@@ -25,7 +25,7 @@ takes the best by a training-free proxy: `supernas.evaluation.selection.by_distr
 - `inference="backprop"` is Eq. 7, which the paper sets its update against (`bayes_by_backprop.py`).
 - `base`: the method whose mixture is made of theta (the paper's third claim). It must be a function of its parameters:
   of methods that draw by themselves the expectation would be another one.
-- Published: Adam at 3e-4 with betas .5 and .999, initial and prior precision 1 (50 epochs as DARTS: a movement of 5.9).
+- Published: Adam at 3e-4 with betas .5 and .999, initial and prior precision 1 (50 epochs: 5.9 lr times steps).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,12 +43,12 @@ from supernas.core.settings import leave_out, setting, settings
 from supernas.data import Batch
 from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
-from supernas.methods.base import AlphaMethod, AlphaState, Alternating, Change, unchanged
-from supernas.networks.base import Weights
-from supernas.steps.contracts import Distribution, Metrics, Problem, Stage
+from supernas.methods.base import AlphaState, Alternating, Change, unchanged
+from supernas.networks.base import Mixture
+from supernas.steps.contracts import Distribution, Metrics, SearchContext, Stage
 from supernas.steps.curvature import gradient_and_diagonal
-from supernas.steps.hypergradients import Form, unrolled_gradients
-from supernas.steps.relaxations import derived
+from supernas.steps.hypergradients import Hypergradient, unrolled_gradients
+from supernas.steps.relaxations import Relaxation, derived
 
 __all__ = ["BaLeNAS"]
 
@@ -59,7 +59,9 @@ _OF_VADAM = ("curvature", "squares", "sqrt")
 class BaLeNAS(Alternating, Distribution):
     """A Gaussian over the architecture parameters of a mixture, learnt by natural gradients."""
 
+    trains_paths: ClassVar[bool] = False
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
+    weights_on, alpha_on = "mean", "mean"  # the mixture of mu; alpha's step looks at draws of theta around it
 
     adam: PosteriorSettings = setting(PosteriorSettings(), "the Gaussian and how it is moved")
     inference: Literal["natural", "backprop"] = setting(
@@ -74,7 +76,7 @@ class BaLeNAS(Alternating, Distribution):
     )
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 9")
     unroll: Literal["once", "each"] = setting("once", "order 2: one step from the mean, or one from every draw")
-    hypergradient: Form = setting("finite-difference", "how order 2 computes its second term")
+    hypergradient: Hypergradient = setting("finite-difference", "how order 2 computes its second term")
     radius: float = setting(0.01, "distance from the weights to either end of the finite difference", gt=0)
     base: str = setting("darts", "the method whose mixture is drawn: darts or pc-darts")
 
@@ -93,44 +95,42 @@ class BaLeNAS(Alternating, Distribution):
     # -- the mixture --------------------------------------------------------------------------------------------------
 
     @property
-    def mixture(self) -> AlphaMethod:
+    def mixed(self) -> Alternating:
         """The base, with its own settings as they are by default."""
         cls: Any = methods.get(self.base)
-        method: AlphaMethod = cls(start=self.start)
+        method: Alternating = cls(start=self.start)
         return method
 
-    def parameters(self, problem: Problem, generator: torch.Generator) -> dict[str, Tensor]:
-        """The mean at the start: the base's parameters."""
-        return self.mixture.parameters(problem, generator)
+    @property
+    def relaxation(self) -> Relaxation:
+        """That of the base."""
+        return self.mixed.relaxation
 
-    def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
-        """The mixture of given parameters."""
-        return self.mixture.relax(state, alpha)
+    @property
+    def needs_curvature(self) -> bool:
+        """With VON's exact curvature."""
+        return self.adam.curvature == "exact"
 
     def stages(self) -> tuple[Stage, ...]:
         """Those of the base."""
-        return self.mixture.stages()
-
-    def alpha_first(self, state: AlphaState) -> bool:
-        """Order 2 looks ahead at the step that follows."""
-        return self.order == 2 or super().alpha_first(state)
+        return self.mixed.stages()
 
     # -- the Gaussian -------------------------------------------------------------------------------------------------
 
-    def mover(self, alpha: Sequence[Tensor], problem: Problem) -> Posterior:
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> Posterior:
         """The Gaussian around alpha."""
         kind = VAdam if self.inference == "natural" else BayesByBackprop
-        return kind(alpha, self.adam, problem.steps * (1 - self.waits), self.train_set_size or problem.terms)
+        return kind(alpha, self.adam, self.alpha_steps(context), self.train_set_size or context.likelihood_count)
 
-    def move(
+    def update_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
     ) -> Metrics:
         """One step of the Gaussian along the mean gradient of M draws."""
-        posterior: Posterior = state.adam
+        posterior: Posterior = state.alpha_optimiser
         noises = [posterior.noise(state.generator) for _ in range(self.samples)]
         losses, draws = zip(*self.drawn(state, noises, train, valid, progress), strict=True)
         posterior.step([replace(drawn, gradient=change(drawn.gradient)) for drawn in draws])
-        deviations = torch.cat([one.flatten() for one in posterior.deviations()])
+        deviations = torch.cat([sigma.flatten() for sigma in posterior.deviations()])
         return {"valid_loss": torch.stack(losses).mean(), "deviation": deviations.mean()}
 
     def drawn(
@@ -143,8 +143,8 @@ class BaLeNAS(Alternating, Distribution):
         mean, carry = list(state.alpha.values()), state.trainer.valid_carry
         for noise in noises:
             state.trainer.valid_carry = carry  # all draws look at the same batch
-            loss = state.trainer.validation_loss(valid, self.relax(state, self.theta(state, noise)))
-            if self.adam.curvature == "exact":
+            loss = state.trainer.validation_loss(valid, self.mixture_at(state, self.theta(state, noise)))
+            if self.needs_curvature:
                 yield loss.detach(), Drawn(noise, *gradient_and_diagonal(loss, mean))
             else:
                 gradient = torch.autograd.grad(loss, mean, allow_unused=True, materialize_grads=True)
@@ -162,18 +162,17 @@ class BaLeNAS(Alternating, Distribution):
 
             def train_loss(weights: Mapping[str, Tensor]) -> Tensor:
                 alpha = state.alpha if noise is None else self.theta(state, noise)
-                return trainer.training_loss_at(weights, train, self.relax(state, alpha))
+                return trainer.training_loss_at(weights, train, self.mixture_at(state, alpha))
 
-            def valid_loss(weights: Mapping[str, Tensor], one: Sequence[Tensor]) -> Tensor:
+            def valid_loss(weights: Mapping[str, Tensor], at: Sequence[Tensor]) -> Tensor:
                 trainer.valid_carry = carry
-                W = self.relax(state, self.theta(state, one))
-                return trainer.validation_loss_at(weights, valid, W)
+                return trainer.validation_loss_at(weights, valid, self.mixture_at(state, self.theta(state, at)))
 
             mean, step = list(state.alpha.values()), trainer.next_step(progress, train.share)
-            losses = [partial(valid_loss, one=one) for one in drawn]
-            found = unrolled_gradients(train_loss, losses, mean, step, self.hypergradient, self.radius)
-            for one, (loss, gradient) in zip(drawn, found, strict=True):
-                yield loss, Drawn(one, gradient)
+            losses = [partial(valid_loss, at=draw) for draw in drawn]
+            looked = unrolled_gradients(train_loss, losses, mean, step, self.hypergradient, self.radius)
+            for draw, (loss, gradient) in zip(drawn, looked, strict=True):
+                yield loss, Drawn(draw, gradient)
 
         if self.unroll == "once":
             yield from through(None, noises)
@@ -181,15 +180,19 @@ class BaLeNAS(Alternating, Distribution):
             for noise in noises:
                 yield from through(noise, [noise])
 
+    def mixture_at(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Mixture:
+        """The mixture of given parameters."""
+        return Mixture(self.relax(state, alpha))
+
     def theta(self, state: AlphaState, noise: Sequence[Tensor]) -> dict[str, Tensor]:
         """A draw of the architecture parameters by name, differentiable in the mean."""
-        return dict(zip(state.alpha, state.adam.at(noise), strict=True))
+        return dict(zip(state.alpha, state.alpha_optimiser.at(noise), strict=True))
 
     def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
         """The architecture of the largest entries of a draw (BaLeNAS-TF, section 3.3)."""
         with torch.no_grad():
-            theta = self.theta(state, state.adam.noise(generator))
-            return derived(self.relax(state, theta), state.problem.space)
+            theta = self.theta(state, state.alpha_optimiser.noise(generator))
+            return derived(self.relax(state, theta), state.context.space)
 
 
 def _why_not(base: str) -> str:

@@ -43,7 +43,7 @@ Squares = Literal["mean-of-squares", "square-of-mean"]
 class PosteriorSettings:
     """A Gaussian over architecture parameters, and how it is learnt."""
 
-    movement: float = setting(5.9, "learning rate times steps: the farthest that an Adam can move a mean", gt=0)
+    lr_times_steps: float = setting(5.9, "learning rate times steps: the farthest that an Adam can move a mean", gt=0)
     beta1: float = setting(0.5, "momentum; gamma where sqrt is false", equation="Eq. 17", ge=0, lt=1)
     beta2: float = setting(0.999, "decay of the curvature: 1 - beta", equation="Eq. 18", ge=0, lt=1)
     prior_precision: float = setting(1.0, "delta: the prior is N(0, 1 / delta)", equation="Eq. 5", gt=0)
@@ -92,7 +92,7 @@ class Posterior(ABC):
     def __init__(self, mean: Sequence[Tensor], options: PosteriorSettings, steps: float, examples: int) -> None:
         self.mean = list(mean)
         self.options = options
-        self.lr = options.movement / steps
+        self.lr = options.lr_times_steps / steps
         self.examples = examples
 
     @abstractmethod

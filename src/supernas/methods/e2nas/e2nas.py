@@ -23,8 +23,8 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
   novelty's gradient to the running norm of the loss's.
-- Adam's learning rate is given as `adam.movement`, the farthest that a coordinate can go (lr times steps), so that a
-  short search moves as far as the published one: 3e-4 over 97,750 steps.
+- Adam's learning rate is given as `adam.lr_times_steps`, the farthest that a coordinate can go, so that a short search
+  moves as far as the published one: 3e-4 over 97,750 steps.
 
 Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of
 the options; all three at once is GDAS-A.
@@ -43,29 +43,28 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
-from supernas.steps.contracts import Method, Metrics, Problem, Validate
+from supernas.networks.base import Mixture, Unselected
+from supernas.steps.contracts import Method, Metrics, SearchContext, Validate
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Relaxed, straight_through
-from supernas.steps.weights import PathTrainer
+from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["E2NAS", "E2NASState"]
 
 _NORM_DECAY = 0.999
 
 
-@dataclass
-class E2NASState(State):
+@dataclass(kw_only=True)
+class E2NASState(TrainedState):
     """What changes during the search. Shapes: kinds = kinds of cell, n = latent dimensions (or logits of a kind)."""
 
-    problem: Problem = field(metadata={"static": True})
     autoencoder: GraphAutoencoder | None = field(metadata={"static": True})
     trainer: PathTrainer
     alpha: Tensor  # [kinds, n]
-    adam: torch.optim.Adam
+    alpha_optimiser: torch.optim.Adam
     novelty: list[Novelty]  # one a kind of cell
     archive: deque[Tensor]  # latents [kinds, n] of visited architectures
     archived: deque[Architecture]  # the same as architectures
@@ -76,7 +75,7 @@ class E2NASState(State):
 
 
 @settings
-class E2NAS(Method):
+class E2NAS(Method[E2NASState]):
     """Differentiable search in an equivalent latent space, with exploration and complementation."""
 
     objective: ClassVar[str] = "complementation"
@@ -125,24 +124,24 @@ class E2NAS(Method):
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
-    def init(self, problem: Problem) -> E2NASState:
+    def init(self, context: SearchContext) -> E2NASState:
         """Alpha ~ N(0, start^2 I), an empty archive, a fresh optimiser."""
-        space = problem.space
-        generator = torch.Generator().manual_seed(problem.seed)
+        space = context.space
+        generator = torch.Generator().manual_seed(context.seed)
         model = load_pretrained(space, self.autoencoder) if self.relaxation == "latent" else None
         size = model.settings.latent if model else math.prod(next(iter(space.shapes.values())))
         alpha = (torch.randn(len(space.kinds), size, generator=generator) * self.start).requires_grad_()
         return E2NASState(
-            problem,
-            model,
-            PathTrainer.make(problem),
-            alpha,
-            self.adam.over([alpha], problem.steps),
-            [self._density(model) for _ in space.kinds] if model and self._explores else [],
-            deque(maxlen=self.archive_size),
-            deque(maxlen=self.archive_size),
-            deque(maxlen=self.candidates),
-            torch.zeros(()),
+            context=context,
+            trainer=PathTrainer.make(context),
+            autoencoder=model,
+            alpha=alpha,
+            alpha_optimiser=self.adam.over([alpha], context.steps),
+            novelty=[self._density(model) for _ in space.kinds] if model and self._explores else [],
+            archive=deque(maxlen=self.archive_size),
+            archived=deque(maxlen=self.archive_size),
+            visited=deque(maxlen=self.candidates),
+            gradient_norm=torch.zeros(()),
         )
 
     def step(self, state: E2NASState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
@@ -179,7 +178,7 @@ class E2NAS(Method):
         """The decoded alpha, or the best of the last visited architectures on validation images."""
         if self.choose == "last" or not state.visited:
             return self.derive(state, validate)
-        task = state.problem.task
+        task = state.context.task
         best, best_metric = None, math.nan
         for architecture in state.visited:
             metric = validate(architecture)
@@ -192,12 +191,12 @@ class E2NAS(Method):
 
     def _decode(self, state: E2NASState) -> Relaxed:
         """Alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
-        space, network = state.problem.space, state.problem.network
+        space, network = state.context.space, state.context.network
         architecture = None
         if state.autoencoder is None:
             shapes = space.shapes.values()
             logits = [row.view(shape) / self.temperature for row, shape in zip(state.alpha, shapes, strict=True)]
-            made = [one.softmax(-1) for one in logits]
+            made = [matrix.softmax(-1) for matrix in logits]
         else:
             relaxed, decoded = state.autoencoder.relax(state.alpha, self.temperature)
             made, architecture = list(relaxed), space.from_graphs(decoded.graphs)
@@ -206,8 +205,8 @@ class E2NAS(Method):
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
         """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
-        unselected: Literal["run", "skip"] = "run" if self.alpha_gradient == "all" else "skip"
-        loss = state.trainer.validation_loss(batch, relaxed.W, relaxed.architecture.pairs, unselected)
+        unselected: Unselected = "run" if self.alpha_gradient == "all" else "skip"
+        loss = state.trainer.validation_loss(batch, Mixture(relaxed.W, relaxed.architecture.pairs, unselected))
         (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradient
 
@@ -215,9 +214,10 @@ class E2NAS(Method):
         """What gamma weighs: the gradient of log p_A, to be descended; None before the archive is full enough."""
         self._measure(state, gradient)
         codes = torch.stack(list(state.archive))
-        if not all([one.refresh(codes[:, i]) for i, one in enumerate(state.novelty)]):  # noqa: C419 - all are refreshed
+        fitted = [novelty.refresh(codes[:, i]) for i, novelty in enumerate(state.novelty)]
+        if not all(fitted):
             return None, {}
-        made = [one.gradient(row) for one, row in zip(state.novelty, state.alpha.detach(), strict=True)]
+        made = [novelty.gradient(row) for novelty, row in zip(state.novelty, state.alpha.detach(), strict=True)]
         exploration = torch.stack([gradient for gradient, _ in made]).to(gradient)
         if self.region == "prior":
             exploration = exploration + state.alpha.detach()  # the gradient of -log N(alpha; 0, I)
@@ -237,7 +237,7 @@ class E2NAS(Method):
 
     def _move(self, state: E2NASState, gradient: Tensor) -> None:
         state.alpha.grad = gradient
-        state.adam.step()
+        state.alpha_optimiser.step()
         self._stay_in_region(state)
 
     def _stay_in_region(self, state: E2NASState) -> None:

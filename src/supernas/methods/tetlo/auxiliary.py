@@ -21,7 +21,7 @@ from supernas.core.state import State
 from supernas.networks.base import Output, Weights
 from supernas.networks.model import made
 from supernas.networks.resnet import ResNet
-from supernas.steps.contracts import Problem
+from supernas.steps.contracts import SearchContext
 from supernas.steps.hypergradients import Unrolled
 from supernas.steps.optimisers import AdamSettings, SGDSettings, WeightsOptimiser
 from supernas.steps.weights import unrolled
@@ -50,7 +50,9 @@ class AuxiliarySettings:
         {}, "settings in which the training of its weights differs from the supernet's, as in weights.lr"
     )
     restart: int = setting(0, "epochs after which its weights begin anew; 0 never", ge=0)
-    adam: AdamSettings = setting(AdamSettings(movement=5.9), "how its own alpha is moved, where network is searched")
+    adam: AdamSettings = setting(
+        AdamSettings(lr_times_steps=5.9), "how its own alpha is moved, where network is searched"
+    )
 
     def __post_init__(self) -> None:
         known = (*NETWORKS, _SEARCHED)
@@ -81,7 +83,7 @@ class AuxiliaryModel(State):
         network: the network: images -> (logits, features), or images and `W` -> Output.
         optimiser: of its weights.
         alpha: its own architecture parameters, if it is searched.
-        adam: what moves them.
+        alpha_optimiser: what moves them.
         restarts: how often its weights began anew.
     """
 
@@ -89,28 +91,28 @@ class AuxiliaryModel(State):
     network: nn.Module
     optimiser: WeightsOptimiser
     alpha: dict[str, Tensor]
-    adam: torch.optim.Adam | None
+    alpha_optimiser: torch.optim.Adam | None
     restarts: int = 0
 
     @classmethod
-    def make(cls, problem: Problem, options: AuxiliarySettings, alpha: Mapping[str, Tensor], moves: float) -> Any:
+    def make(cls, context: SearchContext, options: AuxiliarySettings, alpha: Mapping[str, Tensor], moves: float) -> Any:
         """Fresh weights; nothing is drawn from the global generators.
 
         Args:
-            problem: what the search is about.
+            context: what the search is about.
             options: which model.
             alpha: the first architecture parameters of a searched one; others have none.
             moves: the steps in which they move.
         """
-        fresh = partial(_fresh, problem, options)
+        fresh = partial(_fresh, context, options)
         network = fresh(0)
         own = {name: one.detach().clone().requires_grad_() for name, one in alpha.items()} if options.searched else {}
         return cls(
             fresh=fresh,
             network=network,
-            optimiser=WeightsOptimiser(network, replace(problem.weights, **options.weights)),
+            optimiser=WeightsOptimiser(network, replace(context.weights, **options.weights)),
             alpha=own,
-            adam=options.adam.over(own.values(), moves) if own else None,
+            alpha_optimiser=options.adam.over(own.values(), moves) if own else None,
         )
 
     def run(self, weights: Mapping[str, Tensor], inputs: Tensor, W: Weights | None) -> tuple[Tensor, Tensor]:
@@ -137,10 +139,10 @@ class AuxiliaryModel(State):
         for parameter, gradient in zip(self.optimiser.parameters, gradients, strict=True):
             parameter.grad = gradient.clone()  # clipping changes them in place
         self.optimiser.step(progress, share)
-        if self.adam is not None and own:
+        if self.alpha_optimiser is not None and own:
             for one, gradient in zip(self.alpha.values(), own, strict=True):
                 one.grad = gradient
-            self.adam.step()
+            self.alpha_optimiser.step()
 
     def restart(self) -> None:
         """Begins anew, with other weights; its own alpha is kept."""
@@ -149,27 +151,27 @@ class AuxiliaryModel(State):
         self.optimiser.forget()
 
 
-def _fresh(problem: Problem, options: AuxiliarySettings, number: int) -> nn.Module:
-    main = next(problem.network.parameters())
+def _fresh(context: SearchContext, options: AuxiliarySettings, number: int) -> nn.Module:
+    main = next(context.network.parameters())
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed((problem.seed * _APART + number + 1) * _APART)
-        network = _make(problem, options)
+        torch.manual_seed((context.seed * _APART + number + 1) * _APART)
+        network = _make(context, options)
     return network.to(main.device, main.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _make(problem: Problem, options: AuxiliarySettings) -> nn.Module:
+def _make(context: SearchContext, options: AuxiliarySettings) -> nn.Module:
     if not isinstance(options.network, str):
-        return made(options.network, problem.known)
+        return made(options.network, context.data_shape)
     if options.network.startswith(_PYTHON):
         raise UserError(
             f"the auxiliary network {options.network[len(_PYTHON) :]} was given in Python; give it again there"
         )
     if options.searched:
-        assert problem.another is not None, "a problem that can make no second supernet"
-        return problem.another()
-    if "num_classes" not in problem.known or "in_channels" not in problem.known:
+        assert context.make_supernet is not None, "a context that can make no second supernet"
+        return context.make_supernet()
+    if "num_classes" not in context.data_shape or "in_channels" not in context.data_shape:
         raise UserError(
             f"auxiliary.network={options.network} classifies images, and the data are others; take "
             "auxiliary.network=searched, or in Python what makes a module that fits them"
         )
-    return NETWORKS[options.network](**problem.known)
+    return NETWORKS[options.network](**context.data_shape)

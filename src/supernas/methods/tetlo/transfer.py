@@ -7,7 +7,6 @@ r"""What one network can tell another of a batch, and how badly the other says t
   (G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015).
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -16,16 +15,16 @@ from torch import Tensor
 from supernas.core.errors import UserError
 from supernas.core.settings import field_names, leave_out, setting, settings
 from supernas.methods.tetlo.quadruples import QRSSettings, choose, pair_similarities, qrs_loss
+from supernas.methods.tetlo.trilevel import Match
 
-__all__ = ["KnowledgeSettings"]
+__all__ = ["TransferSettings"]
 
-Match = Callable[[Tensor, Tensor], Tensor]
 _OF_PAIRS = ("similarity", "temperature")
 _FEWEST = {"quadruples": 3, "pairs": 2, "logits": 1}  # examples of which there is anything to say
 
 
 @settings
-class KnowledgeSettings:
+class TransferSettings:
     """What is told, and how two networks are compared in it."""
 
     form: Literal["quadruples", "pairs", "logits"] = setting(
@@ -50,18 +49,18 @@ class KnowledgeSettings:
         said = prediction if self.form == "logits" else features
         if len(said) < _FEWEST[self.form]:
             raise UserError(
-                f"knowledge.form={self.form} compares {_FEWEST[self.form]} or more examples of a batch, which has "
+                f"transfer.form={self.form} compares {_FEWEST[self.form]} or more examples of a batch, which has "
                 f"{len(said)}; take a larger search.batch_size"
             )
         width = said[0].numel()
         if self.form == "logits" and (said.ndim != 2 or width < 2):
             raise UserError(
-                "knowledge.form=logits compares class probabilities, and the predictions are of shape "
+                "transfer.form=logits compares class probabilities, and the predictions are of shape "
                 f"{tuple(said.shape)}; take quadruples or pairs"
             )
         if self.form != "logits" and self.qrs.similarity == "cosine" and width < 2:
             raise UserError(
-                "an embedding of one number has no angle to another's; take knowledge.qrs.similarity=dot, or a network "
+                "an embedding of one number has no angle to another's; take transfer.qrs.similarity=dot, or a network "
                 "that returns (prediction, features)"
             )
         return said

@@ -29,9 +29,9 @@ from functools import partial
 
 from torch import Tensor
 
-from supernas.steps.hypergradients import Form, Replay, Unrolled, gradients_of, mixed_product
+from supernas.steps.hypergradients import Hypergradient, Replay, Unrolled, gradients_of, mixed_product
 
-__all__ = ["Lesson", "Match", "Pupil", "Teacher", "learn", "teach"]
+__all__ = ["Match", "Student", "Teacher", "TransferStep", "learn", "teach"]
 
 Tensors = Mapping[str, Tensor]
 Match = Callable[[Tensor, Tensor], Tensor]
@@ -64,7 +64,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Pupil:
+class Student:
     """The auxiliary model on a training and a validation batch.
 
     Attributes:
@@ -83,7 +83,7 @@ class Pupil:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TransferStep:
     """What the auxiliary's step taught; nothing has a graph.
 
     Attributes:
@@ -105,76 +105,76 @@ class Lesson:
 
 def teach(
     teacher: Teacher,
-    pupil: Pupil,
+    student: Student,
     alpha: Sequence[Tensor],
-    form: Form,
+    form: Hypergradient,
     radius: float = 0.01,
     own: Sequence[Tensor] = (),
-) -> Lesson:
+) -> TransferStep:
     """Level 3 after both steps, and its gradient in alpha.
 
     Args:
         teacher: the main model.
-        pupil: the auxiliary model.
+        student: the auxiliary model.
         alpha: leaf tensors that what the teacher says depends on.
         form: how the mixed products are computed.
         radius: of the finite differences: the distance to either side.
-        own: leaf tensors that `pupil.judge` depends on and `pupil.says` does not.
+        own: leaf tensors that `student.judge` depends on and `student.says` does not.
     """
     if form == "exact":
-        return _exact(teacher, pupil, alpha, own)
-    return _finite_difference(teacher, pupil, alpha, own, radius)
+        return _exact(teacher, student, alpha, own)
+    return _finite_difference(teacher, student, alpha, own, radius)
 
 
-def learn(pupil: Pupil, told: Tensor | None, own: Sequence[Tensor] = ()) -> Lesson:
+def learn(student: Student, told: Tensor | None, own: Sequence[Tensor] = ()) -> TransferStep:
     """The auxiliary's step alone: level 3 after it, without a gradient in alpha.
 
     Args:
-        pupil: the auxiliary model.
+        student: the auxiliary model.
         told: T, without a graph; None where nothing is transferred.
         own: as in `teach`.
     """
-    loss, S = pupil.says(pupil.step.weights)
-    match = None if told is None else pupil.settle(S.detach(), told)(S, told)
-    total = loss if match is None else loss + pupil.weight * match
-    found = gradients_of(total, list(pupil.step.weights.values()))
-    judged = pupil.judge(pupil.step.after(found))
+    loss, S = student.says(student.step.weights)
+    match = None if told is None else student.settle(S.detach(), told)(S, told)
+    total = loss if match is None else loss + student.weight * match
+    found = gradients_of(total, list(student.step.weights.values()))
+    judged = student.judge(student.step.after(found))
     by_own = gradients_of(judged, own) if own else ()
-    return Lesson((), by_own, found, loss.detach(), None if match is None else match.detach(), judged.detach())
+    return TransferStep((), by_own, found, loss.detach(), None if match is None else match.detach(), judged.detach())
 
 
-def _exact(teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor]) -> Lesson:
-    first, second = teacher.step, pupil.step
+def _exact(teacher: Teacher, student: Student, alpha: Sequence[Tensor], own: Sequence[Tensor]) -> TransferStep:
+    first, second = teacher.step, student.step
     loss, _ = teacher.says(first.weights)
     _, T = teacher.says(first.after(gradients_of(loss, list(first.weights.values()), create_graph=True)))
-    training_loss, S = pupil.says(second.weights)
-    match = pupil.settle(S.detach(), T.detach())(S, T)
-    found = gradients_of(training_loss + pupil.weight * match, list(second.weights.values()), create_graph=True)
-    judged = pupil.judge(second.after(found))
+    training_loss, S = student.says(second.weights)
+    match = student.settle(S.detach(), T.detach())(S, T)
+    found = gradients_of(training_loss + student.weight * match, list(second.weights.values()), create_graph=True)
+    judged = student.judge(second.after(found))
     both = gradients_of(judged, [*alpha, *own])
     by_weights = tuple(one.detach() for one in found)
     losses = (one.detach() for one in (training_loss, match, judged))
-    return Lesson(both[: len(alpha)], both[len(alpha) :], by_weights, *losses)
+    return TransferStep(both[: len(alpha)], both[len(alpha) :], by_weights, *losses)
 
 
 def _finite_difference(
-    teacher: Teacher, pupil: Pupil, alpha: Sequence[Tensor], own: Sequence[Tensor], radius: float
-) -> Lesson:
-    first, second = teacher.step, pupil.step
+    teacher: Teacher, student: Student, alpha: Sequence[Tensor], own: Sequence[Tensor], radius: float
+) -> TransferStep:
+    first, second = teacher.step, student.step
     at_w, at_v = Replay(), Replay()
     by_weights = at_w(teacher.slope, first.weights)
     moved = {name: w.requires_grad_() for name, w in first.after(by_weights).items()}
     _, said = teacher.says(moved)
     T = said.detach().requires_grad_()
 
-    training_loss, S = at_v(pupil.says, second.weights)
-    match = pupil.settle(S.detach(), T.detach())
+    training_loss, S = at_v(student.says, second.weights)
+    match = student.settle(S.detach(), T.detach())
     transfer_loss = match(S, T.detach())
-    found = gradients_of(training_loss + pupil.weight * transfer_loss, list(second.weights.values()))
-    judged, by_own, u = _judged(pupil, second.after(found), own)
+    found = gradients_of(training_loss + student.weight * transfer_loss, list(second.weights.values()))
+    judged, by_own, u = _level_three(student, second.after(found), own)
 
     def matched(weights: Tensors) -> Tensor:
-        return pupil.weight * match(at_v(pupil.says, weights)[1], T)
+        return student.weight * match(at_v(student.says, weights)[1], T)
 
     (by_T,) = mixed_product(matched, [T], second.weights, u, radius)
     by_T = -second.rate * second.clipped(found) * by_T
@@ -183,14 +183,14 @@ def _finite_difference(
     mixed = mixed_product(partial(at_w, teacher.loss), alpha, first.weights, p, radius)
     rate = first.rate * first.clipped(by_weights)
     gradients = tuple(d - rate * m for d, m in zip(direct, mixed, strict=True))
-    return Lesson(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)
+    return TransferStep(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)
 
 
-def _judged(
-    pupil: Pupil, after: Tensors, own: Sequence[Tensor]
+def _level_three(
+    student: Student, after: Tensors, own: Sequence[Tensor]
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Level 3 at given V', and its gradients in the auxiliary's architecture parameters and in V'."""
     moved = {name: v.detach().requires_grad_() for name, v in after.items()}
-    loss = pupil.judge(moved)
+    loss = student.judge(moved)
     both = gradients_of(loss, [*own, *moved.values()])
     return loss.detach(), both[: len(own)], both[len(own) :]

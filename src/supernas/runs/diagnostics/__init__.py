@@ -1,8 +1,8 @@
-"""Quantities that can be watched through a search, one file each; the folder lists itself."""
+"""Diagnostics that can be watched through a search, one file each; the folder lists itself."""
 
 from supernas.core import registry
-from supernas.steps.contracts import Quantity
+from supernas.steps.contracts import Diagnostic
 
 __all__ = ["get", "names"]
 
-names, get = registry.of(__name__, Quantity, "quantity to watch")
+names, get = registry.of(__name__, Diagnostic, "diagnostic")

@@ -1,4 +1,4 @@
-"""What quantities share: the loss in alpha, looked at without a trace in the search."""
+"""What diagnostics share: the loss in alpha, looked at without a trace in the search."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from supernas.steps.contracts import Differentiable, Look
+from supernas.steps.contracts import Differentiable, EpochView
 from supernas.networks.base import Network
 
 __all__ = ["loss_in_alpha", "undisturbed"]
@@ -26,20 +26,20 @@ def undisturbed(network: Network) -> Iterator[None]:
             network.train(training)
 
 
-def loss_in_alpha(look: Look, images: int) -> tuple[Callable[[list[Tensor]], Tensor], list[Tensor]]:
+def loss_in_alpha(view: EpochView, images: int) -> tuple[Callable[[list[Tensor]], Tensor], list[Tensor]]:
     """The validation loss of the relaxation's mean as a function of alpha, and alpha as fresh leaf tensors.
 
     Args:
-        look: of a differentiable method; the caller keeps its network `undisturbed`.
+        view: of a differentiable method; the caller keeps its network `undisturbed`.
         images: first validation images, as they are.
     """
-    method, problem = look.method, look.problem
+    method, context = view.method, view.context
     assert isinstance(method, Differentiable)
-    batch, alpha = look.valid(images), method.alpha(look.state)
+    batch, alpha = view.valid(images), method.alpha(view.state)
 
     def loss(parameters: list[Tensor]) -> Tensor:
-        W = method.relax(look.state, dict(zip(alpha, parameters, strict=True)))
-        output = problem.network(batch.inputs, W)
-        return problem.task.loss(output.prediction, batch.targets)
+        W = method.relax(view.state, dict(zip(alpha, parameters, strict=True)))
+        output = context.network(batch.inputs, W)
+        return context.task.loss(output.prediction, batch.targets)
 
-    return loss, [one.detach().requires_grad_() for one in alpha.values()]
+    return loss, [parameter.detach().requires_grad_() for parameter in alpha.values()]

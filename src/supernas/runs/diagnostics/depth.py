@@ -7,7 +7,7 @@ none. Shallow and wide cells train fastest and win early for that reason alone: 
 """
 
 from supernas.core.architecture import Architecture
-from supernas.steps.contracts import Look, Quantity
+from supernas.steps.contracts import EpochView, Diagnostic
 from supernas.core.settings import settings
 from supernas.spaces.base import Space
 
@@ -15,17 +15,17 @@ __all__ = ["Depth", "depth"]
 
 
 @settings
-class Depth(Quantity):
+class Depth(Diagnostic):
     """Edges on the longest way through the derived cell."""
 
     def names(self, space: Space) -> tuple[str, ...]:
         """One for each kind of cell."""
         return tuple(space.kinds)
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, view: EpochView) -> dict[str, float]:
         """The depth of each kind of cell."""
-        space = look.problem.space
-        return {kind: float(depth(space, look.architecture, kind)) for kind in space.kinds}
+        space = view.context.space
+        return {kind: float(depth(space, view.architecture, kind)) for kind in space.kinds}
 
 
 def depth(space: Space, architecture: Architecture, kind: str) -> int:

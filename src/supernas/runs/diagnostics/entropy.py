@@ -6,12 +6,10 @@ Options are those that the network holds; a choice with one option decides nothi
 """
 
 import math
-from typing import ClassVar
-
 import torch
 
-from supernas.steps.contracts import Differentiable, Look, Quantity
-from supernas.steps.relaxations import held_options
+from supernas.steps.contracts import Chosen, Differentiable, EpochView, Diagnostic, needs_alpha
+from supernas.steps.relaxations import option_mask_of
 from supernas.core.settings import settings
 from supernas.spaces.base import Space
 
@@ -19,33 +17,35 @@ __all__ = ["Entropy"]
 
 
 @settings
-class Entropy(Quantity):
+class Entropy(Diagnostic):
     """Mean entropy of a choice: in nats, and as a part of the largest."""
 
-    needs_alpha: ClassVar[str] = "it is about the weights that alpha gives to the options"
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods without alpha."""
+        return needs_alpha(chosen, "it is about the weights that alpha gives to the options")
 
     def names(self, space: Space) -> tuple[str, ...]:
         """Two for each kind of cell."""
         return tuple(name for kind in space.kinds for name in (kind, f"{kind}_part"))
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, view: EpochView) -> dict[str, float]:
         """Entropies of the mean relaxation at alpha."""
-        method, network = look.method, look.problem.network
+        method, network = view.method, view.context.network
         assert isinstance(method, Differentiable)
         with torch.no_grad():
-            W = method.relax(look.state, method.alpha(look.state))
-        held = held_options(look.problem.space, network.pairs, torch.device("cpu"))
-        found: dict[str, float] = {}
+            W = method.relax(view.state, method.alpha(view.state))
+        mask = option_mask_of(view.context.space, network.pairs, torch.device("cpu"))
+        entropy: dict[str, float] = {}
         for kind, matrix in W.items():
-            options = held[kind].sum(dim=-1).double()
+            options = mask[kind].sum(dim=-1).double()
             open_rows = options > 1
             p = matrix.detach().cpu().double()[open_rows]
             p = p / p.sum(dim=-1, keepdim=True)
             entropies = torch.special.entr(p).sum(dim=-1)
             parts = entropies / options[open_rows].log()
-            found[kind] = _mean(entropies)
-            found[f"{kind}_part"] = _mean(parts)
-        return found
+            entropy[kind] = _mean(entropies)
+            entropy[f"{kind}_part"] = _mean(parts)
+        return entropy
 
 
 def _mean(values: torch.Tensor) -> float:

@@ -5,11 +5,9 @@ is the method's mean relaxation at alpha; the path runs the derived architecture
 difference is what R-DARTS (A. Zela et al., ICLR 2020, section 4) looks at as the drop by discretisation.
 """
 
-from typing import ClassVar
-
 import torch
 
-from supernas.steps.contracts import Look, Quantity
+from supernas.steps.contracts import Chosen, EpochView, Diagnostic, needs_alpha
 from supernas.core.settings import setting, settings
 from supernas.spaces.base import Space
 from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
@@ -18,23 +16,25 @@ __all__ = ["Gap"]
 
 
 @settings
-class Gap(Quantity):
+class Gap(Diagnostic):
     """Validation losses of the mixture and of the derived path, and how much more the path has."""
 
-    needs_alpha: ClassVar[str] = "it compares with the mixture at alpha"
-
     images: int = setting(256, "validation images (of a text: windows) of the losses: the first so many, at most", ge=1)
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods without alpha."""
+        return needs_alpha(chosen, "it compares with the mixture at alpha")
 
     def names(self, space: Space) -> tuple[str, ...]:
         """Three."""
         return ("mixture", "path", "difference")
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, view: EpochView) -> dict[str, float]:
         """Two forward passes."""
-        problem, batch = look.problem, look.valid(self.images)
-        with undisturbed(problem.network), torch.no_grad():
-            loss, alpha = loss_in_alpha(look, self.images)
+        context, batch = view.context, view.valid(self.images)
+        with undisturbed(context.network), torch.no_grad():
+            loss, alpha = loss_in_alpha(view, self.images)
             mixture = float(loss(alpha))
-            output = problem.network(batch.inputs, active=look.architecture.pairs)
-            path = float(problem.task.loss(output.prediction, batch.targets))
+            output = context.network(batch.inputs, active=view.architecture.pairs)
+            path = float(context.task.loss(output.prediction, batch.targets))
         return {"mixture": mixture, "path": path, "difference": path - mixture}

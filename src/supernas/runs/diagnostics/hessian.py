@@ -9,11 +9,9 @@ parameters. The random vectors are the same in every epoch. The loss is that of 
 `images` validation images, as they are, in evaluation mode.
 """
 
-from typing import ClassVar
-
 import torch
 
-from supernas.steps.contracts import Look, Quantity
+from supernas.steps.contracts import Chosen, EpochView, Diagnostic, needs_alpha
 from supernas.steps.curvature import dominant_eigenvalue, hessian_product, trace
 from supernas.core.settings import setting, settings
 from supernas.spaces.base import Space
@@ -23,24 +21,26 @@ __all__ = ["Hessian"]
 
 
 @settings
-class Hessian(Quantity):
+class Hessian(Diagnostic):
     """Dominant eigenvalue and trace of the Hessian of the validation loss in alpha."""
-
-    needs_alpha: ClassVar[str] = "it is about the Hessian of the validation loss in alpha"
 
     images: int = setting(256, "validation images (of a text: windows) of the loss: the first so many, at most", ge=1)
     iterations: int = setting(12, "Hessian-vector products for the eigenvalue (Lanczos)", ge=2)
     probes: int = setting(8, "Hessian-vector products for the trace (Hutchinson)", ge=1)
 
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods without alpha."""
+        return needs_alpha(chosen, "it is about the Hessian of the validation loss in alpha")
+
     def names(self, space: Space) -> tuple[str, ...]:
         """Both."""
         return ("eigenvalue", "trace")
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, view: EpochView) -> dict[str, float]:
         """Both, from one graph of the gradient."""
-        generator = torch.Generator().manual_seed(look.problem.seed)
-        with undisturbed(look.problem.network):
-            loss, point = loss_in_alpha(look, self.images)
+        generator = torch.Generator().manual_seed(view.context.seed)
+        with undisturbed(view.context.network):
+            loss, point = loss_in_alpha(view, self.images)
             product = hessian_product(loss, point)
             return {
                 "eigenvalue": dominant_eigenvalue(product, point, generator, self.iterations),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from supernas.steps.contracts import Recipe
+
 __all__ = ["Presets"]
 
 
@@ -16,8 +18,10 @@ class Presets:
         meanings: one line about each.
         search: name -> document of a search, the method apart.
         train: name -> document of a training from scratch: the space's recipe.
+        alternation: how published code alternates weights and architecture in this space, at every size.
     """
 
     meanings: ClassVar[Mapping[str, str]]
     search: ClassVar[Mapping[str, Mapping[str, Any]]]
     train: ClassVar[Mapping[str, Mapping[str, Any]]]
+    alternation: ClassVar[Recipe] = Recipe()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from supernas.runs.presets.base import Presets
+from supernas.steps.contracts import Recipe
 
 __all__ = ["DARTSRNNPresets"]
 
@@ -15,6 +16,8 @@ _TRAIN_WEIGHTS = {**_WEIGHTS, "weight_decay": 8e-7, "patience": 5}
 
 class DARTSRNNPresets(Presets):
     """Sizes of the language model. The learning rate is constant; it is scaled with the length of each window."""
+
+    alternation: ClassVar[Recipe] = Recipe(clips_look_ahead=True)
 
     meanings: ClassVar[Mapping[str, str]] = {
         "demo": "64 units, 80,000 words: search and training in about a minute on two cores",

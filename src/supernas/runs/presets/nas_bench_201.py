@@ -7,6 +7,7 @@ epoch, random flip and padded crop.
 from typing import ClassVar
 
 from supernas.runs.presets.base import Presets
+from supernas.steps.contracts import Recipe
 
 __all__ = ["NASBench201Presets"]
 
@@ -15,6 +16,8 @@ _TRAIN_WEIGHTS = {"lr": 0.1, "lr_min": 0.0, "weight_decay": 5e-4, "clip": 0.0, "
 
 class NASBench201Presets(Presets):
     """Sizes of the published skeleton."""
+
+    alternation: ClassVar = Recipe(alpha_first=False)  # first-order code moves the weights first
 
     meanings: ClassVar = {
         "demo": "a small network on small images: search and training in about a minute on two cores",

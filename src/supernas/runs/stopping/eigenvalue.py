@@ -13,11 +13,9 @@ same in every epoch.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
-
 import torch
 
-from supernas.steps.contracts import Finding, Look, Stopping
+from supernas.steps.contracts import Chosen, StopDecision, EpochView, Stopping, needs_alpha
 from supernas.steps.curvature import dominant_eigenvalue, hessian_product
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
@@ -34,34 +32,36 @@ class Seen(State):
 
 
 @settings
-class Eigenvalue(Stopping):
+class Eigenvalue(Stopping[Seen]):
     """Stops when the dominant Hessian eigenvalue in alpha grows too fast, and goes back (R-DARTS)."""
-
-    needs_alpha: ClassVar[str] = "it looks at the Hessian of the validation loss in alpha"
 
     window: int = setting(5, "k: epochs of the moving average, and how far it looks back", ge=1)
     ratio: float = setting(0.75, "smallest quotient of the average k epochs ago and now", gt=0)
     images: int = setting(256, "validation images (of a text: windows) of the loss: the first so many, at most", ge=1)
     iterations: int = setting(12, "Hessian-vector products for an eigenvalue (Lanczos)", ge=2)
 
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods without alpha."""
+        return needs_alpha(chosen, "it looks at the Hessian of the validation loss in alpha")
+
     def init(self) -> Seen:
         """Nothing seen yet."""
         return Seen()
 
-    def check(self, state: Seen, look: Look) -> Finding:
+    def check(self, state: Seen, view: EpochView) -> StopDecision:
         """Computes the eigenvalue and compares the averages."""
-        state.eigenvalues.append(self.eigenvalue(look))
+        state.eigenvalues.append(self.eigenvalue(view))
         metrics = {"hessian_eigenvalue": state.eigenvalues[-1]}
         k = self.window
         if len(state.eigenvalues) < 2 * k:
-            return Finding(metrics)
+            return StopDecision(metrics)
         before, now = sum(state.eigenvalues[-2 * k : -k]) / k, sum(state.eigenvalues[-k:]) / k
         sharp = now > 0 and before / now < self.ratio
-        return Finding(metrics, look.epoch - k if sharp else None)
+        return StopDecision(metrics, view.epoch - k if sharp else None)
 
-    def eigenvalue(self, look: Look) -> float:
+    def eigenvalue(self, view: EpochView) -> float:
         """The eigenvalue of largest magnitude of the Hessian of the validation loss in alpha."""
-        generator = torch.Generator().manual_seed(look.problem.seed)
-        with undisturbed(look.problem.network):
-            loss, point = loss_in_alpha(look, self.images)
+        generator = torch.Generator().manual_seed(view.context.seed)
+        with undisturbed(view.context.network):
+            loss, point = loss_in_alpha(view, self.images)
             return dominant_eigenvalue(hessian_product(loss, point), point, generator, self.iterations)

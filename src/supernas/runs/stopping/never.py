@@ -1,9 +1,7 @@
 """No rule: a search runs all its epochs."""
 
 from dataclasses import dataclass
-from typing import Any
-
-from supernas.steps.contracts import Finding, Look, Stopping
+from supernas.steps.contracts import StopDecision, EpochView, Stopping
 from supernas.core.settings import settings
 from supernas.core.state import State
 
@@ -16,13 +14,13 @@ class _Nothing(State):
 
 
 @settings
-class Never(Stopping):
+class Never(Stopping[_Nothing]):
     """All epochs are run."""
 
-    def init(self) -> State:
+    def init(self) -> _Nothing:
         """Nothing to remember."""
         return _Nothing()
 
-    def check(self, state: Any, look: Look) -> Finding:
+    def check(self, state: _Nothing, view: EpochView) -> StopDecision:
         """Goes on."""
-        return Finding()
+        return StopDecision()

@@ -7,9 +7,7 @@ the normal cell where there are two.
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from supernas.steps.contracts import Finding, Look, Stopping
+from supernas.steps.contracts import Chosen, StopDecision, EpochView, Stopping
 from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
 from supernas.spaces.base import Space
@@ -24,32 +22,33 @@ class _Nothing(State):
 
 
 @settings
-class Skips(Stopping):
+class Skips(Stopping[_Nothing]):
     """Stops once the derived cell has two skip connections (DARTS+)."""
 
     most: int = setting(2, "skip connections at which the search stops", ge=1)
     operation: str = setting("skip_connect", "the operation that is counted")
     kind: str = setting("", "kind of cell in which they are counted; the space's first by default")
 
-    def init(self) -> State:
+    def init(self) -> _Nothing:
         """Nothing to remember."""
         return _Nothing()
 
-    def refuses(self, space: Space) -> str:
+    def refuses(self, chosen: Chosen) -> str:
         """The kind of cell, or the operation in it."""
+        space = chosen.space
         if self.kind and self.kind not in space.kinds:
-            return str(unknown("kind of cell (stopping.kind)", self.kind, space.kinds))
+            return f"counts in an {unknown('kind of cell (stopping.kind)', self.kind, space.kinds)}"
         options = {option for choice in self._choices(space) for option in space.choices[choice].options}
         if self.operation not in options:
-            return str(unknown("operation (stopping.operation)", self.operation, options))
+            return f"counts an {unknown('operation (stopping.operation)', self.operation, options)}"
         return ""
 
-    def check(self, state: Any, look: Look) -> Finding:
+    def check(self, state: _Nothing, view: EpochView) -> StopDecision:
         """Counts the operation in the derived cell."""
-        space = look.problem.space
+        space = view.context.space
         where = self._choices(space)
-        count = [space.choices[c].options[o] for c, o in look.architecture.pairs if c in where].count(self.operation)
-        return Finding({"skips": float(count)}, look.epoch if count >= self.most else None)
+        count = [space.choices[c].options[o] for c, o in view.architecture.pairs if c in where].count(self.operation)
+        return StopDecision({"skips": float(count)}, view.epoch if count >= self.most else None)
 
     def _choices(self, space: Space) -> range:
         """The choices of the kind of cell that is looked at."""

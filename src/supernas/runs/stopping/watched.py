@@ -9,7 +9,8 @@ Architecture Search", ICLR 2020) in another guise: 1 / 0.75 = 4 / 3, and the ans
 from dataclasses import dataclass, field
 from typing import Literal
 
-from supernas.steps.contracts import Finding, Look, Stopping
+from supernas.steps.contracts import Chosen, StopDecision, EpochView, Stopping
+from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
 
@@ -24,33 +25,36 @@ class Seen(State):
 
 
 @settings
-class Watched(Stopping):
-    """Stops where a watched quantity passes a threshold."""
+class Watched(Stopping[Seen]):
+    """Stops where a watched number passes a threshold."""
 
-    quantity: str = setting("hessian.eigenvalue", "the watched number, as in the record: quantity.number")
+    quantity: str = setting("hessian.eigenvalue", "the watched number, as in the record: diagnostic.number")
     of: Literal["value", "ratio"] = setting("ratio", "its average over the window, or that over the one before it")
     when: Literal["above", "below"] = setting("above", "the side of the threshold on which the search stops")
     threshold: float = setting(4 / 3, "the threshold")
     window: int = setting(5, "epochs of the moving average, and how far the ratio looks back", ge=1)
     back: int = setting(5, "epochs from the one that stops the search back to the answer", ge=0)
 
-    @property
-    def watches(self) -> tuple[str, ...]:
-        """The number that it judges."""
-        return (self.quantity,)
+    def refuses(self, chosen: Chosen) -> str:
+        """A number that is not watched, or that the diagnostic does not have."""
+        name = self.quantity.partition(".")[0]
+        if name not in chosen.watch:
+            return f"judges {self.quantity}, and {name} is not watched; add --watch {name}"
+        known = [f"{name}.{number}" for number in chosen.watch[name].names(chosen.space)]
+        return "" if self.quantity in known else f"judges an {unknown('watched number', self.quantity, known)}"
 
     def init(self) -> Seen:
         """Nothing seen yet."""
         return Seen()
 
-    def check(self, state: Seen, look: Look) -> Finding:
+    def check(self, state: Seen, view: EpochView) -> StopDecision:
         """Compares, once the window (or both) is full."""
-        state.values.append(look.watched[self.quantity])
+        state.values.append(view.watched[self.quantity])
         compared = self._compared(state.values)
         if compared is None:
-            return Finding()
+            return StopDecision()
         passed = compared > self.threshold if self.when == "above" else compared < self.threshold
-        return Finding({"watched": compared}, max(0, look.epoch - self.back) if passed else None)
+        return StopDecision({"watched": compared}, max(0, view.epoch - self.back) if passed else None)
 
     def _compared(self, values: list[float]) -> float | None:
         """What is compared with the threshold; None where it is not defined yet."""

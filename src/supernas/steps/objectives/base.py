@@ -8,7 +8,7 @@ from torch import Tensor
 
 from supernas.core.architecture import Architecture
 from supernas.networks.base import Output
-from supernas.steps.contracts import Forward, Metrics
+from supernas.steps.contracts import Metrics, RunPath
 
 __all__ = ["WeightedPath", "backward_over_paths"]
 
@@ -21,7 +21,7 @@ class WeightedPath(NamedTuple):
     name: str
 
 
-def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normalise: bool) -> tuple[Metrics, Output]:
+def backward_over_paths(paths: Iterable[WeightedPath], run: RunPath, normalise: bool) -> tuple[Metrics, Output]:
     """Adds the gradient of sum_i weight_i * L(path_i) to the weights, path after path, so one graph is held at a time.
 
     Paths that occur twice are run once with the sum of their weights, a path of weight 0 is not run (the
@@ -29,7 +29,7 @@ def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normali
 
     Args:
         paths: the current path first.
-        forward: runs a path.
+        run: runs a path.
         normalise: divide by the sum of the weights, so that the learning rate means the same whatever their number.
 
     Returns:
@@ -46,7 +46,7 @@ def backward_over_paths(paths: Iterable[WeightedPath], forward: Forward, normali
         if weight == 0.0 and current is not None:
             continue
         with torch.set_grad_enabled(weight != 0.0):  # the current path's output is wanted even then
-            loss, output = forward(architecture)
+            loss, output = run(architecture)
         current = current or output
         if weight != 0.0:
             (weight * loss if weight != 1.0 else loss).backward()

@@ -16,7 +16,7 @@ current one whenever the architecture has not moved, so that Eq. 7 has two paths
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Forward, Metrics, Objective
+from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
 from supernas.steps.objectives.base import WeightedPath, backward_over_paths
 
 __all__ = ["Complementation"]
@@ -42,10 +42,8 @@ class Remembered(State):
 
 
 @settings
-class Complementation(Objective):
+class Complementation(Objective[Remembered]):
     """Trains the current path together with the previous and a complementary one (Eq. 7)."""
-
-    needs_paths: ClassVar[str] = "a complement shares no operation with the previous path"
 
     epsilon: float = setting(0.5, "trade-off between the current path and the two others", equation="Eq. 7", ge=0, le=1)
     previous: Literal["step", "distinct"] = setting(
@@ -56,16 +54,20 @@ class Complementation(Objective):
     )
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
 
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods of mixtures."""
+        return needs_paths(chosen, "a complement shares no operation with the previous path")
+
     def init(self, network: Network, space: Space, seed: int) -> Remembered:
         """Nothing visited yet."""
         return Remembered(space, np.random.default_rng([seed, 7]))
 
-    def backward(self, state: Remembered, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
+    def backward(self, state: Remembered, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
         """Up to three paths; one where epsilon is 0 or nothing was visited before."""
         paths = self._paths(state, architecture)
         if architecture != state.last:
             state.before, state.last = state.last, architecture
-        return backward_over_paths(paths, forward, self.normalise)
+        return backward_over_paths(paths, run, self.normalise)
 
     def _paths(self, state: Remembered, current: Architecture) -> list[WeightedPath]:
         previous = state.last

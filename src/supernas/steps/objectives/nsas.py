@@ -28,7 +28,7 @@ Where the paper is silent, or its released code differs:
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Forward, Metrics, Objective
+from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
 from supernas.steps.objectives.base import WeightedPath, backward_over_paths
 
 __all__ = ["NSAS"]
@@ -72,10 +72,8 @@ class Archive(State):
 
 
 @settings
-class NSAS(Objective):
+class NSAS(Objective[Archive]):
     """Trains the current path together with a diverse archive of earlier ones (Eq. 8)."""
-
-    needs_paths: ClassVar[str] = "it constrains the training of one architecture by that of earlier ones (section 3.4)"
 
     beta: float = setting(0.125, "weight of each member of the archive", equation="Eq. 8", ge=0)
     members: int = setting(8, "M: architectures in the archive", equation="Eq. 6", ge=1)
@@ -88,6 +86,12 @@ class NSAS(Objective):
     constraint: Literal["loss", "replay"] = setting("loss", "all members each step, or some drawn at random")
     replays: int = setting(1, "members drawn each step with constraint='replay'", ge=1)
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods of mixtures."""
+        return needs_paths(
+            chosen, "it constrains the training of one architecture by that of earlier ones (section 3.4)"
+        )
 
     def init(self, network: Network, space: Space, seed: int) -> Archive:
         """An empty archive, or one of diverse random architectures."""
@@ -104,7 +108,7 @@ class NSAS(Objective):
             drawn = [state.space.sample(state.generator) for _ in range(_DRAWS_TO_FILL)]
             members.append(max(drawn, key=lambda one: state.novelty(kind, one, members, self._nearest)))
 
-    def backward(self, state: Archive, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
+    def backward(self, state: Archive, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
         """One path while the archive fills or beta is 0; then 1 + M, or 1 + `replays`."""
         paths = [WeightedPath(architecture, 1.0, "current")]
         if self.beta > 0:
@@ -117,7 +121,7 @@ class NSAS(Objective):
             if full:
                 paths += self._constraints(state)
             state.recent.append(architecture)
-        return backward_over_paths(paths, forward, self.normalise)
+        return backward_over_paths(paths, run, self.normalise)
 
     def _replaced(self, state: Archive, kind: str, current: Architecture) -> list[Architecture]:
         """The members after the greedy novelty search (Algorithm 1) for the place of the one most like the current."""

@@ -1,14 +1,13 @@
 """The plain objective: the loss of the current path and nothing else."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from supernas.core.architecture import Architecture
 from supernas.core.settings import settings
 from supernas.core.state import State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Forward, Metrics, Objective
+from supernas.steps.contracts import Metrics, Objective, RunPath
 
 __all__ = ["Plain"]
 
@@ -19,15 +18,15 @@ class Nothing(State):
 
 
 @settings
-class Plain(Objective):
+class Plain(Objective[Nothing]):
     """L(w) of the current path."""
 
     def init(self, network: Network, space: Space, seed: int) -> Nothing:
         """Nothing to remember."""
         return Nothing()
 
-    def backward(self, state: Any, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
+    def backward(self, state: Nothing, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
         """One path, one backward pass."""
-        loss, output = forward(architecture)
+        loss, output = run(architecture)
         loss.backward()
         return {"loss": loss.detach()}, output

@@ -29,7 +29,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Forward, Metrics, Objective
+from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
 
 __all__ = ["WPL", "squared_gradients"]
 
@@ -46,10 +46,9 @@ class Anchor(State):
 
 
 @settings
-class WPL(Objective):
+class WPL(Objective[Anchor]):
     """Holds the weights shared with the last path by their Fisher information (weight plasticity loss)."""
 
-    needs_paths: ClassVar[str] = "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)"
     shares_stem: ClassVar[bool] = False
 
     epsilon: float = setting(1e4, "strength of the hold", equation="Eq. 4", ge=0)
@@ -59,19 +58,23 @@ class WPL(Objective):
     samples: int = setting(8, "images whose gradients are squared with fisher='sample'", ge=1)
     largest: float = setting(10.0, "epsilon times Fisher information is at most this", gt=0)
 
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods of mixtures."""
+        return needs_paths(chosen, "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)")
+
     def init(self, network: Network, space: Space, seed: int) -> Anchor:
         """No anchor yet."""
         return Anchor(network)
 
-    def backward(self, state: Anchor, architecture: Architecture, forward: Forward) -> tuple[Metrics, Output]:
+    def backward(self, state: Anchor, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
         """One path; its gradient plus that of the hold."""
         if self.epsilon == 0:
-            loss, output = forward(architecture)
+            loss, output = run(architecture)
             loss.backward()
             return {"loss": loss.detach()}, output
         if state.squares:
             self._anchor(state)
-        loss, output = forward(architecture)
+        loss, output = run(architecture)
         state.steps += 1
         last = state.steps % self.hold == 0
         if last and self.fisher == "sample":
