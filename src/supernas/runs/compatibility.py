@@ -1,0 +1,64 @@
+"""Whether what was chosen for a search goes together: all parts are built first, then each is asked."""
+
+from dataclasses import replace
+from typing import Any
+
+from supernas import methods
+from supernas.core.errors import UserError
+from supernas.runs import stopping
+from supernas.steps import objectives
+from supernas.steps.contracts import Chosen
+
+__all__ = ["check_together"]
+
+_CALLED = {"method": "method", "objective": "objective", "stopping": "stopping rule", "watch": "diagnostic"}
+_OTHERS: dict[str, Any] = {"method": methods, "objective": objectives, "stopping": stopping}
+_SHOWN = 6
+
+
+def check_together(chosen: Chosen) -> None:
+    """Asks every part.
+
+    Raises:
+        UserError: naming the first part that refuses, its reason, and what would go instead.
+    """
+    refusal = _first_refusal(chosen)
+    if refusal is not None:
+        section, name, reason = refusal
+        remedy = "" if ";" in reason else f"; {_remedy(chosen, section)}"
+        raise UserError(f"{_CALLED[section]} {name} {reason}{remedy}")
+
+
+def _first_refusal(chosen: Chosen) -> tuple[str, str, str] | None:
+    """(section, name, reason)."""
+    for section, name, part in chosen.parts():
+        if reason := part.refuses(chosen):
+            return section, name, reason
+    return None if not (reason := _stages_refused(chosen)) else ("method", chosen.method_name, reason)
+
+
+def _stages_refused(chosen: Chosen) -> str:
+    """Why the method's stages do not fit the supernet: they change what its networks do not have."""
+    for name in (name for stage in chosen.method.stages() for name in stage.supernet):
+        if not hasattr(chosen.supernet, name):
+            space = chosen.space.name
+            return f"changes supernet.{name} on the way, and the networks of the space {space} have no such setting"
+    return ""
+
+
+def _remedy(chosen: Chosen, section: str) -> str:
+    """What would go: other parts of the section, other methods."""
+    remedies = ["leave it out"] if section == "watch" else []
+    for other in dict.fromkeys((section, "method")):
+        if names := _that_go(chosen, other):
+            remedies.append(f"take {_CALLED[other]} {' or '.join(names[:_SHOWN])}")
+    return ", or ".join(remedies or ["take another space"])
+
+
+def _that_go(chosen: Chosen, section: str) -> list[str]:
+    """The names of the other parts of a section with which, as they are by default, nothing is refused."""
+    registry = _OTHERS.get(section)
+    if registry is None:
+        return []
+    changed = {name: {section: registry.get(name)(), f"{section}_name": name} for name in registry.names()}
+    return [name for name, change in changed.items() if _first_refusal(replace(chosen, **change)) is None]
