@@ -25,7 +25,7 @@ from supernas.runs.diagnostics.gap import Gap
 from supernas.runs.diagnostics.hessian import Hessian
 from supernas.runs.diagnostics.skips import SkipConnections
 from supernas.runs.stopping.watched import Watched
-from supernas.steps.contracts import StopDecision, EpochView, SearchContext
+from supernas.steps.contracts import EpochView, SearchContext, StopDecision
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 

@@ -18,7 +18,6 @@ from supernas.core.errors import UserError
 from supernas.core.files import read_lines
 from supernas.core.progress import Progress
 from supernas.core.settings import settings
-from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.runs import loop

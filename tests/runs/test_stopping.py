@@ -15,7 +15,7 @@ from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Search
 from supernas.runs.stopping.eigenvalue import Eigenvalue
 from supernas.runs.stopping.skips import Skips
-from supernas.steps.contracts import StopDecision, EpochView, SearchContext
+from supernas.steps.contracts import EpochView, SearchContext, StopDecision
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from supernas.steps.optimisers import SGDSettings
 from supernas.core.settings import setting, settings
+from supernas.steps.optimisers import SGDSettings
 
 __all__ = ["MovingAverage", "TrainingWeightsSettings", "TriggeredAverage", "WeightAverage"]
 

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from supernas.data import kinds
 from supernas import methods, spaces
-from supernas.steps import objectives
-from supernas.runs import presets, stopping, diagnostics
-from supernas.runs.compatibility import check_together
-from supernas.runs.averaging import TrainingWeightsSettings
-from supernas.networks.costs.budget import BudgetSettings
-from supernas.steps.contracts import Chosen, Diagnostic
-from supernas.data.kinds import Domain
 from supernas.core.errors import UserError, unknown
-from supernas.networks.base import NetworkSettings
-from supernas.steps.optimisers import SGDSettings
 from supernas.core.settings import build, field_names, parse_value, plain, setting, settings
+from supernas.data import kinds
+from supernas.data.kinds import Domain
+from supernas.networks.base import NetworkSettings
+from supernas.networks.costs.budget import BudgetSettings
+from supernas.runs import diagnostics, presets, stopping
+from supernas.runs.averaging import TrainingWeightsSettings
+from supernas.runs.compatibility import check_together
 from supernas.spaces.base import Space
+from supernas.steps import objectives
+from supernas.steps.contracts import Chosen, Diagnostic
+from supernas.steps.optimisers import SGDSettings
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,10 +11,10 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import torch
 
-from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
-from supernas.runs.configuration import Document, fingerprint, read_file
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
+from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
+from supernas.runs.configuration import Document, fingerprint, read_file
 
 __all__ = [
     "RunFolder",

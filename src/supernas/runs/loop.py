@@ -17,14 +17,15 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
-from supernas.steps.contracts import Metrics
+from supernas.core.errors import UserError
+from supernas.core.files import append_line, environment
+from supernas.core.progress import Progress
+from supernas.core.state import State
+from supernas.core.task import Judge, Task
 from supernas.data import Batch
 from supernas.data.kinds import Material, Stream
-from supernas.core.errors import UserError
 from supernas.networks.base import Output
-from supernas.core.progress import Progress
-from supernas.core.files import append_line, environment
+from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.folder import (
     RunFolder,
     choose_device,
@@ -34,8 +35,7 @@ from supernas.runs.folder import (
     seed_everything,
     stop_on_interrupt,
 )
-from supernas.core.task import Judge, Task
-from supernas.core.state import State
+from supernas.steps.contracts import Metrics
 
 __all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving", "is_finite"]
 

@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
-from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
-from supernas.runs import presets
-from supernas.runs.configuration import SearchConfig, fingerprint
-from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
-from supernas.networks.costs.cost import Cost, cost
+from supernas.core.files import read_json
+from supernas.core.progress import Progress
+from supernas.core.state import State
+from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.data.kinds import Material, Stream
-from supernas.networks.costs.limited_space import limited
-from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.networks.base import Network, Output
+from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
+from supernas.networks.costs.cost import Cost, cost
+from supernas.networks.costs.limited_space import limited
+from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
-from supernas.core.progress import Progress
-from supernas.core.files import read_json
-from supernas.core.task import Task
-from supernas.core.state import State
+from supernas.runs.configuration import SearchConfig, fingerprint
+from supernas.runs.loop import Carry, EpochReport, Loop, Moving
+from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 
 __all__ = ["Epoch", "Result", "Search", "run_name"]
 

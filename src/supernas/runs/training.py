@@ -19,20 +19,20 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.task import Judge, Task
+from supernas.data.kinds import Material
+from supernas.networks.base import Standalone
+from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint
-from supernas.steps.contracts import Metrics
-from supernas.networks.costs.cost import cost, width_for
-from supernas.data.kinds import Material
-from supernas.core.errors import UserError
 from supernas.runs.finished import inherit
-from supernas.runs.loop import Carry, EpochReport, Loop, Moving, is_finite
-from supernas.networks.base import Standalone
-from supernas.steps.optimisers import WeightsOptimiser
-from supernas.core.progress import Progress
 from supernas.runs.folder import check_precision, diverged
+from supernas.runs.loop import Carry, EpochReport, Loop, Moving, is_finite
 from supernas.spaces.search_strategies import draw
-from supernas.core.task import Judge, Task
+from supernas.steps.contracts import Metrics
+from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.weights import training_loss
 
 __all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]

@@ -6,12 +6,13 @@ Options are those that the network holds; a choice with one option decides nothi
 """
 
 import math
+
 import torch
 
-from supernas.steps.contracts import Chosen, Differentiable, EpochView, Diagnostic, needs_alpha
-from supernas.steps.relaxations import option_mask_of
 from supernas.core.settings import settings
 from supernas.spaces.base import Space
+from supernas.steps.contracts import Chosen, Diagnostic, Differentiable, EpochView, needs_alpha
+from supernas.steps.relaxations import option_mask_of
 
 __all__ = ["Entropy"]
 

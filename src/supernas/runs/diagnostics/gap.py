@@ -7,10 +7,10 @@ difference is what R-DARTS (A. Zela et al., ICLR 2020, section 4) looks at as th
 
 import torch
 
-from supernas.steps.contracts import Chosen, EpochView, Diagnostic, needs_alpha
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import Space
 from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
+from supernas.spaces.base import Space
+from supernas.steps.contracts import Chosen, Diagnostic, EpochView, needs_alpha
 
 __all__ = ["Gap"]
 

@@ -11,11 +11,11 @@ parameters. The random vectors are the same in every epoch. The loss is that of 
 
 import torch
 
-from supernas.steps.contracts import Chosen, EpochView, Diagnostic, needs_alpha
-from supernas.steps.curvature import dominant_eigenvalue, hessian_product, trace
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import Space
 from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
+from supernas.spaces.base import Space
+from supernas.steps.contracts import Chosen, Diagnostic, EpochView, needs_alpha
+from supernas.steps.curvature import dominant_eigenvalue, hessian_product, trace
 
 __all__ = ["Hessian"]
 

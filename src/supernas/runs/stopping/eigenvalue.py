@@ -13,13 +13,14 @@ same in every epoch.
 """
 
 from dataclasses import dataclass, field
+
 import torch
 
-from supernas.steps.contracts import Chosen, StopDecision, EpochView, Stopping, needs_alpha
-from supernas.steps.curvature import dominant_eigenvalue, hessian_product
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
 from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
+from supernas.steps.contracts import Chosen, EpochView, StopDecision, Stopping, needs_alpha
+from supernas.steps.curvature import dominant_eigenvalue, hessian_product
 
 __all__ = ["Eigenvalue"]
 

@@ -1,9 +1,10 @@
 """No rule: a search runs all its epochs."""
 
 from dataclasses import dataclass
-from supernas.steps.contracts import StopDecision, EpochView, Stopping
+
 from supernas.core.settings import settings
 from supernas.core.state import State
+from supernas.steps.contracts import EpochView, StopDecision, Stopping
 
 __all__ = ["Never"]
 

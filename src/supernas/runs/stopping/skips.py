@@ -7,11 +7,12 @@ the normal cell where there are two.
 """
 
 from dataclasses import dataclass
-from supernas.steps.contracts import Chosen, StopDecision, EpochView, Stopping
+
 from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import Space
 from supernas.core.state import State
+from supernas.spaces.base import Space
+from supernas.steps.contracts import Chosen, EpochView, StopDecision, Stopping
 
 __all__ = ["Skips"]
 

@@ -9,10 +9,10 @@ Architecture Search", ICLR 2020) in another guise: 1 / 0.75 = 4 / 3, and the ans
 from dataclasses import dataclass, field
 from typing import Literal
 
-from supernas.steps.contracts import Chosen, StopDecision, EpochView, Stopping
 from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
+from supernas.steps.contracts import Chosen, EpochView, StopDecision, Stopping
 
 __all__ = ["Watched"]
 
