@@ -91,7 +91,7 @@ def baselines(
 ) -> None:
     """Random search and regularised evolution: they see cifar10 valid 12 and are judged on cifar10 test 200."""
     from supernas.benchmarks.baselines import BASELINES, JUDGED_ON, run_baseline
-    from supernas.benchmarks.decorators import Noise
+    from supernas.benchmarks.noise import Noise
 
     table = load(file)
     searches = {
