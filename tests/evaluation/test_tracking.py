@@ -15,7 +15,7 @@ from supernas.core.errors import UserError
 from supernas.core.files import read_lines
 from supernas.core.settings import settings
 from supernas.evaluation import recorded_search
-from supernas.evaluation.supernet_accuracy import Asking, inherited_accuracies
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
 from supernas.evaluation.tracking import Tracking, retrain, tracked_architectures
 from supernas.methods.random_nas import RandomNAS
 from supernas.runs.configuration import resolve_search
@@ -52,9 +52,11 @@ def test_what_is_followed(told, space):
     config = resolve_search(json.loads((told.folder / "config.json").read_text()))
     assert architectures == tracked_architectures(config)
     lines = followed(told.folder)
-    now = inherited_accuracies(told.folder, architectures, Asking(images=40))  # with the weights of the last epoch
+    now = supernet_accuracies(
+        told.folder, architectures, EvaluationSettings(images=40)
+    )  # with the weights of the last epoch
     assert lines[-1]["valid_metric"] == pytest.approx(list(now))
-    sampled = inherited_accuracies(told.folder, [space.parse(lines[-1]["sampled"])], Asking(images=40))
+    sampled = supernet_accuracies(told.folder, [space.parse(lines[-1]["sampled"])], EvaluationSettings(images=40))
     assert lines[-1]["sampled_metric"] == pytest.approx(sampled[0])
     assert lines[0]["valid_metric"] != lines[-1]["valid_metric"]
 

@@ -177,7 +177,7 @@ class Table:
         count = len(values)
         mean = sum(values) / count
         # `statistics.stdev` takes as long as five queries
-        deviation = sqrt(sum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else nan
+        deviation = sqrt(sum([(value - mean) ** 2 for value in values]) / (count - 1)) if count > 1 else nan
         return Value(mean, deviation, count if seeds_known else None)
 
     def _rows_of(self, column: Column, seed: Seed) -> tuple[int, ...]:

@@ -102,8 +102,8 @@ def baselines(
         for name in BASELINES
     }
     optimum = table.best(**JUDGED_ON).value.mean
-    found = {name: [run[-1].truth for run in trajectories] for name, trajectories in searches.items()}
-    _print_rows({name: _spread(values) for name, values in found.items()} | {"optimum": f"{optimum:.2f} %"})
+    truths = {name: [run[-1].truth for run in trajectories] for name, trajectories in searches.items()}
+    _print_rows({name: _spread(values) for name, values in truths.items()} | {"optimum": f"{optimum:.2f} %"})
     if plot:
         from supernas.evaluation.plots.trajectory import plot_trajectories
 

@@ -63,7 +63,7 @@ class Space(ABC):
     """The kind of data that the network reads: a file of `domains/`."""
     unrolled_clips: ClassVar[bool] = False
     """Whether second-order methods look through a clipped step of the weights, as published for the space."""
-    landmarks: ClassVar[Mapping[str, Architecture]] = {}
+    reference_architectures: ClassVar[Mapping[str, Architecture]] = {}
     """Architectures that take no search and that every search should beat, by what to call them in a table."""
     cost_convention: ClassVar[CostConvention]
     enumerable: ClassVar[bool] = True
