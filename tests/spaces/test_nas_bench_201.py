@@ -66,7 +66,7 @@ def test_every_cell_has_one_index_and_one_string(cells):
     assert all(SPACE.contains(cell) for cell in cells)
 
 
-def test_the_landmarks_are_the_published_cells():
+def test_the_reference_architectures_are_the_published_cells():
     assert {name: SPACE.index(cell) for name, cell in SPACE.reference_architectures.items()} == {
         "largest cell (all 3x3)": 1462,
         "ResNet cell": 11472,

@@ -160,9 +160,9 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
     good = result.table.lines[0]
     assert (good.n, good.values[TRUTH].n) == (2, 2)
     assert result.table.lines[1].n == 0
-    landmark = next(line for line in result.table.lines if line.label == "ResNet cell")
+    reference = next(line for line in result.table.lines if line.label == "ResNet cell")
     network = study.rows[0].config.space.build("11472", num_classes=10, in_channels=1, channels=2, cells=1)
-    assert landmark.parameters == sum(weight.numel() for weight in network.parameters())
+    assert reference.parameters == sum(weight.numel() for weight in network.parameters())
     assert "bad, seed 0, failed: loss is not" in (folder / "table.md").read_text()
 
     before = (folder / "table.csv").read_bytes()

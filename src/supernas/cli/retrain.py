@@ -9,7 +9,7 @@ import typer
 from supernas.api import document
 from supernas.cli.options import Config, DataDir, Epochs, Sets
 from supernas.cli.rows import out
-from supernas.evaluation.tracking import retrain as retrain_tracked
+from supernas.evaluation.tracking import retrain as train_followed
 from supernas.runs.configuration import merge, read_file, resolve_train
 from supernas.runs.finished import read_run, training_beside
 
@@ -40,7 +40,7 @@ def retrain(
         "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
     training = resolve_train(document(merge(beside, read_file(config) if config else {}), given, set or ()))
-    results = retrain_tracked(
+    results = train_followed(
         run_dir, training, lambda run: out.print(f"training {run.config.architecture}", markup=False)
     )
     for number, result in enumerate(results, start=1):
