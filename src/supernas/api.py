@@ -47,7 +47,7 @@ def document(
     given: Document = {}
     for section, value in flags.items():
         if isinstance(value, Mapping):
-            inner = {name: one for name, one in value.items() if one is not None}
+            inner = {name: setting for name, setting in value.items() if setting is not None}
             if inner:
                 given[section] = inner
         elif value is not None:
@@ -191,10 +191,10 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
     Args:
         run_dir: the run folder of the search.
         by: `best-sampled`, `evolution`, `proxy` or `top-k`.
-        **options: those of `studies.derive.derive`, with the names of the command line.
+        **options: those of `evaluation.selection.derive.derive`, with the names of the command line.
 
     Returns:
-        A `studies.derive.Derived`: the architecture, its score, and the record that was written.
+        A `Derived`: the architecture, its score, and the record that was written.
 
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
@@ -257,7 +257,7 @@ def score(
         UserError: for anything that the arguments get wrong; the message is one line.
     """
     made = score_config(**arguments)
-    parsed = [made.space.parse(one) if isinstance(one, str) else one for one in architectures]
+    parsed = [made.space.parse(given) if isinstance(given, str) else given for given in architectures]
     return score_all(parsed, made, Path(out), workers=workers, on_progress=on_progress)
 
 

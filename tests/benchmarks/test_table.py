@@ -61,6 +61,13 @@ def test_what_is_left_out_may_not_matter(table):
     assert table.query(0, epochs=12).mean == 40.0
 
 
+def test_an_address_has_four_parts(table):
+    for ask in (table.choose, table.column, table.best):
+        with pytest.raises(TypeError, match="no 'epoch'; its parts are dataset, trained_on, split, epochs"):
+            ask(epoch=12)
+    assert table.choose(epochs=12, split=None) == C
+
+
 def test_architectures_in_any_form(table, space):
     forms = [1, np.int64(1), "1", space[1], space.format(space[1])]
     assert {table.query(form, epochs=12).mean for form in forms} == {41.0}

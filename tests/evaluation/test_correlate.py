@@ -14,7 +14,7 @@ from supernas.core.errors import UserError
 from supernas.evaluation.correlate import correlate, draw, retrained
 from supernas.evaluation.live_parameters import pair_parameters
 from supernas.evaluation.rank_correlation import rank, tau
-from supernas.evaluation.supernet_accuracy import Asking, inherited_accuracies
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +26,17 @@ def test_what_it_finds(run, space):
     architectures = draw(space, 40)
     truth = np.random.default_rng(0).normal(size=40)
     truth[:4] = np.nan
-    found = correlate(run.folder, architectures, truth, "made-up accuracy", Asking(images=100), seed=2)
+    found = correlate(run.folder, architectures, truth, "made-up accuracy", EvaluationSettings(images=100), seed=2)
     assert found.architectures == tuple(architectures[4:])
     assert found.missing == 4
-    accuracies = inherited_accuracies(run.folder, architectures[4:], Asking(images=100))
+    accuracies = supernet_accuracies(run.folder, architectures[4:], EvaluationSettings(images=100))
     assert found.rankings["inherited accuracy"] == rank(accuracies, truth[4:], seed=2)
     assert list(found.rankings) == ["inherited accuracy", "parameters", "live parameters"]
 
     table, picture = found.save(run.folder)
     record = json.loads(table.read_text())
     assert record["rankings"]["parameters"]["tau"]["value"] == found.rankings["parameters"].tau.value
-    assert record["asking"]["batch_norm"] == "batch"
+    assert record["evaluation"]["batch_norm"] == "batch"
     assert picture.name == "correlation-batch-made-up-accuracy-36.svg"
     assert picture.read_bytes().count(b"<use ") > 36  # the points, and the ticks
     assert found.svg() == picture.read_bytes()
@@ -113,7 +113,7 @@ def test_the_command(run, table_file, column, space):
     said = ask(run.folder, "--benchmark", table_file, *column, *options)
     truth = load(table_file).column(**vars(first))
     architectures = draw(space, 30, seed=4)
-    accuracies = inherited_accuracies(run.folder, architectures, Asking(images=50))
+    accuracies = supernet_accuracies(run.folder, architectures, EvaluationSettings(images=50))
     expected = rank(accuracies, truth[[space.index(one) for one in architectures]], seed=4)
     assert str(expected.tau) in said
     assert all(name in said for name in ("inherited accuracy", "live parameters", "regret of top 10"))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from searched_toy import finished
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
-from supernas.evaluation.supernet_accuracy import Asking, Supernet, inherited_accuracies
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import read_file, resolve_search
 
@@ -103,27 +103,29 @@ def moments_along(model, inputs):
 
 @pytest.mark.parametrize("policy", ["batch", "recalibrate", "tracked"])
 def test_accuracies_are_those_of_the_standalone_network(tracked, some, policy):
-    asking = Asking(batch_norm=policy, **ALL_BATCHES)
-    found = inherited_accuracies(tracked.folder, some, asking)
+    evaluation = EvaluationSettings(batch_norm=policy, **ALL_BATCHES)
+    found = supernet_accuracies(tracked.folder, some, evaluation)
     assert found == pytest.approx([slow_twin(tracked, one, policy) for one in some], abs=1e-4)
     assert len(set(found)) > 2
 
 
 def test_policies_differ(tracked, some):
     found = [
-        inherited_accuracies(tracked.folder, some, Asking(batch_norm=policy, **ALL_BATCHES))
+        supernet_accuracies(tracked.folder, some, EvaluationSettings(batch_norm=policy, **ALL_BATCHES))
         for policy in ("batch", "recalibrate", "tracked")
     ]
     assert not any(np.array_equal(one, other) for one, other in zip(found, found[1:] + found[:1], strict=True))
 
 
 def test_by_batch_it_is_what_the_search_asked(batchwise, some):
-    asked = inherited_accuracies(batchwise.folder, [batchwise.architecture], Asking(images=200))
+    asked = supernet_accuracies(batchwise.folder, [batchwise.architecture], EvaluationSettings(images=200))
     assert asked[0] == pytest.approx(batchwise.record["valid_accuracy"])
 
 
 def test_batches_are_of_equal_size(batchwise):
-    sizes = [len(batch.targets) for batch in Supernet(batchwise.folder, Asking(images=40, batch_size=30)).batches]
+    sizes = [
+        len(batch.targets) for batch in Supernet(batchwise.folder, EvaluationSettings(images=40, batch_size=30)).batches
+    ]
     assert sizes == [20, 20]
 
 
@@ -131,13 +133,13 @@ def test_batches_are_of_equal_size(batchwise):
 
 
 def test_9445_cells_are_evaluated(batchwise, space):
-    supernet = Supernet(batchwise.folder, Asking(images=10))
+    supernet = Supernet(batchwise.folder, EvaluationSettings(images=10))
     assert len({supernet.key(architecture) for architecture in space}) == 9445
 
 
 @pytest.mark.parametrize("policy", ["batch", "recalibrate"])
 def test_dead_edges_change_nothing(tracked, space, policy):
-    supernet = Supernet(tracked.folder, Asking(batch_norm=policy, **ALL_BATCHES))
+    supernet = Supernet(tracked.folder, EvaluationSettings(batch_norm=policy, **ALL_BATCHES))
     torn = [one for one in space if len(space.live(one)) < sum(option != 0 for option in one.options)][::400]
     assert len(torn) > 10
     for architecture in torn:
@@ -154,7 +156,7 @@ def test_dead_edges_change_nothing(tracked, space, policy):
 def test_where_zeros_are_shifted_an_edge_from_nowhere_counts(tracked, affine):
     """A convolution of zeros gives zeros, which running averages or a learnt shift turn into something else."""
     for run, policy in ((tracked, "tracked"), (affine, "batch")):
-        supernet = Supernet(run.folder, Asking(batch_norm=policy, **ALL_BATCHES))
+        supernet = Supernet(run.folder, EvaluationSettings(batch_norm=policy, **ALL_BATCHES))
         norm = supernet.network.body[0].edges[2]["3"].norm  # so short a search may not have moved it
         norm.running_mean.sub_(0.5) if policy == "tracked" else norm.bias.add_(0.5)
         live = supernet.space.live(TORN)
@@ -169,7 +171,7 @@ def test_equal_keys_are_asked_once(batchwise, space, monkeypatch):
     ask = Supernet.accuracy
     monkeypatch.setattr(Supernet, "accuracy", lambda self, key: asked.append(key) or ask(self, key))
     twins = [one for one in space if space.live(one) == space.live(TORN)]
-    found = inherited_accuracies(batchwise.folder, twins, Asking(images=39))
+    found = supernet_accuracies(batchwise.folder, twins, EvaluationSettings(images=39))
     assert len(twins) > 1
     assert len(asked) == 1
     assert len(found) == len(twins)
@@ -180,8 +182,8 @@ def test_equal_keys_are_asked_once(batchwise, space, monkeypatch):
 
 
 def test_a_killed_run_goes_on(batchwise, some, monkeypatch):
-    asking = Asking(images=38)
-    whole = inherited_accuracies(batchwise.folder, some, asking)
+    evaluation = EvaluationSettings(images=38)
+    whole = supernet_accuracies(batchwise.folder, some, evaluation)
     (path,) = (p for p in batchwise.folder.glob("accuracies-batch-*.jsonl") if '"images": 38' in p.read_text())
     lines = path.read_text().splitlines(keepends=True)
     keys = {batchwise_key for batchwise_key, _ in map(parsed, lines[1:])}
@@ -190,8 +192,8 @@ def test_a_killed_run_goes_on(batchwise, some, monkeypatch):
     asked, progress = [], []
     ask = Supernet.accuracy
     monkeypatch.setattr(Supernet, "accuracy", lambda self, key: asked.append(key) or ask(self, key))
-    again = inherited_accuracies(
-        batchwise.folder, some, asking, on_progress=lambda done, of: progress.append((done, of))
+    again = supernet_accuracies(
+        batchwise.folder, some, evaluation, on_progress=lambda done, of: progress.append((done, of))
     )
     assert np.array_equal(again, whole)
     assert len(asked) == len(keys) - 5
@@ -208,19 +210,19 @@ def parsed(line):
 def test_other_weights_are_asked_anew(batchwise, tmp_path, some):
     folder = tmp_path / "other"
     finished(folder, channels=4)
-    inherited_accuracies(folder, some[:3], Asking(images=40))
+    supernet_accuracies(folder, some[:3], EvaluationSettings(images=40))
     before = set(folder.glob("accuracies-*"))
     (folder / "supernet.safetensors").write_bytes((batchwise.folder / "supernet.safetensors").read_bytes())
     (folder / "config.json").write_bytes((batchwise.folder / "config.json").read_bytes())
-    again = inherited_accuracies(folder, some[:3], Asking(images=40))
-    assert np.array_equal(again, inherited_accuracies(batchwise.folder, some[:3], Asking(images=40)))
+    again = supernet_accuracies(folder, some[:3], EvaluationSettings(images=40))
+    assert np.array_equal(again, supernet_accuracies(batchwise.folder, some[:3], EvaluationSettings(images=40)))
     assert len(set(folder.glob("accuracies-*")) - before) == 1
 
 
 def test_processes_give_the_same(tracked, some):
-    asking = Asking(batch_norm="recalibrate", **{**ALL_BATCHES, "images": 37})
-    shared = inherited_accuracies(tracked.folder, some, asking, workers=2)
-    supernet = Supernet(tracked.folder, asking)
+    evaluation = EvaluationSettings(batch_norm="recalibrate", **{**ALL_BATCHES, "images": 37})
+    shared = supernet_accuracies(tracked.folder, some, evaluation, workers=2)
+    supernet = Supernet(tracked.folder, evaluation)
     assert np.array_equal(shared, [supernet.accuracy(supernet.key(one)) for one in some])
 
 
@@ -229,9 +231,9 @@ def test_processes_give_the_same(tracked, some):
 
 def test_what_cannot_be_asked(batchwise, tmp_path):
     for given, message in (
-        ((batchwise.folder, Asking(batch_norm="tracked", images=40)), "kept no running averages"),
-        ((batchwise.folder, Asking(images=201)), "201 validation images wanted, and the run has 200"),
-        ((tmp_path, Asking()), "holds no config.json and no supernet.safetensors"),
+        ((batchwise.folder, EvaluationSettings(batch_norm="tracked", images=40)), "kept no running averages"),
+        ((batchwise.folder, EvaluationSettings(images=201)), "201 validation images wanted, and the run has 200"),
+        ((tmp_path, EvaluationSettings()), "holds no config.json and no supernet.safetensors"),
     ):
         with pytest.raises(UserError, match=message):
             Supernet(*given)
@@ -239,7 +241,7 @@ def test_what_cannot_be_asked(batchwise, tmp_path):
     weights = (batchwise.folder / "supernet.safetensors").read_bytes()
     (tmp_path / "supernet.safetensors").write_bytes(weights[:-100])
     with pytest.raises(UserError, match="is damaged"):
-        Supernet(tmp_path, Asking(images=40))
+        Supernet(tmp_path, EvaluationSettings(images=40))
 
 
 def test_a_narrowed_supernet_is_refused(batchwise, tmp_path):
@@ -248,4 +250,4 @@ def test_a_narrowed_supernet_is_refused(batchwise, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "supernet.safetensors").write_bytes((batchwise.folder / "supernet.safetensors").read_bytes())
     with pytest.raises(UserError, match=r"is not the one that its config\.json describes"):
-        Supernet(tmp_path, Asking(images=40))
+        Supernet(tmp_path, EvaluationSettings(images=40))

@@ -9,13 +9,13 @@ from scipy import stats
 from runs_toy import left_behind
 from supernas import api
 from supernas.benchmarks import final_tests, made_up_table
-from supernas.cli.derive import train_tracked
+from supernas.cli.retrain import retrain as command
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.files import read_lines
 from supernas.core.settings import settings
 from supernas.evaluation import recorded_search
-from supernas.evaluation.supernet_accuracy import Asking, inherited_accuracies
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
 from supernas.evaluation.tracking import Tracking, retrain, tracked_architectures
 from supernas.methods.random_nas import RandomNAS
 from supernas.runs.configuration import resolve_search
@@ -52,9 +52,11 @@ def test_what_is_followed(told, space):
     config = resolve_search(json.loads((told.folder / "config.json").read_text()))
     assert architectures == tracked_architectures(config)
     lines = followed(told.folder)
-    now = inherited_accuracies(told.folder, architectures, Asking(images=40))  # with the weights of the last epoch
+    now = supernet_accuracies(
+        told.folder, architectures, EvaluationSettings(images=40)
+    )  # with the weights of the last epoch
     assert lines[-1]["valid_metric"] == pytest.approx(list(now))
-    sampled = inherited_accuracies(told.folder, [space.parse(lines[-1]["sampled"])], Asking(images=40))
+    sampled = supernet_accuracies(told.folder, [space.parse(lines[-1]["sampled"])], EvaluationSettings(images=40))
     assert lines[-1]["sampled_metric"] == pytest.approx(sampled[0])
     assert lines[0]["valid_metric"] != lines[-1]["valid_metric"]
 
@@ -143,8 +145,7 @@ def test_what_the_supernet_no_longer_holds_is_not_asked(tmp_path, space):
 
 def test_retraining(told, space, capsys, monkeypatch):
     before = (told.folder / "tracked.svg").read_bytes()
-    flags = {"epochs": 2, "preset": None}
-    train_tracked(told.folder, flags, None, None, ["train.batch_size=50"])
+    command(told.folder, epochs=2, set=["train.batch_size=50"])
     said = capsys.readouterr().out
     folders = sorted((told.folder / "tracked").iterdir())
     assert len(folders) == K
@@ -158,19 +159,18 @@ def test_retraining(told, space, capsys, monkeypatch):
     assert b"retrained" in after
     assert b"retrained" not in before
     monkeypatch.setattr(Training, "_step", lambda *_: pytest.fail("a finished run took a step"))
-    train_tracked(told.folder, flags, None, None, ["train.batch_size=50"])
+    command(told.folder, epochs=2, set=["train.batch_size=50"])
     assert (told.folder / "tracked.svg").read_bytes() == after
 
 
 def test_what_cannot_be_retrained(told, tmp_path):
     for options, message in (
-        ({"sets": ["data.train_size=300"]}, "leave data and train.split as they are"),
-        ({"sets": ["train.split_seed=1"]}, "leave data and train.split as they are"),
-        ({"folder": tmp_path}, "wanted the run folder of a finished `supernas search`"),
+        ({"set": ["data.train_size=300"]}, "leave data and train.split as they are"),
+        ({"set": ["train.split_seed=1"]}, "leave data and train.split as they are"),
+        ({"run_dir": tmp_path}, "wanted the run folder of a finished `supernas search`"),
     ):
-        given = {"folder": told.folder, "flags": {}, "data_dir": None, "config": None, "sets": [], **options}
         with pytest.raises(UserError, match=message) as caught:
-            train_tracked(**given)
+            command(**{"run_dir": told.folder, **options})
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="20000 architectures wanted; nas-bench-201 can give 1 to 15625"):
         api.make_search(config=SMALL, track=20000, out=tmp_path / "many")

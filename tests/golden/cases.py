@@ -173,7 +173,7 @@ def scored(folder: Path) -> dict[str, Any]:
     return {"answer": {name: [float(value) for value in values] for name, values in scores.scores.items()}}
 
 
-WAYS: dict[str, dict[str, Any]] = {
+SELECTORS: dict[str, dict[str, Any]] = {
     "best-sampled": {"candidates": 6, "images": 40},
     "evolution": {"candidates": 8, "population": 4, "sample": 2, "images": 40},
     "top-k": {"candidates": 6, "top": 2, "epochs": 1, "images": 40, "set": ["data.train_size=96"]},
@@ -181,13 +181,13 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def derived(way: str) -> Case:
+def derived(selector: str) -> Case:
     """Another choice from a toy search's supernet."""
 
     def run(folder: Path) -> dict[str, Any]:
-        method = "snas" if way == "proxy" else "random-nas"
+        method = "snas" if selector == "proxy" else "random-nas"
         supernas.search(config=search_of("nas-bench-201", method), out=folder / "run")
-        chosen = supernas.derive(folder / "run", by=way, **WAYS[way])
+        chosen = supernas.derive(folder / "run", by=selector, **SELECTORS[selector])
         return {"answer": [chosen.text, chosen.score]}
 
     return run
@@ -205,12 +205,12 @@ def studied(folder: Path) -> dict[str, Any]:
 def correlated(folder: Path) -> dict[str, Any]:
     """A supernet's ranking of cells against a made-up truth."""
     from supernas.evaluation.correlate import correlate, draw
-    from supernas.evaluation.supernet_accuracy import Asking
+    from supernas.evaluation.supernet_accuracy import EvaluationSettings
 
     supernas.search(config=search_of("nas-bench-201", "random-nas"), out=folder / "run")
     drawn = draw(supernas.space("nas-bench-201"), 12)
     truth = torch.linspace(80, 95, len(drawn)).tolist()
-    found = correlate(folder / "run", drawn, truth, "made up", Asking(images=40))
+    found = correlate(folder / "run", drawn, truth, "made up", EvaluationSettings(images=40))
     return {"answer": {name: [float(value) for value in scores] for name, scores in found.scores.items()}}
 
 
@@ -271,7 +271,7 @@ def cases() -> dict[str, Case]:
     made["train nas-bench-201 split"] = trained(
         training_of("nas-bench-201", train={"split": 0.5, "ema": 0.9, "keep": "best"}), architecture=CELL
     )
-    made |= {f"derive {way}": derived(way) for way in WAYS}
+    made |= {f"derive {selector}": derived(selector) for selector in SELECTORS}
     made |= {"score": scored, "study": studied, "correlate": correlated}
     refused = set(_refused())
     return {name: case for name, case in sorted(made.items()) if " ".join(name.split()[:2]) not in refused}

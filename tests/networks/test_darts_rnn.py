@@ -78,7 +78,8 @@ def test_a_path_is_the_mixture_of_its_0_1_weights_and_the_stand_alone_network(fo
         assert close(path.carry[0], states[-1])
         assert close(network(words(), as_weights(cell)).prediction, expected)
         assert close(network(words(), as_weights(cell), active=cell.pairs).prediction, expected)
-        alone = SPACE.build(cell, num_classes=WORDS, units=UNITS, form=form, **PLAIN).double().inherit(network)
+        alone = SPACE.build(cell, num_classes=WORDS, units=UNITS, form=form, **PLAIN).double()
+        alone.network.load_state_dict({name: network.state_dict()[name] for name in alone.network.state_dict()})
         assert alone(words()).equal(path.prediction)
 
 

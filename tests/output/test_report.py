@@ -258,7 +258,7 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
     line |= {"truth": {EVIL: 3.0}, "architecture": EVIL, "tracked": {"valid_metric": [1.0], "tau": {EVIL: 1.0}}}
     record = {"architecture": EVIL, "data": EVIL, "truth": {EVIL: 1.0}, "versions": {EVIL: EVIL}, "metric": EVIL}
     record |= {"earlier_versions": [EVIL], f"valid_{EVIL}": 1, "flops_convention": EVIL, "parameters": EVIL}
-    ranking = {"truth": EVIL, "asking": {"images": EVIL}, "rankings": {EVIL: {"tau": {"value": 1}, "rho": EVIL}}}
+    ranking = {"truth": EVIL, "evaluation": {"images": EVIL}, "rankings": {EVIL: {"tau": {"value": 1}, "rho": EVIL}}}
     (folder / "config.json").write_text(json.dumps(document))
     (folder / "result.json").write_text(json.dumps(record))
     lines = [

@@ -90,7 +90,7 @@ def test_a_method_brings_its_objective_and_refuses_what_is_the_objectives():
     assert resolve_search({"method": "e2nas", "objective": "plain"}).objective_name == "plain"
     changed = resolve_search({"method": {"name": "e2nas", "gamma": 0.1}, "objective": {"epsilon": 0.3}})
     assert (changed.objective_name, changed.objective.epsilon, changed.method.gamma) == ("complementation", 0.3, 0.1)
-    with pytest.raises(UserError, match="epsilon is a setting of objective complementation; give objective.epsilon"):
+    with pytest.raises(UserError, match=r"epsilon is a setting of objective complementation; give objective\.epsilon"):
         resolve_search({"method": {"epsilon": 0.3}})
 
 

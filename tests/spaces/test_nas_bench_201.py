@@ -66,15 +66,15 @@ def test_every_cell_has_one_index_and_one_string(cells):
     assert all(SPACE.contains(cell) for cell in cells)
 
 
-def test_the_landmarks_are_the_published_cells():
-    assert {name: SPACE.index(cell) for name, cell in SPACE.landmarks.items()} == {
+def test_the_reference_architectures_are_the_published_cells():
+    assert {name: SPACE.index(cell) for name, cell in SPACE.reference_architectures.items()} == {
         "largest cell (all 3x3)": 1462,
         "ResNet cell": 11472,
     }
 
 
 def test_operations_are_counted():
-    counts = SPACE.operation_counts(SPACE.landmarks["ResNet cell"])
+    counts = SPACE.operation_counts(SPACE.reference_architectures["ResNet cell"])
     assert counts == {"nor_conv_3x3": 2, "none": 2, "skip_connect": 2}
 
 

@@ -83,10 +83,10 @@ def listening(study, do):
     """What is listened to: shown, and answered by `do`."""
     display, states = StudyDisplay(study), []
 
-    def listen(news):
-        states.append((str(news.run), news.state))
-        display.listen(news)
-        do(news)
+    def listen(event):
+        states.append((str(event.run), event.state))
+        display.listen(event)
+        do(event)
 
     return listen, states
 
@@ -124,15 +124,15 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
     )
     folder = tmp_path / "study"
 
-    def disturb(news):
-        if news.state == "started" and (news.run.label, news.run.seed) == ("good", 0):
+    def disturb(event):
+        if event.state == "started" and (event.run.label, event.run.seed) == ("good", 0):
             multiprocessing.active_children()[0].kill()
-        if news.state == "going":
+        if event.state == "going":
             os.kill(os.getpid(), signal.SIGINT)
 
     listen, states = listening(study, disturb)
     with pytest.raises(KeyboardInterrupt):
-        run_study.run_study(study, folder, workers=1, on_news=listen)
+        run_study.run_study(study, folder, workers=1, on_event=listen)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert multiprocessing.active_children() == []
     assert ("good, seed 0", "failed") in states
@@ -146,8 +146,8 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
     assert "good, seed 0: FAILED, 0 of 12 epochs done: its process was ended by SIGKILL" in capsys.readouterr().err
 
     monkeypatch.setattr(workers, "Worker", Inline)
-    listen, states = listening(study, lambda news: None)
-    result = run_study.run_study(study, folder, workers=2, on_news=listen)
+    listen, states = listening(study, lambda event: None)
+    result = run_study.run_study(study, folder, workers=2, on_event=listen)
     assert [(one.label, one.reason[:27]) for one in result.failures] == [("bad", "loss is not a finite number")]
     assert {state for run, state in states if run.startswith("good")} <= {"started", "going", "finished"}
     run = study.rows[0].runs[1]
@@ -160,9 +160,9 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
     good = result.table.lines[0]
     assert (good.n, good.values[TRUTH].n) == (2, 2)
     assert result.table.lines[1].n == 0
-    landmark = next(line for line in result.table.lines if line.label == "ResNet cell")
+    reference = next(line for line in result.table.lines if line.label == "ResNet cell")
     network = study.rows[0].config.space.build("11472", num_classes=10, in_channels=1, channels=2, cells=1)
-    assert landmark.parameters == sum(weight.numel() for weight in network.parameters())
+    assert reference.parameters == sum(weight.numel() for weight in network.parameters())
     assert "bad, seed 0, failed: loss is not" in (folder / "table.md").read_text()
 
     before = (folder / "table.csv").read_bytes()

@@ -9,7 +9,7 @@ import pytest
 
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.studies.plan import read_study
-from supernas.studies.results import INHERITED, Failure, Found, Truth
+from supernas.studies.results import SUPERNET_ACCURACY, Failure, Found, Truth
 from supernas.studies.run_study import default_workers
 from supernas.studies.table import make_table
 from supernas.studies.writing import csv_text, latex, markdown, save_study
@@ -54,19 +54,19 @@ def study():
 
 @pytest.fixture
 def table(study):
-    base = [{INHERITED: value} for value in (10.0, 20.0, 30.0, 40.0, 50.0)]
-    other = [{INHERITED: value} for value in (11.0, 22.0, 33.0, 44.0, 55.0)]
+    base = [{SUPERNET_ACCURACY: value} for value in (10.0, 20.0, 30.0, 40.0, 50.0)]
+    other = [{SUPERNET_ACCURACY: value} for value in (11.0, 22.0, 33.0, 44.0, 55.0)]
     failure = Failure("late", 9, "somewhere", "no luck")
     return make_table(study, results_of(study, {"base": base, "a_b | 100 %": other}), None, [failure])
 
 
 def test_lines_by_hand(table):
     base, other, late = table.lines
-    assert table.columns == (INHERITED,)
-    assert (base.n, base.cost, base.values[INHERITED].mean) == (5, 0.5, 30.0)
-    assert base.values[INHERITED].deviation == pytest.approx(np.sqrt(250))
+    assert table.columns == (SUPERNET_ACCURACY,)
+    assert (base.n, base.cost, base.values[SUPERNET_ACCURACY].mean) == (5, 0.5, 30.0)
+    assert base.values[SUPERNET_ACCURACY].deviation == pytest.approx(np.sqrt(250))
     assert base.tests == {}
-    assert other.tests[INHERITED].p == 2 / 32  # five wins of five
+    assert other.tests[SUPERNET_ACCURACY].p == 2 / 32  # five wins of five
     assert (base.minutes.mean, base.minutes.deviation) == (3.0, pytest.approx(np.sqrt(2.5)))
     assert base.parameters == 1002.0
     assert base.operations == {"none": 6 / 5, "skip_connect": 6 / 5, "nor_conv_3x3": (3 * 2 + 2 * 6) / 5}
@@ -86,7 +86,7 @@ def test_markdown(table):
     rows = [re.split(r"(?<!\\)\|", line) for line in markdown(table).splitlines() if line.startswith("|")]
     assert {len(row) for row in rows} == {len(rows[0])}
     cells = [[cell.strip() for cell in row[1:-1]] for row in rows]
-    assert cells[0] == ["", "n", INHERITED, "p", "minutes", "cost", "parameters", "operations"]
+    assert cells[0] == ["", "n", SUPERNET_ACCURACY, "p", "minutes", "cost", "parameters", "operations"]
     assert cells[2][:6] == ["base", "5", "30.00 ± 15.81 [18.00, 42.00]", "", "3.0 ± 1.6", "0.5"]
     assert cells[3][0] == "a_b \\| 100 %"
     assert cells[3][3:6] == ["0.0625 (5)", "3.0 ± 1.6", "-"]
@@ -96,9 +96,13 @@ def test_markdown(table):
 def test_csv(table):
     rows = list(csv.DictReader(io.StringIO(csv_text(table))))
     assert [row["label"] for row in rows] == ["base", "a_b | 100 %", "late"]
-    assert float(rows[1][f"{INHERITED}: mean"]) == 33.0
-    assert float(rows[1][f"{INHERITED}: p"]) == 0.0625
-    assert (rows[0][f"{INHERITED}: p"], rows[0][f"{INHERITED}: pairs"], rows[2][f"{INHERITED}: mean"]) == ("", "", "")
+    assert float(rows[1][f"{SUPERNET_ACCURACY}: mean"]) == 33.0
+    assert float(rows[1][f"{SUPERNET_ACCURACY}: p"]) == 0.0625
+    assert (
+        rows[0][f"{SUPERNET_ACCURACY}: p"],
+        rows[0][f"{SUPERNET_ACCURACY}: pairs"],
+        rows[2][f"{SUPERNET_ACCURACY}: mean"],
+    ) == ("", "", "")
 
 
 def test_latex_has_no_bare_special_character(table):
@@ -113,9 +117,9 @@ def test_latex_has_no_bare_special_character(table):
 
 
 def test_a_row_without_a_truth_says_so(study):
-    values = [{INHERITED: value} for value in (10.0, float("nan"), 30.0)]
+    values = [{SUPERNET_ACCURACY: value} for value in (10.0, float("nan"), 30.0)]
     line = make_table(study, results_of(study, {"base": values}), None, []).lines[0]
-    assert (line.n, line.values[INHERITED].n) == (3, 2)
+    assert (line.n, line.values[SUPERNET_ACCURACY].n) == (3, 2)
     assert "20.00 ± 14.14 (n = 2)" in markdown(make_table(study, results_of(study, {"base": values}), None, []))
 
 
@@ -141,7 +145,7 @@ def test_what_needs_no_search(study, space, table_file):
 
 
 def test_files(table, study, tmp_path):
-    found = results_of(study, {"base": [{INHERITED: 1.0}] * 3})
+    found = results_of(study, {"base": [{SUPERNET_ACCURACY: 1.0}] * 3})
     files = save_study(table, found, None, tmp_path / "new")
     assert [file.name for file in files] == ["table.md", "table.csv", "table.tex", "trajectories.svg"]
     before = files[-1].read_bytes()

@@ -4,19 +4,17 @@ No search method may see this package: benchmarks are asked by listeners, for th
 """
 
 from supernas.benchmarks.baselines import random_search, regularised_evolution, run_baseline
-from supernas.benchmarks.columns import Column, Value
-from supernas.benchmarks.decorators import Budget, BudgetSpentError, Counting, Noise
+from supernas.benchmarks.columns import Address, Column, Value
 from supernas.benchmarks.fetch import fetch
 from supernas.benchmarks.importers import import_table
 from supernas.benchmarks.made_up import made_up_table
+from supernas.benchmarks.noise import Noise
 from supernas.benchmarks.table import Source, Table, load
 from supernas.benchmarks.truth import final_tests, named_columns, truths
 
 __all__ = [
-    "Budget",
-    "BudgetSpentError",
+    "Address",
     "Column",
-    "Counting",
     "Noise",
     "Source",
     "Table",

@@ -4,13 +4,13 @@ They search on the validation accuracy after a short training (`cifar10 valid 12
 accuracy after the full one (`cifar10 test 200`) of the best architecture so far, which they never see.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from supernas.benchmarks.decorators import Benchmark, BudgetSpentError
+from supernas.benchmarks.columns import Address
+from supernas.benchmarks.noise import Benchmark
 from supernas.benchmarks.table import Table
 from supernas.core.errors import unknown
 from supernas.spaces.base import Space
@@ -18,8 +18,8 @@ from supernas.spaces.search_strategies import Strategy, random_search, regularis
 
 __all__ = ["BASELINES", "JUDGED_ON", "SEARCHED_ON", "Step", "random_search", "regularised_evolution", "run_baseline"]
 
-SEARCHED_ON: Mapping[str, Any] = {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 12}
-JUDGED_ON: Mapping[str, Any] = {"dataset": "cifar10", "trained_on": "train+valid", "split": "test", "epochs": 200}
+SEARCHED_ON: Address = {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 12}
+JUDGED_ON: Address = {"dataset": "cifar10", "trained_on": "train+valid", "split": "test", "epochs": 200}
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def run_baseline(
     *,
     evaluations: int,
     seed: int = 0,
-    search_on: Mapping[str, Any] = SEARCHED_ON,
-    judge_on: Mapping[str, Any] = JUDGED_ON,
+    search_on: Address = SEARCHED_ON,
+    judge_on: Address = JUDGED_ON,
     asked: Benchmark | None = None,
 ) -> list[Step]:
     """Runs a search on a table.
@@ -62,12 +62,12 @@ def run_baseline(
         table: holds both columns.
         evaluations: how often the search may ask.
         seed: of the search.
-        search_on: the column that the search sees (arguments of `Table.query`).
+        search_on: the column that the search sees.
         judge_on: the column by which the best architecture so far is judged.
-        asked: the table as the search sees it, if not the same: with noise, a budget, counted.
+        asked: the table as the search sees it, if not the same: with noise, for example.
 
     Returns:
-        The trajectory: a step for each evaluation, fewer where a budget was spent or the space ended before.
+        The trajectory: a step for each evaluation, fewer where the space ended before.
 
     Raises:
         UserError: if there is no such search or column, or the table has no value for a cell that was drawn.
@@ -80,10 +80,7 @@ def run_baseline(
     best, highest = -1, -np.inf
     architecture = next(strategy)
     while len(steps) < evaluations:
-        try:
-            score = benchmark.query(architecture, **search_on).mean
-        except BudgetSpentError:
-            break
+        score = benchmark.query(architecture, **search_on).mean
         if score > highest:
             best, highest = table.index(architecture), score
             truth = table.query(best, **judge_on).mean

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal, TypedDict
+
+from typing_extensions import Unpack
 
 from supernas.core.errors import UserError, unknown
 
-__all__ = ["Column", "Seed", "Value", "choose", "dataset_name"]
+__all__ = ["Address", "Column", "Seed", "Value", "choose", "dataset_name"]
 
 Seed = int | Literal["mean"]
 
@@ -29,6 +31,22 @@ class Column:
 
     def __str__(self) -> str:
         return f"dataset={self.dataset} trained_on={self.trained_on} split={self.split} epochs={self.epochs}"
+
+
+class Address(TypedDict, total=False):
+    """Which column is asked for, as keywords; a part may be left out, or None, only where one column fits the others.
+
+    Attributes:
+        dataset: as in `Column`, like the others; `ImageNet16-120` and `imagenet16_120` are understood too.
+        trained_on: `train` or `train+valid`.
+        split: `train`, `valid`, `test`, `valid+test`.
+        epochs: length of the training.
+    """
+
+    dataset: str | None
+    trained_on: str | None
+    split: str | None
+    epochs: int | None
 
 
 @dataclass(frozen=True)
@@ -56,27 +74,15 @@ def dataset_name(text: str) -> str:
     return text.lower().replace("_", "-")
 
 
-def choose(
-    columns: Iterable[Column],
-    *,
-    dataset: str | None = None,
-    trained_on: str | None = None,
-    split: str | None = None,
-    epochs: int | None = None,
-) -> Column:
+def choose(columns: Iterable[Column], **address: Unpack[Address]) -> Column:
     """The one column that fits what is given; nothing is assumed for what is not.
 
     Raises:
         UserError: if nothing fits, or more than one: the message lists what would tell them apart.
+        TypeError: if an address has no such part.
     """
     known = list(columns)
-    wanted = {
-        "dataset": None if dataset is None else dataset_name(dataset),
-        "trained_on": trained_on,
-        "split": split,
-        "epochs": epochs,
-    }
-    given = {name: value for name, value in wanted.items() if value is not None}
+    given = _given(address)
     for name, value in given.items():
         values = {getattr(column, name) for column in known}
         if value not in values:
@@ -89,6 +95,17 @@ def choose(
         near = [column for column in known if column.dataset == given.get("dataset", column.dataset)]
         raise UserError(f"the table has no column with {said}; it has: {_listed(near)}")
     raise UserError(f"{said} fits {len(fitting)} columns; add {_differences(fitting)}")
+
+
+def _given(address: Address) -> dict[str, Any]:
+    """The parts that are given, in the order of a column, the data set by the name used here."""
+    parts: dict[str, Any] = {**address}
+    names = [field.name for field in fields(Column)]
+    for name in parts:
+        if name not in names:
+            raise TypeError(f"an address has no {name!r}; its parts are {', '.join(names)}")
+    given = {name: parts[name] for name in names if parts.get(name) is not None}
+    return given | {"dataset": dataset_name(given["dataset"])} if "dataset" in given else given
 
 
 def _differences(columns: list[Column]) -> str:

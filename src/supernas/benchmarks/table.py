@@ -7,22 +7,23 @@ epochs and seed. A question that fits several columns is refused, with what woul
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import nan, sqrt
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import Unpack
 
 from supernas import spaces
 from supernas.benchmarks.arrays import map_arrays
-from supernas.benchmarks.columns import Column, Seed, Value, choose, dataset_name
+from supernas.benchmarks.columns import Address, Column, Seed, Value, choose, dataset_name
 from supernas.benchmarks.curves import Curves, curves_path
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError, unknown
 
-__all__ = ["Best", "Cost", "Source", "Table", "load"]
+__all__ = ["Best", "PublishedCost", "Source", "Table", "load"]
 
 FORMAT = 1
 COSTS = ("parameters", "flops", "latency")
@@ -55,7 +56,7 @@ class Best:
     value: Value
 
 
-class Cost(NamedTuple):
+class PublishedCost(NamedTuple):
     """Published cost: learnable parameters, multiply-adds of one image, and seconds of a batch (NaN: not measured)."""
 
     parameters: int
@@ -132,70 +133,51 @@ class Table:
             if not 0 <= architecture < len(self):
                 raise UserError(f"index {architecture} is not in {self.space.name}; wanted 0 to {len(self) - 1}")
             return int(architecture)
-        found = self.space.parse(architecture) if isinstance(architecture, str) else architecture
+        parsed = self.space.parse(architecture) if isinstance(architecture, str) else architecture
         try:
-            return self.space.index(found)
+            return self.space.index(parsed)
         except (ValueError, IndexError):
-            raise UserError(f"{found} is no architecture of {self.space.name}") from None
+            raise UserError(f"{parsed} is no architecture of {self.space.name}") from None
 
     # -- questions --------------------------------------------------------------------------------------------------
 
-    def choose(
-        self,
-        *,
-        dataset: str | None = None,
-        split: str | None = None,
-        epochs: int | None = None,
-        trained_on: str | None = None,
-    ) -> Column:
+    def choose(self, **address: Unpack[Address]) -> Column:
         """The one column that fits; what is not given must not matter.
 
         Raises:
             UserError: if none or several fit.
         """
-        asked = (dataset, split, epochs, trained_on)
+        asked = tuple(address.items())
         if asked not in self._chosen:
-            self._chosen[asked] = choose(self._rows, dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+            self._chosen[asked] = choose(self._rows, **address)
         return self._chosen[asked]
 
-    def query(
-        self,
-        architecture: AnyArchitecture,
-        *,
-        dataset: str | None = None,
-        split: str | None = None,
-        epochs: int | None = None,
-        trained_on: str | None = None,
-        seed: Seed = "mean",
-    ) -> Value:
+    def query(self, architecture: AnyArchitecture, *, seed: Seed = "mean", **address: Unpack[Address]) -> Value:
         """The true accuracy of an architecture.
 
         Args:
             architecture: itself, its text, or its official index.
-            dataset: `cifar10`, ...; this and the next three may be left out only where one column fits the others.
-            split: `train`, `valid`, `test`, `valid+test`.
-            epochs: length of the training.
-            trained_on: `train` or `train+valid`.
             seed: of the training, or `mean`: over the seeds that the source has for this architecture.
+            **address: `dataset`, `trained_on`, `split` and `epochs` (see `Address`).
 
         Raises:
             UserError: if the question is ambiguous, or the source has no answer.
         """
-        asked = (dataset, split, epochs, trained_on, seed)
+        asked = (seed, *address.items())
         if asked not in self._queried:
-            column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+            column = self.choose(**address)
             self._queried[asked] = self._rows_of(column, seed), "mean" not in self._rows[column]
         rows, seeds_known = self._queried[asked]
         index = self._index(architecture)
         item = self._accuracy.item
         values = [value for row in rows if (value := item(row, index)) == value]  # NaN differs from itself
         if not values:
-            column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+            column = self.choose(**address)
             raise UserError(f"{self.source.name} has no accuracy of architecture {index} for {column} seed={seed}")
         count = len(values)
         mean = sum(values) / count
         # `statistics.stdev` takes as long as five queries
-        deviation = sqrt(sum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else nan
+        deviation = sqrt(sum([(value - mean) ** 2 for value in values]) / (count - 1)) if count > 1 else nan
         return Value(mean, deviation, count if seeds_known else None)
 
     def _rows_of(self, column: Column, seed: Seed) -> tuple[int, ...]:
@@ -206,21 +188,13 @@ class Table:
             raise UserError(f"{column} has no seed={seed}; wanted {'|'.join(map(str, dict.fromkeys([*rows, 'mean'])))}")
         return (rows[seed],)
 
-    def column(
-        self,
-        *,
-        dataset: str | None = None,
-        split: str | None = None,
-        epochs: int | None = None,
-        trained_on: str | None = None,
-        seed: Seed = "mean",
-    ) -> np.ndarray:
+    def column(self, *, seed: Seed = "mean", **address: Unpack[Address]) -> np.ndarray:
         """All accuracies of a column, float64 [architectures], read-only; NaN where the source has none.
 
         Raises:
             UserError: if the question is ambiguous.
         """
-        column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+        column = self.choose(**address)
         rows = self._rows_of(column, seed)
         if len(rows) == 1:
             return self._accuracy[rows[0]]
@@ -228,71 +202,43 @@ class Table:
             self._means[column] = _mean(self._accuracy[list(rows)])
         return self._means[column]
 
-    def best(
-        self,
-        *,
-        dataset: str | None = None,
-        split: str | None = None,
-        epochs: int | None = None,
-        trained_on: str | None = None,
-        seed: Seed = "mean",
-    ) -> Best:
+    def best(self, *, seed: Seed = "mean", **address: Unpack[Address]) -> Best:
         """The architecture with the highest accuracy of a column.
 
         Raises:
             UserError: if the question is ambiguous.
         """
-        column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
-        asked = {**asdict(column), "seed": seed}
-        accuracies = self.column(**asked)
+        column = self.choose(**address)
+        accuracies = self.column(**address, seed=seed)
         if np.isnan(accuracies).all():
             raise UserError(f"{self.source.name} has no accuracy for {column} seed={seed}")
         index = int(np.nanargmax(accuracies))
-        return Best(index, self.space[index], self.query(index, **asked))
+        return Best(index, self.space[index], self.query(index, **address, seed=seed))
 
-    def rank(
-        self,
-        architecture: AnyArchitecture,
-        *,
-        dataset: str | None = None,
-        split: str | None = None,
-        epochs: int | None = None,
-        trained_on: str | None = None,
-        seed: Seed = "mean",
-    ) -> int:
+    def rank(self, architecture: AnyArchitecture, *, seed: Seed = "mean", **address: Unpack[Address]) -> int:
         """1 for the best architecture of a column; equals share the better rank. What is missing is not counted.
 
         Raises:
             UserError: if the question is ambiguous, or the source has no answer.
         """
-        asked = {"dataset": dataset, "split": split, "epochs": epochs, "trained_on": trained_on}
-        value = self.query(architecture, **asked, seed=seed).mean  # type: ignore[arg-type]
-        return 1 + int((self.column(**asked, seed=seed) > value).sum())  # type: ignore[arg-type]
+        value = self.query(architecture, **address, seed=seed).mean
+        return 1 + int((self.column(**address, seed=seed) > value).sum())
 
     # -- curves and costs -------------------------------------------------------------------------------------------
 
-    def curve(
-        self,
-        architecture: AnyArchitecture,
-        *,
-        dataset: str | None = None,
-        split: str | None = None,
-        epochs: int | None = None,
-        trained_on: str | None = None,
-        seed: Seed = "mean",
-    ) -> np.ndarray:
+    def curve(self, architecture: AnyArchitecture, *, seed: Seed = "mean", **address: Unpack[Address]) -> np.ndarray:
         """The accuracy after each epoch of a training, float64 [epochs]; opens the file of curves when first asked.
 
         Raises:
             UserError: if the question is ambiguous, or the source has no such curve.
         """
-        column = self.choose(dataset=dataset, split=split, epochs=epochs, trained_on=trained_on)
+        column = self.choose(**address)
         index = self._index(architecture)
-        curves = [self._curves.get(index, column, one) for one in self._curves.seeds(column) if seed in (one, "mean")]
-        found = [curve for curve in curves if curve is not None]
-        if not found:
+        known = [other for other in self._curves.seeds(column) if seed in (other, "mean")]
+        curves = [curve for other in known if (curve := self._curves.get(index, column, other)) is not None]
+        if not curves:
             raise UserError(f"{self.source.name} has no curve of architecture {index} for {column} seed={seed}")
-        return found[0] if len(found) == 1 else _mean(np.stack(found))
+        return curves[0] if len(curves) == 1 else _mean(np.stack(curves))
 
     @cached_property
     def _curves(self) -> Curves:
@@ -310,7 +256,7 @@ class Table:
         """The data sets for which the source holds parameters, multiply-adds or latency."""
         return tuple(self._costs)
 
-    def cost(self, architecture: AnyArchitecture, *, dataset: str) -> Cost:
+    def cost(self, architecture: AnyArchitecture, *, dataset: str) -> PublishedCost:
         """The published cost of an architecture on a data set (images and classes make the difference).
 
         Raises:
@@ -320,7 +266,7 @@ class Table:
         parameters, flops, latency = (self.costs(kind, dataset=dataset).item(index) for kind in COSTS)
         if parameters != parameters:
             raise UserError(f"{self.source.name} has no costs of architecture {index} on {dataset}")
-        return Cost(int(parameters), int(flops), latency)
+        return PublishedCost(int(parameters), int(flops), latency)
 
     def costs(self, kind: str, *, dataset: str) -> np.ndarray:
         """`parameters`, `flops` (multiply-adds) or `latency` (seconds) of all, float64 [architectures]; NaN: unknown.
@@ -366,7 +312,7 @@ def load(path: str | Path) -> Table:
         costs = dict(zip(about["costs"], arrays["costs"], strict=True)) if about["costs"] else {}
         curves = (curves_path(path), about["curves"]) if about["curves"] else None
         table = Table(about["space"], columns, accuracy, costs, Source(**about["source"]), curves)
-        shapes = [accuracy.shape, *(one.shape for one in costs.values())]
+        shapes = [accuracy.shape, *(array.shape for array in costs.values())]
         if shapes != [(len(columns), len(table)), *[(len(COSTS), len(table))] * len(costs)]:
             raise ValueError("shapes")
     except UserError:

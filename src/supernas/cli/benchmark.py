@@ -13,13 +13,13 @@ from rich.table import Table as Grid
 
 from supernas.benchmarks.table import Table, load
 from supernas.cli.display import counting_bar
+from supernas.cli.rows import out, print_rows
 from supernas.core.errors import UserError
 from supernas.runs.configuration import read_file
 
 __all__ = ["benchmark_app", "query"]
 
 benchmark_app = typer.Typer(help="Tables of true accuracies.", no_args_is_help=True, rich_markup_mode=None)
-out = Console(highlight=False, soft_wrap=True)
 
 File = Annotated[Path, typer.Argument(help="a table, as written by `supernas benchmark import`")]
 
@@ -42,7 +42,7 @@ def import_(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             say=lambda text: bar.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True),
         )
-    _print_rows({"table": str(destination), **_about(table)})
+    print_rows({"table": str(destination), **_about(table)})
 
 
 @benchmark_app.command()
@@ -61,7 +61,7 @@ def fetch(
 def info(file: File) -> None:
     """What is in a table: columns, seeds, missing cells, the optimum of each column, source and its checksum."""
     table = load(file)
-    _print_rows(_about(table))
+    print_rows(_about(table))
     grid = Grid(
         "dataset", "trained on", "split", "epochs", "seeds", "cells", "optimum", "index", box=None, pad_edge=False
     )
@@ -91,7 +91,7 @@ def baselines(
 ) -> None:
     """Random search and regularised evolution: they see cifar10 valid 12 and are judged on cifar10 test 200."""
     from supernas.benchmarks.baselines import BASELINES, JUDGED_ON, run_baseline
-    from supernas.benchmarks.decorators import Noise
+    from supernas.benchmarks.noise import Noise
 
     table = load(file)
     searches = {
@@ -102,8 +102,8 @@ def baselines(
         for name in BASELINES
     }
     optimum = table.best(**JUDGED_ON).value.mean
-    found = {name: [run[-1].truth for run in trajectories] for name, trajectories in searches.items()}
-    _print_rows({name: _spread(values) for name, values in found.items()} | {"optimum": f"{optimum:.2f} %"})
+    truths = {name: [run[-1].truth for run in trajectories] for name, trajectories in searches.items()}
+    print_rows({name: _spread(values) for name, values in truths.items()} | {"optimum": f"{optimum:.2f} %"})
     if plot:
         from supernas.evaluation.plots.trajectory import plot_trajectories
 
@@ -132,7 +132,7 @@ def query(
     except UserError as error:
         raise UserError(_as_options(str(error))) from None
     there = np.count_nonzero(~np.isnan(table.column(**address)))
-    _print_rows(
+    print_rows(
         {
             "architecture": table.space.format(table.space[index]),
             "index": str(index),
@@ -181,9 +181,3 @@ def _about(table: Table) -> dict[str, str]:
 def _spread(values: list[float]) -> str:
     deviation = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
     return f"{fmean(values):.2f}{deviation} % (mean, deviation, n = {len(values)})"
-
-
-def _print_rows(rows: dict[str, str]) -> None:
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        out.print(f"{name:<{width}}  {value}", markup=False)

@@ -40,10 +40,10 @@ def correlate(
     """Rank architectures with a search's inherited weights, and compare with the truth (tau, rho, top-k regret)."""
     # statistics and plots are heavy, and the command line's help must not wait for them
     from supernas.evaluation import correlate as study
-    from supernas.evaluation.supernet_accuracy import Asking, read_run
+    from supernas.evaluation.supernet_accuracy import EvaluationSettings, read_run
     from supernas.runs.folder import choose_device
 
-    asking = build(Asking, {"images": images, "batch_norm": batch_norm}, "correlate")
+    evaluation = build(EvaluationSettings, {"images": images, "batch_norm": batch_norm}, "correlate")
     space = read_run(run_dir)[0].space
     column = {"dataset": dataset, "split": split, "epochs": epochs, "trained_on": trained_on}
     if (benchmark is None) == (retrained is None):
@@ -60,18 +60,18 @@ def correlate(
     started = time.monotonic()
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
-        found = study.correlate(
+        correlation = study.correlate(
             run_dir,
             compared,
             truth,
             name,
-            asking,
+            evaluation,
             seed=seed,
             workers=workers or os.cpu_count() or 1,
             device=choose_device(device),
             on_progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
-    _print(found, time.monotonic() - started, found.save(run_dir))
+    _print(correlation, time.monotonic() - started, correlation.save(run_dir))
 
 
 def _from_table(
@@ -94,18 +94,18 @@ def _from_table(
     return compared, truth, name
 
 
-def _print(found: Any, seconds: float, files: tuple[Path, Path]) -> None:
+def _print(correlation: Any, seconds: float, files: tuple[Path, Path]) -> None:
     out = Console(highlight=False, soft_wrap=True)
-    regrets = list(next(iter(found.rankings.values())).regret)
+    regrets = list(next(iter(correlation.rankings.values())).regret)
     table = Table("ranked by", "Kendall tau-b", "Spearman rho", *(f"regret of top {k}, %" for k in regrets), box=None)
-    for name, ranking in found.rankings.items():
-        table.add_row(name, str(ranking.tau), str(ranking.rho), *(str(one) for one in ranking.regret.values()))
+    for name, ranking in correlation.rankings.items():
+        table.add_row(name, str(ranking.tau), str(ranking.rho), *map(str, ranking.regret.values()))
     Console(width=max(out.width, 150), highlight=False).print(table)
-    without = f"; {found.missing} without truth left out" if found.missing else ""
-    asking = found.asking
-    out.print(f"{len(found.architectures)} architectures against {found.truth_name}{without}", markup=False)
+    without = f"; {correlation.missing} without truth left out" if correlation.missing else ""
+    evaluation = correlation.evaluation
+    out.print(f"{len(correlation.architectures)} architectures against {correlation.truth_name}{without}", markup=False)
     out.print(
-        f"{asking.images} validation images, batch normalisation: {asking.batch_norm}, {seconds:.0f} s; "
+        f"{evaluation.images} validation images, batch normalisation: {evaluation.batch_norm}, {seconds:.0f} s; "
         "95 % bootstrap intervals over architectures, of this one supernet",
         markup=False,
     )

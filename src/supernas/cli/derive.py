@@ -1,18 +1,15 @@
-"""What is done with a finished search: `supernas derive`, another final choice, and `supernas train --tracked`."""
+"""`supernas derive`: another final choice from a finished search."""
 
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
-from rich.console import Console
 
-from supernas.api import document
 from supernas.cli.display import counting_bar
-from supernas.runs.configuration import merge, read_file, resolve_train
+from supernas.cli.rows import print_rows
 
-__all__ = ["derive", "train_tracked"]
+__all__ = ["derive"]
 
 
 def derive(
@@ -48,15 +45,15 @@ def derive(
     """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
     # studies are heavy, and the command line's help must not wait for them
     from supernas.evaluation.selection.derive import derive as choose
-    from supernas.evaluation.selection.selectors import WAYS
+    from supernas.evaluation.selection.selectors import SELECTORS
 
-    if workers is None and by in WAYS and WAYS[by].asks_many:
+    if workers is None and by in SELECTORS and SELECTORS[by].asks_many:
         workers = os.cpu_count()
     options: dict[str, Any] = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
     options |= {"population": population, "sample": sample}
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
-        found = choose(
+        derived = choose(
             run_dir,
             by,
             candidates=candidates,
@@ -73,50 +70,12 @@ def derive(
                 f"training for {run.epochs} epochs: {run.config.architecture}", markup=False, soft_wrap=True
             ),
         )
-    _print(found)
-
-
-def train_tracked(
-    folder: Path, flags: dict[str, Any], data_dir: Path | None, config: Path | None, sets: list[str]
-) -> None:
-    """Trains the architectures that a search followed, and draws them beside its supernet.
-
-    Args:
-        folder: the run folder of the search.
-        flags: settings of section `train`; None where not given.
-        data_dir: where the files of the data are, if not where the search read them.
-        config: a file of settings.
-        sets: further settings, as section.name=value.
-
-    Raises:
-        UserError: as `studies.tracking.retrain` does.
-    """
-    from supernas.evaluation.tracking import retrain
-    from supernas.runs.finished import read_run, training_beside
-
-    search, _ = read_run(folder)
-    beside = {
-        **training_beside(search),
-        "architecture": search.space.format(search.space.sample(np.random.default_rng(0))),
-    }
-    given = {"data": {"directory": str(data_dir) if data_dir else None}, "train": flags}
-    training = resolve_train(document(merge(beside, read_file(config) if config else {}), given, sets))
-    out = Console(highlight=False, soft_wrap=True)
-    results = retrain(folder, training, lambda run: out.print(f"training {run.config.architecture}", markup=False))
-    for number, result in enumerate(results, start=1):
-        metric = result.task.text(result.record[f"valid_{result.task.quantity}"])
-        out.print(f"A{number}  {metric} on the validation part  {result.text}", markup=False)
-    out.print(str(folder / "tracked.svg"), markup=False)
-
-
-def _print(found: Any) -> None:
-    out = Console(highlight=False, soft_wrap=True)
-    rows = {
-        "architecture": found.text,
-        "score": f"{found.score:.2f} ({found.record['score_is']})",
-        "seconds": f"{found.record['seconds']:.0f}",
-        "record": str(found.file),
-        "picture": str(found.file.with_suffix(".svg")),
-    }
-    for name, value in rows.items():
-        out.print(f"{name:<12}  {value}", markup=False)
+    print_rows(
+        {
+            "architecture": derived.text,
+            "score": f"{derived.score:.2f} ({derived.record['score_is']})",
+            "seconds": f"{derived.record['seconds']:.0f}",
+            "record": str(derived.file),
+            "picture": str(derived.file.with_suffix(".svg")),
+        }
+    )

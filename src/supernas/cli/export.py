@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from supernas.api import export as write
+from supernas.cli.rows import print_rows
 
 __all__ = ["export"]
 
@@ -21,12 +21,11 @@ def export(
     """Write a trained network for use without supernas, and check in a process of its own that it computes the same."""
     made = write(run, format=format, out=out)
     record = made.record
-    console = Console(highlight=False, soft_wrap=True)
-    rows = {
-        "architecture": record["architecture"],
-        "files": ", ".join(map(str, made.files)),
-        "compared": f"logits on {record['compared_on']}, in a process without supernas",
-        "difference": f"{record['difference']:.1e} at most, of logits up to {record['largest_logit']:.3g}",
-    }
-    for name, value in rows.items():
-        console.print(f"{name:<12}  {value}", markup=False)
+    print_rows(
+        {
+            "architecture": record["architecture"],
+            "files": ", ".join(map(str, made.files)),
+            "compared": f"logits on {record['compared_on']}, in a process without supernas",
+            "difference": f"{record['difference']:.1e} at most, of logits up to {record['largest_logit']:.3g}",
+        }
+    )

@@ -66,17 +66,17 @@ def score(
     started = time.monotonic()
     with counting_bar() as bar:
         task = bar.add_task("scores", total=None)
-        found = study.score(
+        scores = study.score(
             chosen,
             made,
             out,
             workers=min(workers or os.cpu_count() or 1, len(chosen)),
             on_progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
-    _print(found, time.monotonic() - started)
+    _print(scores, time.monotonic() - started)
     if table is not None:
-        truth = table.column(**column)[[made.space.index(one) for one in chosen]]
-        _print_rankings(found.rankings(truth, made.score.seed), truth, str(table.choose(**column)))
+        truth = table.column(**column)[[made.space.index(architecture) for architecture in chosen]]
+        _print_rankings(scores.rankings(truth, made.score.seed), truth, str(table.choose(**column)))
 
 
 def _table(path: Path | None, column: dict[str, Any], space: Any) -> Any:
@@ -108,27 +108,27 @@ def _chosen(config: Any, texts: list[str], sample: int | None, everything: bool)
     return list(space)
 
 
-def _print(found: Any, seconds: float) -> None:
+def _print(scores: Any, seconds: float) -> None:
     out = Console(highlight=False, soft_wrap=True)
-    names = list(found.scores)
+    names = list(scores.scores)
     order = sorted(
-        range(len(found.architectures)),
-        key=lambda place: -found.scores[names[0]][place] * (1 if _rises(found, names[0]) else -1),
+        range(len(scores.architectures)),
+        key=lambda place: -scores.scores[names[0]][place] * (1 if _rises(scores, names[0]) else -1),
     )
-    grid = Table("architecture", *(f"{name} {'↑' if _rises(found, name) else '↓'}" for name in names), box=None)
+    grid = Table("architecture", *(f"{name} {'↑' if _rises(scores, name) else '↓'}" for name in names), box=None)
     for place in order[:_SHOWN]:
-        text = found.config.space.format(found.architectures[place])
-        grid.add_row(text, *(f"{found.scores[name][place]:.6g}" for name in names))
+        text = scores.config.space.format(scores.architectures[place])
+        grid.add_row(text, *(f"{scores.scores[name][place]:.6g}" for name in names))
     Console(width=max(out.width, 160), highlight=False, markup=False).print(grid)
     if len(order) > _SHOWN:
         out.print(f"... and {len(order) - _SHOWN:,} more, best first by {names[0]}", markup=False)
-    out.print(f"{len(order):,} architectures at {found.scale}; {seconds:.0f} s", markup=False)
-    for path in found.files.values():
+    out.print(f"{len(order):,} architectures at {scores.scale}; {seconds:.0f} s", markup=False)
+    for path in scores.files.values():
         out.print(str(path), markup=False)
 
 
-def _rises(found: Any, name: str) -> bool:
-    return bool(found.config.proxies[name].direction == "max")
+def _rises(scores: Any, name: str) -> bool:
+    return bool(scores.config.proxies[name].direction == "max")
 
 
 def _print_rankings(rankings: dict[str, Any], truth: np.ndarray, column: str) -> None:
@@ -136,7 +136,7 @@ def _print_rankings(rankings: dict[str, Any], truth: np.ndarray, column: str) ->
     regrets = list(next(iter(rankings.values())).regret)
     grid = Table("ranked by", "Spearman rho", "Kendall tau-b", *(f"regret of top {k}, %" for k in regrets), box=None)
     for name, ranking in rankings.items():
-        grid.add_row(name, str(ranking.rho), str(ranking.tau), *(str(one) for one in ranking.regret.values()))
+        grid.add_row(name, str(ranking.rho), str(ranking.tau), *map(str, ranking.regret.values()))
     Console(width=max(out.width, 160), highlight=False).print(grid)
     missing = int(np.isnan(truth).sum())
     without = f"; {missing} without truth left out" if missing else ""

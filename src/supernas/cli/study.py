@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from supernas.studies.plan import Plan, PlannedRun, read_study
 from supernas.studies.run_study import run_study
-from supernas.studies.workers import News
+from supernas.studies.workers import RunEvent
 from supernas.studies.writing import markdown
 
 __all__ = ["study"]
@@ -32,7 +32,7 @@ def study(
     with StudyDisplay(plan) as display:
         try:
             result = run_study(
-                plan, out, workers=workers, threads=threads, table_only=table_only, on_news=display.listen
+                plan, out, workers=workers, threads=threads, table_only=table_only, on_event=display.listen
             )
         except KeyboardInterrupt:
             display.say("stopped; the same command goes on")
@@ -72,20 +72,20 @@ class StudyDisplay:
     ) -> None:
         self.progress.stop()
 
-    def listen(self, news: News) -> None:
+    def listen(self, event: RunEvent) -> None:
         """Shows what happened to a run."""
-        run, total = news.run, news.run.config.search.epochs
-        if news.state == "started":
+        run, total = event.run, event.run.config.search.epochs
+        if event.state == "started":
             self.bars[run] = self.progress.add_task(str(run), total=total)
-        elif news.state in ("finished", "failed", "stopped"):
+        elif event.state in ("finished", "failed", "stopped"):
             self.progress.remove_task(self.bars.pop(run))
-        if news.state != "going":
-            reason = f": {news.reason}" if news.reason else ""
-            self.say(f"{run}: {_WORDS[news.state]}, {news.epochs} of {total} epochs done{reason}")
-        self.epochs[run] = news.epochs
+        if event.state != "going":
+            reason = f": {event.reason}" if event.reason else ""
+            self.say(f"{run}: {_WORDS[event.state]}, {event.epochs} of {total} epochs done{reason}")
+        self.epochs[run] = event.epochs
         self.progress.update(self.whole, completed=sum(self.epochs.values()))
         if run in self.bars:
-            self.progress.update(self.bars[run], completed=news.epochs)
+            self.progress.update(self.bars[run], completed=event.epochs)
 
     def say(self, text: str) -> None:
         """One line, above the bars."""

@@ -1,4 +1,4 @@
-"""Numbers that took long to find, kept in a file of JSON lines: what was killed goes on where it was.
+"""Numbers that took long to find, cached in a file of JSON lines: what was killed goes on where it was.
 
 The first line says all that decides the numbers, and the file's name has its hash, so that what was found otherwise is
 in another file. The other lines are [key, number or null] each.
@@ -14,10 +14,10 @@ from typing import Any
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
 
-__all__ = ["Kept"]
+__all__ = ["Cache"]
 
 
-class Kept:
+class Cache:
     """Numbers by key, in memory and in `<name>-<hash>.jsonl`.
 
     Args:

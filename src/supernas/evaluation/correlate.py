@@ -1,4 +1,4 @@
-"""Does a supernet rank architectures as their own training does? Inherited accuracies against truth.
+"""Does a supernet rank architectures as their own training does? Its accuracies against truth.
 
 The truth is a plain array: a column of a benchmark, or the test accuracies of own retrainings. Two rankings that need
 no search stand beside the supernet's: by all parameters, and by the parameters of live edges (those that can matter).
@@ -20,7 +20,7 @@ from supernas.core.files import read_json, write_atomically, write_json
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.evaluation.plots.scatter import scatter_svg
 from supernas.evaluation.rank_correlation import Ranking, rank
-from supernas.evaluation.supernet_accuracy import Asking, OnProgress, inherited_accuracies, read_run
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, read_run, supernet_accuracies
 from supernas.spaces import search_strategies
 from supernas.spaces.base import Space
 
@@ -40,7 +40,7 @@ class Correlation:
         truth_name: what it is.
         scores: name -> score of each architecture [architectures]; the first is the supernet's.
         rankings: name -> how well that score ranks.
-        asking: how the supernet was asked.
+        evaluation: how the supernet was asked.
         seed: of ties and resamples.
         missing: architectures left out because their truth is not known.
     """
@@ -51,7 +51,7 @@ class Correlation:
     truth_name: str
     scores: dict[str, np.ndarray]
     rankings: dict[str, Ranking]
-    asking: Asking
+    evaluation: EvaluationSettings
     seed: int
     missing: int
 
@@ -63,13 +63,13 @@ class Correlation:
             "architectures": len(self.architectures),
             "missing": self.missing,
             "seed": self.seed,
-            "asking": self.asking.described(),
+            "evaluation": self.evaluation.described(),
             "rankings": {name: ranking.record() for name, ranking in self.rankings.items()},
         }
 
     def svg(self) -> bytes:
         """The scatter plot of truth over inherited accuracy."""
-        how = f"{self.asking.images} images, batch normalisation: {self.asking.batch_norm}"
+        how = f"{self.evaluation.images} images, batch normalisation: {self.evaluation.batch_norm}"
         ranking = self.rankings[_SUPERNET]
         return scatter_svg(
             self.scores[_SUPERNET],
@@ -86,7 +86,7 @@ class Correlation:
             UserError: if they cannot be written.
         """
         truth = re.sub(r"[^a-z0-9+]+", "-", self.truth_name.lower()).strip("-")
-        name = f"correlation-{self.asking.batch_norm}-{truth}-{len(self.architectures)}"
+        name = f"correlation-{self.evaluation.batch_norm}-{truth}-{len(self.architectures)}"
         table, picture = folder / f"{name}.json", folder / f"{name}.svg"
         drawn = self.svg()
         try:
@@ -102,7 +102,7 @@ def correlate(
     architectures: Sequence[Architecture],
     truth: np.ndarray,
     truth_name: str,
-    asking: Asking | None = None,
+    evaluation: EvaluationSettings | None = None,
     *,
     seed: int = 0,
     workers: int = 1,
@@ -116,14 +116,14 @@ def correlate(
         architectures: what to compare.
         truth: the truth of each, in percent [architectures]; NaN where it is not known.
         truth_name: what it is, for plot and record.
-        asking: how the supernet is asked.
+        evaluation: how the supernet is asked.
         seed: of ties and bootstrap resamples.
-        workers: as for `inherited_accuracies`, like the next two.
+        workers: as for `supernet_accuracies`, like the next two.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
 
     Raises:
-        UserError: if fewer than three architectures have a truth, or as `inherited_accuracies` does.
+        UserError: if fewer than three architectures have a truth, or as `supernet_accuracies` does.
     """
     truth = np.asarray(truth, dtype=float)
     if truth.shape != (len(architectures),):
@@ -131,15 +131,18 @@ def correlate(
     known = np.flatnonzero(~np.isnan(truth))
     if len(known) < 3:
         raise UserError(f"{truth_name} is known for {len(known)} of the architectures; wanted 3 or more")
-    compared, asking = tuple(architectures[int(number)] for number in known), asking or Asking()
+    evaluation = evaluation or EvaluationSettings()
+    compared = tuple(architectures[int(number)] for number in known)
     config, _ = read_run(folder)
     space = config.space
     size = space.network_class.size_of(config.supernet)
-    accuracies = inherited_accuracies(folder, compared, asking, workers=workers, device=device, on_progress=on_progress)
+    accuracies = supernet_accuracies(
+        folder, compared, evaluation, workers=workers, device=device, on_progress=on_progress
+    )
     scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
     rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}
     left_out = len(architectures) - len(known)
-    return Correlation(space, compared, truth[known], truth_name, scores, rankings, asking, seed, left_out)
+    return Correlation(space, compared, truth[known], truth_name, scores, rankings, evaluation, seed, left_out)
 
 
 def draw(space: Space, count: int, seed: int = 0) -> list[Architecture]:
@@ -159,7 +162,7 @@ def retrained(study: Path, space: Space) -> tuple[list[Architecture], np.ndarray
     Raises:
         UserError: if there is none, or one is of another space.
     """
-    found: dict[Architecture, list[float]] = {}
+    accuracies: dict[Architecture, list[float]] = {}
     for path in sorted(study.rglob("result.json")):
         result = read_json(path)
         if result is None:
@@ -169,7 +172,7 @@ def retrained(study: Path, space: Space) -> tuple[list[Architecture], np.ndarray
         if result.get("space") != space.name:
             raise UserError(f"{path} is of the space {result.get('space')}, the search of {space.name}")
         architecture = space.parse(str(result["architecture"]))
-        found.setdefault(architecture, []).append(float(result["test_accuracy"]))
-    if not found:
+        accuracies.setdefault(architecture, []).append(float(result["test_accuracy"]))
+    if not accuracies:
         raise UserError(f"{study} holds no run folder of `supernas train` with a test accuracy in its result.json")
-    return list(found), np.array([np.mean(accuracies) for accuracies in found.values()])
+    return list(accuracies), np.array([np.mean(several) for several in accuracies.values()])

@@ -32,6 +32,6 @@ def parameter_scores(
     space: Space, architectures: Sequence[Architecture], counts: Mapping[Pair, int]
 ) -> dict[str, np.ndarray]:
     """`parameters` and `live parameters` of each architecture [architectures], from those of its pairs."""
-    everything = [sum(counts[pair] for pair in one.pairs) for one in architectures]
-    live = [sum(counts[pair] for pair in space.live(one)) for one in architectures]
+    everything = [sum(counts[pair] for pair in architecture.pairs) for architecture in architectures]
+    live = [sum(counts[pair] for pair in space.live(architecture)) for architecture in architectures]
     return {"parameters": np.array(everything, dtype=float), "live parameters": np.array(live, dtype=float)}

@@ -9,12 +9,10 @@ order (in spaces that are numbered).
 import hashlib
 import json
 import math
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,8 @@ from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings
 from supernas.data import Batch
 from supernas.data.kinds.images import DataSettings
-from supernas.evaluation.cache import Kept
-from supernas.evaluation.processes import follow_parent
+from supernas.evaluation.cache import Cache
+from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import NetworkSettings
 from supernas.networks.model_space import ModelSpace
@@ -169,10 +167,10 @@ class Scorer:
 
 def digest_of(batch: Batch) -> str:
     """A hash of a batch's images and labels: two files of one name need not hold the same."""
-    found = hashlib.sha256()
-    for one in (batch.inputs, batch.targets):
-        found.update(one.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:16]
+    digest = hashlib.sha256()
+    for tensor in (batch.inputs, batch.targets):
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -234,36 +232,40 @@ def score(
     """
     wanted = tuple(architectures)
     scorer = Scorer(config)
-    kept = {name: _kept(folder, scorer, name) for name in config.proxies}
+    caches = {name: _cache(folder, scorer, name) for name in config.proxies}
     standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
-    jobs = [(name, one) for name in config.proxies for one in dict.fromkeys(standing[name])]
-    missing = [(name, one) for name, one in jobs if config.space.format(one) not in kept[name].values]
+    jobs = [(name, architecture) for name in config.proxies for architecture in dict.fromkeys(standing[name])]
+    missing = [(name, scored) for name, scored in jobs if config.space.format(scored) not in caches[name].values]
     report = on_progress or (lambda done, of: None)
     report(len(jobs) - len(missing), len(jobs))
     alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
-    found = (scorer.score(*job) for job in missing) if alone else _in_processes(config, missing, workers)
+    if alone:
+        values: Iterable[float] = (scorer.score(*job) for job in missing)
+    else:
+        prepare = partial(_score_in, tuple(config.proxies), json.dumps(config.document()))
+        values = in_processes(prepare, missing, workers, _CHUNK)
     with ExitStack() as files:
-        add = {name: files.enter_context(one.open()) for name, one in kept.items()}
-        for number, ((name, one), value) in enumerate(zip(missing, found, strict=True), start=1):
-            add[name](config.space.format(one), value if math.isfinite(value) else None)
+        add = {name: files.enter_context(cache.open()) for name, cache in caches.items()}
+        for number, ((name, architecture), value) in enumerate(zip(missing, values, strict=True), start=1):
+            add[name](config.space.format(architecture), value if math.isfinite(value) else None)
             report(len(jobs) - len(missing) + number, len(jobs))
     return Scores(
         config,
         wanted,
-        {name: _values(kept[name], config, name, standing[name]) for name in config.proxies},
-        {name: one.path for name, one in kept.items()},
+        {name: _values(caches[name], config, name, standing[name]) for name in config.proxies},
+        {name: cache.path for name, cache in caches.items()},
         _scale(scorer),
     )
 
 
-def _kept(folder: Path, scorer: Scorer, name: str) -> Kept:
-    return Kept(folder, f"{scorer.config.space.name}-{name}", scorer.describe(name))
+def _cache(folder: Path, scorer: Scorer, name: str) -> Cache:
+    return Cache(folder, f"{scorer.config.space.name}-{name}", scorer.describe(name))
 
 
-def _values(kept: Kept, config: ScoreConfig, name: str, standing: Sequence[Architecture]) -> np.ndarray:
-    found = (kept.values[config.space.format(one)] for one in standing)
+def _values(cache: Cache, config: ScoreConfig, name: str, standing: Sequence[Architecture]) -> np.ndarray:
+    values = (cache.values[config.space.format(architecture)] for architecture in standing)
     worst = config.proxies[name].worst
-    return np.array([worst if value is None else value for value in found])
+    return np.array([worst if value is None else value for value in values])
 
 
 def _scale(scorer: Scorer) -> str:
@@ -277,38 +279,18 @@ def _standing(space: Space, architectures: Sequence[Architecture], proxy: Proxy)
     if not (proxy.live_only and space.enumerable):
         return list(architectures)
     first = _first_of_live(space)
-    return [first[space.live(one)] for one in architectures]
+    return [first[space.live(architecture)] for architecture in architectures]
 
 
 @lru_cache(maxsize=4)
 def _first_of_live(space: Space) -> dict[tuple[Pair, ...], Architecture]:
     first: dict[tuple[Pair, ...], Architecture] = {}
-    for one in space:
-        first.setdefault(space.live(one), one)
+    for architecture in space:
+        first.setdefault(space.live(architecture), architecture)
     return first
 
 
-# -- several processes -------------------------------------------------------------------------------------------------
-
-_mine: Scorer  # of this process, where it is one of several
-
-
-def _in_processes(config: ScoreConfig, jobs: Sequence[tuple[str, Architecture]], workers: int) -> Iterator[float]:
-    """The scores of jobs, in order, from processes of one thread each."""
-    context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
-    begin = (tuple(config.proxies), json.dumps(config.document()))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=begin) as pool:
-        try:
-            yield from pool.map(_one, jobs, chunksize=_CHUNK)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin(names: tuple[str, ...], document: str) -> None:
-    global _mine
-    follow_parent()
-    _mine = Scorer(resolve_scores(names, json.loads(document)))
-
-
-def _one(job: tuple[str, Architecture]) -> float:
-    return _mine.score(*job)
+def _score_in(names: tuple[str, ...], document: str) -> Callable[[tuple[str, Architecture]], float]:
+    """What a process of several does: of (proxy, architecture), the score."""
+    scorer = Scorer(resolve_scores(names, json.loads(document)))
+    return lambda job: scorer.score(*job)

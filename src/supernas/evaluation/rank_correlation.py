@@ -58,7 +58,7 @@ class Ranking:
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        regrets = {str(k): one.record() for k, one in self.regret.items()}
+        regrets = {str(k): estimate.record() for k, estimate in self.regret.items()}
         return {"count": self.count, "tau": self.tau.record(), "rho": self.rho.record(), "regret": regrets}
 
 
@@ -99,7 +99,7 @@ def bootstrap(
     generator = np.random.default_rng(seed)
     count = resamples or min(_MOST, max(_LEAST, _PAIRS_DRAWN // len(score)))
     drawn = [generator.integers(len(score), size=len(score)) for _ in range(count)]
-    values = np.array([statistic(score[one], truth[one]) for one in drawn])
+    values = np.array([statistic(score[resample], truth[resample]) for resample in drawn])
     values = values[~np.isnan(values)]
     low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (math.nan, math.nan)
     return Estimate(statistic(score, truth), float(low), float(high))

@@ -8,10 +8,9 @@ in the run folder, so that a run that was killed goes on where it was.
 import hashlib
 import json
 import math
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,14 +24,14 @@ from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import CLASSIFICATION
 from supernas.data.kinds.images import ImageMaterial
-from supernas.evaluation.cache import Kept
-from supernas.evaluation.processes import follow_parent
+from supernas.evaluation.cache import Cache
+from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
 from supernas.runs.finished import read_run, read_weights
 
-__all__ = ["Asking", "Policy", "Supernet", "inherited_accuracies", "one_by_one", "read_run"]
+__all__ = ["EvaluationSettings", "Policy", "Supernet", "one_by_one", "read_run", "supernet_accuracies"]
 
 Policy = Literal["batch", "recalibrate", "tracked"]
 OnProgress = Callable[[int, int], None]
@@ -43,8 +42,8 @@ _CHUNK = 8  # evaluations that a process is handed at once
 
 
 @settings
-class Asking:
-    """How a supernet is asked for the accuracy of an architecture.
+class EvaluationSettings:
+    """How a supernet evaluates an architecture.
 
     The policy says which statistics normalise. `batch`: those of the batch that is evaluated. `recalibrate`: running
     statistics that are estimated anew for each architecture, as the mean over some training batches without
@@ -68,7 +67,7 @@ class Supernet:
 
     Args:
         folder: the run folder of the search.
-        asking: how it is asked.
+        evaluation: how it is asked.
         device: where it computes.
 
     Raises:
@@ -76,27 +75,27 @@ class Supernet:
             running averages where the policy needs them, or there are fewer images than asked for.
     """
 
-    def __init__(self, folder: Path, asking: Asking, device: torch.device | str = "cpu") -> None:
+    def __init__(self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu") -> None:
         config, weights = read_run(folder)
-        self.folder, self.space, self.asking = folder, config.space, asking
+        self.folder, self.space, self.evaluation = folder, config.space, evaluation
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
         material = config.data.load().for_search(config.search.seed, config.search.split)
         if not isinstance(material, ImageMaterial):
             raise UserError(f"{folder} is a search on {material.examples}; wanted one on images, which has accuracies")
-        network = _network(config, material, folder, weights, asking.batch_norm)
+        network = _network(config, material, folder, weights, evaluation.batch_norm)
         self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False).eval()
         self.data = material.name
-        self.batches = _batches(material, "valid", asking.images, asking.batch_size, device)
+        self.batches = _batches(material, "valid", evaluation.images, evaluation.batch_size, device)
         self.training: list[Tensor] = []
-        if asking.batch_norm == "recalibrate":
-            size = asking.recalibration_batch_size
-            taken = _batches(material, "train", asking.recalibration_images, size, device)
+        if evaluation.batch_norm == "recalibrate":
+            size = evaluation.recalibration_batch_size
+            taken = _batches(material, "train", evaluation.recalibration_images, size, device)
             self.training = [batch.inputs for batch in taken]
         self.norms = [module for module in self.network.modules() if isinstance(module, BatchNorm)]
         # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
         # subtracts an average of the search: elsewhere even an edge that the input never reaches counts.
-        shifts = asking.batch_norm == "tracked" or getattr(config.supernet, "affine", True)
+        shifts = evaluation.batch_norm == "tracked" or getattr(config.supernet, "affine", True)
         self._matters = _all_pairs if shifts else self.space.live
 
     def key(self, architecture: Architecture) -> tuple[Pair, ...]:
@@ -112,7 +111,7 @@ class Supernet:
             for batch in self.batches:
                 prediction = self.network(batch.inputs, active=key).prediction
                 total += float(CLASSIFICATION.metric(prediction, batch.targets)) * len(batch.targets)
-        return total / self.asking.images
+        return total / self.evaluation.images
 
     def _recalibrate(self, key: tuple[Pair, ...]) -> None:
         """Sets the running statistics to means over the training batches."""
@@ -125,13 +124,13 @@ class Supernet:
 
     def described(self) -> dict[str, Any]:
         """All that the accuracies depend on, as plain values."""
-        return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.asking.described()}
+        return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.evaluation.described()}
 
 
-def inherited_accuracies(
+def supernet_accuracies(
     folder: Path,
     architectures: Sequence[Architecture],
-    asking: Asking | None = None,
+    evaluation: EvaluationSettings | None = None,
     *,
     workers: int = 1,
     device: torch.device | str = "cpu",
@@ -145,7 +144,7 @@ def inherited_accuracies(
     Args:
         folder: the run folder of the search.
         architectures: which.
-        asking: how the supernet is asked.
+        evaluation: how the supernet is asked.
         workers: processes of one thread each; 1 evaluates in this process. With more, a script needs the usual
             `if __name__ == "__main__":`.
         device: where to compute; with another than the CPU there are no further processes.
@@ -154,49 +153,58 @@ def inherited_accuracies(
     Raises:
         UserError: as `Supernet` does.
     """
-    supernet = Supernet(folder, asking or Asking(), device)
-    kept = _kept(folder, supernet)
+    supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
+    cache = _cache(folder, supernet)
     keys = [supernet.key(architecture) for architecture in architectures]
     distinct = list(dict.fromkeys(keys))
-    missing = [key for key in distinct if _name(key) not in kept.values]
+    missing = [key for key in distinct if _name(key) not in cache.values]
     report = on_progress or (lambda done, of: None)
     report(len(distinct) - len(missing), len(distinct))
     alone = workers == 1 or torch.device(device).type != "cpu"
-    found = map(supernet.accuracy, missing) if alone else _in_processes(supernet, missing, workers)
-    with kept.open() as add:
-        for number, (key, accuracy) in enumerate(zip(missing, found, strict=True), start=1):
+    if alone:
+        accuracies: Iterable[float] = map(supernet.accuracy, missing)
+    else:
+        prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation)
+        accuracies = in_processes(prepare, missing, workers, _CHUNK)
+    with cache.open() as add:
+        for number, (key, accuracy) in enumerate(zip(missing, accuracies, strict=True), start=1):
             add(_name(key), accuracy)
             report(len(distinct) - len(missing) + number, len(distinct))
-    return np.array([kept.values[_name(key)] for key in keys], dtype=float)
+    return np.array([cache.values[_name(key)] for key in keys], dtype=float)
 
 
 @contextmanager
 def one_by_one(
-    folder: Path, asking: Asking | None = None, *, device: torch.device | str = "cpu"
+    folder: Path, evaluation: EvaluationSettings | None = None, *, device: torch.device | str = "cpu"
 ) -> Iterator[Callable[[Architecture], float]]:
-    """As `inherited_accuracies`, for those who decide by one accuracy what to ask next: a function from an architecture
+    """As `supernet_accuracies`, for those who decide by one accuracy what to ask next: a function from an architecture
     to its accuracy, which keeps what it finds in the same file.
 
     Raises:
         UserError: as `Supernet` does.
     """
-    supernet = Supernet(folder, asking or Asking(), device)
-    kept = _kept(folder, supernet)
-    with kept.open() as add:
+    supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
+    cache = _cache(folder, supernet)
+    with cache.open() as add:
 
         def accuracy(architecture: Architecture) -> float:
             key = supernet.key(architecture)
-            if (known := kept.values.get(_name(key))) is not None:
+            if (known := cache.values.get(_name(key))) is not None:
                 return known
-            found = supernet.accuracy(key)
-            add(_name(key), found)
-            return found
+            evaluated = supernet.accuracy(key)
+            add(_name(key), evaluated)
+            return evaluated
 
         yield accuracy
 
 
-def _kept(folder: Path, supernet: Supernet) -> Kept:
-    return Kept(folder, f"accuracies-{supernet.asking.batch_norm}", supernet.described())
+def _cache(folder: Path, supernet: Supernet) -> Cache:
+    return Cache(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
+
+
+def _accuracy_in(folder: Path, evaluation: EvaluationSettings) -> Callable[[tuple[Pair, ...]], float]:
+    """What a process of several does: of a key, the accuracy."""
+    return Supernet(folder, evaluation).accuracy
 
 
 def _name(key: tuple[Pair, ...]) -> str:
@@ -250,29 +258,3 @@ def _batches(material: ImageMaterial, part: str, count: int, size: int, device: 
 
 def _all_pairs(architecture: Architecture) -> tuple[Pair, ...]:
     return architecture.pairs
-
-
-# -- several processes -------------------------------------------------------------------------------------------------
-
-_mine: Supernet  # the supernet of this process, where it is one of several
-
-
-def _in_processes(supernet: Supernet, keys: Sequence[tuple[Pair, ...]], workers: int) -> Iterable[float]:
-    """The accuracies of keys, in order, from processes of one thread each."""
-    context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
-    begin = (supernet.folder.resolve(), supernet.asking)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=begin) as pool:
-        try:
-            yield from pool.map(_one, keys, chunksize=_CHUNK)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin(folder: Path, asking: Asking) -> None:
-    global _mine
-    follow_parent()
-    _mine = Supernet(folder, asking)
-
-
-def _one(key: tuple[Pair, ...]) -> float:
-    return _mine.accuracy(key)

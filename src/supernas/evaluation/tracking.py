@@ -84,7 +84,7 @@ class Tracking:
             "tau": {name: _tau(scores, truth) for name, truth in self.truth.items()},
         }
         if search.finished:
-            lines = [*(one["tracked"] for one in read_lines(search.folder.metrics)), line]
+            lines = [*(earlier["tracked"] for earlier in read_lines(search.folder.metrics)), line]
             search.folder.write("tracked.svg", _picture(self._about, lines))
         return {"tracked": line}
 
@@ -150,5 +150,5 @@ def _array(values: Sequence[float | None]) -> np.ndarray:
 
 def _tau(score: np.ndarray, truth: np.ndarray) -> float | None:
     known = ~(np.isnan(score) | np.isnan(truth))
-    found = tau(score[known], truth[known]) if known.sum() > 1 else math.nan
-    return None if math.isnan(found) else found
+    value = tau(score[known], truth[known]) if known.sum() > 1 else math.nan
+    return None if math.isnan(value) else value

@@ -17,7 +17,9 @@ class WatchedPicture:
     def __init__(self, search: Search) -> None:
         self.search = search
         config = search.config
-        self.names = [f"{name}.{number}" for name, one in config.watch.items() for number in one.names(config.space)]
+        self.names = [
+            f"{name}.{number}" for name, quantity in config.watch.items() for number in quantity.names(config.space)
+        ]
 
     def __call__(self, epoch: Epoch) -> None:
         """Draws, if this was the last epoch."""

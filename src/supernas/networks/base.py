@@ -182,17 +182,3 @@ class Standalone(nn.Module):
         """All that the network gives, an auxiliary head's logits among it; `carry` is a hidden state to go on from."""
         output: Output = self.network(x, active=self.network.pairs, carry=carry)
         return output
-
-    def inherit(self, supernet: Network) -> "Standalone":
-        """Takes its weights from a supernet of the same form and size.
-
-        Raises:
-            ValueError: if the supernet lacks a weight or has it in another shape.
-        """
-        weights = supernet.state_dict()
-        mine = self.network.state_dict()
-        for name, tensor in mine.items():
-            if name not in weights or weights[name].shape != tensor.shape:
-                raise ValueError(f"the supernet has no weight '{name}' of shape {tuple(tensor.shape)}")
-        self.network.load_state_dict({name: weights[name] for name in mine})
-        return self

@@ -346,9 +346,8 @@ def _check_sections_of_settings(part: _Part, other: _Part) -> None:
     """Refuses a setting that stands in the section of one part and is the other's."""
     for name in part.values:
         if name not in field_names(part.cls) and name in field_names(other.cls):
-            raise UserError(
-                f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {other.section}.{name}"
-            )
+            right = f"{other.section}.{name}"
+            raise UserError(f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {right}")
 
 
 def _watched(given: Mapping[str, Any]) -> dict[str, Diagnostic]:

@@ -59,7 +59,7 @@ class Space(ABC):
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
     domain: ClassVar[str] = "images"
     """The kind of data that the network reads: a file of `domains/`."""
-    landmarks: ClassVar[Mapping[str, Architecture]] = {}
+    reference_architectures: ClassVar[Mapping[str, Architecture]] = {}
     """Architectures that take no search and that every search should beat, by what to call them in a table."""
     cost_convention: ClassVar[CostConvention]
     enumerable: ClassVar[bool] = True

@@ -56,7 +56,7 @@ class NASBench201(Space):
     name = "nas-bench-201"
     network = "supernas.networks.nas_bench_201:NASBench201Network"
     choices = tuple(Choice(f"{node}<-{source}", "cell", OPERATIONS) for node, source in EDGES)
-    landmarks: ClassVar[Mapping[str, Architecture]] = {
+    reference_architectures: ClassVar[Mapping[str, Architecture]] = {
         "largest cell (all 3x3)": Architecture.of([3, 3, 3, 3, 3, 3]),
         "ResNet cell": Architecture.of([3, 0, 3, 1, 0, 1]),  # two convolutions and a shortcut
     }

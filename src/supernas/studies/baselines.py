@@ -1,4 +1,4 @@
-"""What every search has to beat and no search is needed for: landmarks of the space, and random architectures.
+"""What every search has to beat and no search is needed for: the space's reference architectures, and random ones.
 
 Random rows are exact: their mean and deviation are over every draw that could be made, not over some that were.
 """
@@ -13,11 +13,11 @@ from supernas.evaluation.live_parameters import parameter_scores
 from supernas.studies.results import Truth
 from supernas.studies.summary import Spread, best_of
 
-__all__ = ["Trivial", "trivial_rows"]
+__all__ = ["BaselineRow", "baseline_rows"]
 
 
 @dataclass(frozen=True)
-class Trivial:
+class BaselineRow:
     """A row without a search: its values by column, and its architecture where it is one."""
 
     label: str
@@ -25,7 +25,7 @@ class Trivial:
     architecture: Architecture | None = None
 
 
-def trivial_rows(truth: Truth, n: int, counts: Mapping[Pair, int]) -> list[Trivial]:
+def baseline_rows(truth: Truth, n: int, counts: Mapping[Pair, int]) -> list[BaselineRow]:
     """The rows of a benchmark's space.
 
     Args:
@@ -34,9 +34,9 @@ def trivial_rows(truth: Truth, n: int, counts: Mapping[Pair, int]) -> list[Trivi
         counts: the parameters of each (choice, option) pair.
     """
     space = truth.table.space
-    landmarks = [
-        Trivial(label, {name: Spread(1, value) for name, value in truth(architecture).items()}, architecture)
-        for label, architecture in space.landmarks.items()
+    references = [
+        BaselineRow(label, {name: Spread(1, value) for name, value in truth(architecture).items()}, architecture)
+        for label, architecture in space.reference_architectures.items()
     ]
     scores = parameter_scores(space, list(space), counts)
     everywhere = {name: _known(values) for name, values in truth.columns.items()}
@@ -52,7 +52,7 @@ def trivial_rows(truth: Truth, n: int, counts: Mapping[Pair, int]) -> list[Trivi
             name: best_of(known, known, n) for name, (_, known) in everywhere.items()
         },
     }
-    return [*landmarks, *(Trivial(label, values) for label, values in random.items())]
+    return [*references, *(BaselineRow(label, values) for label, values in random.items())]
 
 
 def _known(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -58,15 +58,15 @@ def grid_values(grid: Any) -> dict[str, list[Any]]:
     """
     if not isinstance(grid, Mapping):
         raise UserError(f'grid = {grid!r}: wanted lists of values, as in method = ["random-nas", "e2nas"]')
-    found = dict(flattened(grid))
-    for name, values in found.items():
+    several = dict(flattened(grid))
+    for name, values in several.items():
         if not isinstance(values, list) or not values:
             raise UserError(f"grid: {name} = {values!r}: wanted a list of values, as in [{values!r}]")
         shown = [json.dumps(value, default=str) for value in values]
-        twice = [one for one in shown if shown.count(one) > 1]
+        twice = [value for value in shown if shown.count(value) > 1]
         if twice:
             raise UserError(f"grid: {name} has {twice[0]} twice; give each value once")
-    return found
+    return several
 
 
 def combinations(values: Mapping[str, Sequence[Any]]) -> list[Combination]:
@@ -94,7 +94,7 @@ def _named(name: str, value: Any, names: Sequence[str]) -> str:
     if isinstance(value, Mapping):  # a part with its settings
         inner = dict(flattened(value))
         first = [str(inner.pop("name"))] if "name" in inner else []
-        return " ".join([*first, *(f"{one}={_shown(setting)}" for one, setting in inner.items())]) or name
+        return " ".join([*first, *(f"{option}={_shown(setting)}" for option, setting in inner.items())]) or name
     if "." not in name or name.endswith(".name"):
         return _shown(value)
     last = name.rpartition(".")[2]

@@ -136,9 +136,9 @@ def read_study(source: Path | str | Mapping[str, Any]) -> Plan:
     if not rows:
         raise UserError("the study has no [[run]] and no [grid], so there is nothing to run")
     labels = [row.label for row in rows]
-    for one in labels:
-        if labels.count(one) > 1:
-            raise UserError(f"two rows are called '{one}'; give one of them another label")
+    for called in labels:
+        if labels.count(called) > 1:
+            raise UserError(f"two rows are called '{called}'; give one of them another label")
     if chosen.baseline is not None and chosen.baseline not in labels:
         raise unknown("baseline", chosen.baseline, labels)
     return Plan(chosen, tuple(rows), tuple(skipped), document)

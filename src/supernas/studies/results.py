@@ -14,9 +14,9 @@ from supernas.core.errors import UserError, unknown
 from supernas.core.files import read_json, read_lines
 from supernas.studies.plan import Plan, PlannedRun
 
-__all__ = ["INHERITED", "Failure", "Found", "Truth", "read_results"]
+__all__ = ["SUPERNET_ACCURACY", "Failure", "Found", "Truth", "read_results"]
 
-INHERITED = "supernet accuracy (inherited weights, validation half)"
+SUPERNET_ACCURACY = "supernet accuracy (inherited weights, validation half)"
 """What stands in the place of a truth where there is no benchmark."""
 
 
@@ -95,12 +95,12 @@ def read_results(plan: Plan, folder: Path, truth: Truth | None) -> dict[str, lis
 
 
 def _finished(runs: Sequence[PlannedRun], folder: Path, truth: Truth | None) -> list[Found]:
-    found = []
+    finished = []
     for run in runs:
         record = read_json(folder / run.name / "result.json")
         if record is not None:
-            found.append(_found(run, folder / run.name, record, truth))
-    return found
+            finished.append(_found(run, folder / run.name, record, truth))
+    return finished
 
 
 def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth | None) -> Found:
@@ -110,7 +110,7 @@ def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth |
         if truth is None:
             lines = read_lines(folder / "metrics.jsonl")
             trajectory = tuple(float(line["valid_metric"]) for line in lines)
-            return Found(run, architecture, record, {INHERITED: _inherited(record)}, trajectory)
+            return Found(run, architecture, record, {SUPERNET_ACCURACY: _supernet_metric(record)}, trajectory)
         first = next(iter(truth.columns))
         trajectory = tuple(truth(space.parse(text))[first] for text in record["history"])
         return Found(run, architecture, record, truth(architecture), trajectory)
@@ -118,6 +118,6 @@ def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth |
         raise UserError(f"{folder} holds no record of a search ({error}); remove it, and run the study again") from None
 
 
-def _inherited(record: dict[str, Any]) -> float:
+def _supernet_metric(record: dict[str, Any]) -> float:
     """The metric that a search's supernet gives the answer, whatever it measures."""
     return next(float(value) for name, value in record.items() if name.startswith("valid_"))

@@ -16,7 +16,7 @@ from supernas.runs.folder import choose_device
 from supernas.studies.plan import Plan, PlannedRun
 from supernas.studies.results import Failure, Truth, read_results
 from supernas.studies.table import StudyTable, make_table
-from supernas.studies.workers import Crew, News, OnNews
+from supernas.studies.workers import OnEvent, RunEvent, Workers
 from supernas.studies.writing import save_study
 
 __all__ = ["StudyResult", "default_workers", "run_study"]
@@ -46,7 +46,7 @@ def run_study(
     workers: int | None = None,
     threads: int = 1,
     table_only: bool = False,
-    on_news: OnNews = lambda news: None,
+    on_event: OnEvent = lambda event: None,
 ) -> StudyResult:
     """Runs what has not been run, and writes the tables.
 
@@ -57,7 +57,7 @@ def run_study(
             `if __name__ == "__main__":`.
         threads: of each process.
         table_only: run nothing; the tables show what is finished.
-        on_news: called with what happens to the runs.
+        on_event: called with what happens to the runs.
 
     Raises:
         UserError: if the benchmark or the images cannot be read, or the folder cannot be written.
@@ -66,7 +66,7 @@ def run_study(
     folder = folder or Path("runs") / "studies" / plan.settings.name
     truth = Truth.of(plan)
     if not table_only:
-        _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_news)
+        _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_event)
     failures = _failures(folder)
     results = read_results(plan, folder, truth)
     table = make_table(plan, results, truth, failures)
@@ -80,12 +80,12 @@ def default_workers(plan: Plan, threads: int) -> int:
     return max(1, (os.cpu_count() or 1) // threads) if devices == {"cpu"} else 1
 
 
-def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_news: OnNews) -> None:
+def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_event: OnEvent) -> None:
     """Runs what is not finished."""
     finished = {run: read_json(folder / run.name / "result.json") is not None for run in plan.runs}
     for run in plan.runs:
         if finished[run]:
-            on_news(News(run, "kept", run.config.search.epochs))
+            on_event(RunEvent(run, "kept", run.config.search.epochs))
     waiting = [run for run in plan.runs if not finished[run]]
     _check_data(waiting)
     with _writing(folder):
@@ -93,13 +93,13 @@ def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_news: OnNe
     failures: list[Failure] = []
     _note_failures(folder, failures)
 
-    def listen(news: News) -> None:
-        if news.state == "failed":
-            failures.append(Failure(news.run.label, news.run.seed, str(folder / news.run.name), news.reason))
+    def listen(event: RunEvent) -> None:
+        if event.state == "failed":
+            failures.append(Failure(event.run.label, event.run.seed, str(folder / event.run.name), event.reason))
             _note_failures(folder, failures)
-        on_news(news)
+        on_event(event)
 
-    Crew(folder, plan.settings.benchmark, threads, listen).run(waiting, workers)
+    Workers(folder, plan.settings.benchmark, threads, listen).run(waiting, workers)
 
 
 def _check_data(runs: Sequence[PlannedRun]) -> None:

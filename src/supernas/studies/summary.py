@@ -47,8 +47,8 @@ def spread(values: Sequence[float], seed: int = 0) -> Spread:
     deviation = float(array.std(ddof=1)) if len(array) > 1 else math.nan
     if len(array) < _LEAST_FOR_INTERVAL:
         return Spread(len(array), float(array.mean()), deviation)
-    found = bootstrap(lambda values, _: float(values.mean()), array, array, seed)
-    return Spread(len(array), found.value, deviation, found.low, found.high)
+    estimate = bootstrap(lambda values, _: float(values.mean()), array, array, seed)
+    return Spread(len(array), estimate.value, deviation, estimate.low, estimate.high)
 
 
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Paired:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from supernas.core.architecture import Architecture
 from supernas.evaluation.live_parameters import pair_parameters
 from supernas.spaces.base import Space
-from supernas.studies.baselines import Trivial, trivial_rows
+from supernas.studies.baselines import BaselineRow, baseline_rows
 from supernas.studies.plan import Plan, Row
-from supernas.studies.results import INHERITED, Failure, Found, Truth
+from supernas.studies.results import SUPERNET_ACCURACY, Failure, Found, Truth
 from supernas.studies.summary import LEAST_PAIRS, Paired, Spread, paired, spread
 
 __all__ = ["Line", "StudyTable", "make_table"]
@@ -61,12 +61,12 @@ def make_table(
         truth: the benchmark, if there is one: without it, values are the supernets' own accuracies.
         failures: the runs that failed.
     """
-    columns = tuple(truth.columns) if truth else (INHERITED,)
+    columns = tuple(truth.columns) if truth else (SUPERNET_ACCURACY,)
     baseline = plan.settings.baseline
     against = results[baseline] if baseline else ()
     lines = [_line(row, results[row.label], columns, () if row.label == baseline else against) for row in plan.rows]
     if truth:
-        lines += _trivial(plan, results, truth)
+        lines += _baseline_lines(plan, results, truth)
     notes = _notes(plan, results, truth, failures)
     return StudyTable(plan.settings.name, columns, tuple(lines), baseline, tuple(notes))
 
@@ -74,25 +74,25 @@ def make_table(
 # -- lines -------------------------------------------------------------------------------------------------------------
 
 
-def _line(row: Row, found: Sequence[Found], columns: Sequence[str], against: Sequence[Found]) -> Line:
-    if not found:
+def _line(row: Row, finished: Sequence[Found], columns: Sequence[str], against: Sequence[Found]) -> Line:
+    if not finished:
         return Line(row.label, 0, cost=row.cost)
-    values = {name: _by_seed(found, name) for name in columns}
+    values = {name: _by_seed(finished, name) for name in columns}
     known = {name: [value for value in by_seed.values() if value == value] for name, by_seed in values.items()}
     return Line(
         row.label,
-        len(found),
+        len(finished),
         {name: spread(several) for name, several in known.items() if several},
         {name: paired(values[name], _by_seed(against, name)) for name in columns} if against else {},
-        spread([one.minutes for one in found]),
+        spread([run.minutes for run in finished]),
         row.cost,
-        sum(int(one.record["parameters"]) for one in found) / len(found),
-        _operations(row.config.space, [one.architecture for one in found]),
+        sum(int(run.record["parameters"]) for run in finished) / len(finished),
+        _operations(row.config.space, [run.architecture for run in finished]),
     )
 
 
-def _by_seed(found: Sequence[Found], column: str) -> dict[int, float]:
-    return {one.run.seed: one.values[column] for one in found}
+def _by_seed(finished: Sequence[Found], column: str) -> dict[int, float]:
+    return {result.run.seed: result.values[column] for result in finished}
 
 
 def _operations(space: Space, architectures: Sequence[Architecture]) -> dict[str, float]:
@@ -103,7 +103,7 @@ def _operations(space: Space, architectures: Sequence[Architecture]) -> dict[str
     return {name: mean for name, mean in means.items() if mean}
 
 
-def _trivial(plan: Plan, results: Mapping[str, Sequence[Found]], truth: Truth) -> list[Line]:
+def _baseline_lines(plan: Plan, results: Mapping[str, Sequence[Found]], truth: Truth) -> list[Line]:
     """The lines that need no search, for networks of the first row's size."""
     first = plan.rows[0].config
     space, counts = first.space, pair_parameters(first.space, **vars(first.supernet))
@@ -113,16 +113,16 @@ def _trivial(plan: Plan, results: Mapping[str, Sequence[Found]], truth: Truth) -
 
     # what all networks share depends on the images, which the finished runs know
     alike = [row.label for row in plan.rows if (row.config.supernet, row.config.data) == (first.supernet, first.data)]
-    finished = [one for label in alike for one in results[label]]
-    shared = next((int(one.record["parameters"]) - parameters(one.architecture) for one in finished), None)
+    finished = [run for label in alike for run in results[label]]
+    shared = next((int(run.record["parameters"]) - parameters(run.architecture) for run in finished), None)
 
-    def line(one: Trivial) -> Line:
-        if one.architecture is None:
-            return Line(one.label, values=one.values)
-        known = None if shared is None else shared + parameters(one.architecture)
-        return Line(one.label, 1, one.values, parameters=known, operations=_operations(space, [one.architecture]))
+    def line(row: BaselineRow) -> Line:
+        if row.architecture is None:
+            return Line(row.label, values=row.values)
+        known = None if shared is None else shared + parameters(row.architecture)
+        return Line(row.label, 1, row.values, parameters=known, operations=_operations(space, [row.architecture]))
 
-    return [line(one) for one in trivial_rows(truth, plan.settings.random, counts)]
+    return [line(row) for row in baseline_rows(truth, plan.settings.random, counts)]
 
 
 # -- notes -------------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def _notes(
     return [
         *_about_values(truth),
         *_about_tests(plan.settings.baseline),
-        *_about_trivial(plan, truth),
+        *_about_baselines(plan, truth),
         *_about_costs(plan),
         *(f"{failure.label}, seed {failure.seed}, failed: {failure.reason}" for failure in failures),
         *_about_missing(plan, results, failures),
@@ -144,7 +144,7 @@ def _notes(
 
 def _about_values(truth: Truth | None) -> list[str]:
     if truth is None:
-        what = f"values are the {INHERITED} of the found architectures, in percent: no truth"
+        what = f"values are the {SUPERNET_ACCURACY} of the found architectures, in percent: no truth"
     else:
         source = truth.table.source
         made_up = "MADE UP, and says nothing; " if source.made_up else ""
@@ -164,7 +164,7 @@ def _about_tests(baseline: str | None) -> list[str]:
     ]
 
 
-def _about_trivial(plan: Plan, truth: Truth | None) -> list[str]:
+def _about_baselines(plan: Plan, truth: Truth | None) -> list[str]:
     if truth is None:
         return []
     config = plan.rows[0].config

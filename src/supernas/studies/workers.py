@@ -17,13 +17,13 @@ from supernas.runs.folder import stop_on_interrupt
 from supernas.runs.log import RunLog
 from supernas.studies.plan import PlannedRun
 
-__all__ = ["Crew", "News", "OnNews", "work"]
+__all__ = ["OnEvent", "RunEvent", "Workers", "work"]
 
 _POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class News:
+class RunEvent:
     """What happens to a run, and how many of its epochs are done; `reason` says why it failed."""
 
     run: PlannedRun
@@ -32,21 +32,21 @@ class News:
     reason: str = ""
 
 
-OnNews = Callable[[News], None]
+OnEvent = Callable[[RunEvent], None]
 
 
-class Crew:
+class Workers:
     """Workers, and the run that each of them is busy with.
 
     Args:
         folder: holds the run folders.
         benchmark: the path of a table of true accuracies, for the record of the runs.
         threads: of each worker.
-        on_news: called with what happens.
+        on_event: called with what happens.
     """
 
-    def __init__(self, folder: Path, benchmark: str | None, threads: int, on_news: OnNews) -> None:
-        self.folder, self.benchmark, self.threads, self.on_news = folder, benchmark, threads, on_news
+    def __init__(self, folder: Path, benchmark: str | None, threads: int, on_event: OnEvent) -> None:
+        self.folder, self.benchmark, self.threads, self.on_event = folder, benchmark, threads, on_event
         self.stopping = False
         self._idle: list[Worker] = []
         self._busy: dict[Connection, tuple[Worker, PlannedRun]] = {}
@@ -88,12 +88,12 @@ class Crew:
         folder = self.folder / run.name
         worker.start({"document": run.config.document(), "folder": str(folder), "benchmark": self.benchmark})
         self._epochs[run] = _epochs_done(folder)
-        self.on_news(News(run, "started", self._epochs[run]))
+        self.on_event(RunEvent(run, "started", self._epochs[run]))
 
     def _tell(self) -> None:
         for worker, run in self._busy.values():
             worker.stop()
-            self.on_news(News(run, "stopping", self._epochs[run]))
+            self.on_event(RunEvent(run, "stopping", self._epochs[run]))
 
     def _collect(self) -> None:
         """Waits a moment for results."""
@@ -107,14 +107,14 @@ class Crew:
                 outcome = {"state": "failed", "reason": str(error)}
                 worker.end()
             del self._busy[connection]
-            self.on_news(News(run, outcome["state"], _epochs_done(self.folder / run.name), outcome["reason"]))
+            self.on_event(RunEvent(run, outcome["state"], _epochs_done(self.folder / run.name), outcome["reason"]))
 
     def _report(self) -> None:
         for _, run in self._busy.values():
             epochs = _epochs_done(self.folder / run.name)
             if epochs != self._epochs[run]:
                 self._epochs[run] = epochs
-                self.on_news(News(run, "going", epochs))
+                self.on_event(RunEvent(run, "going", epochs))
 
 
 def _epochs_done(folder: Path) -> int:

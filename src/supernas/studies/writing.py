@@ -30,11 +30,11 @@ def save_study(
     for name, text in texts.items():
         write_atomically(folder / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
     files = [folder / name for name in texts]
-    curves = {label: _together([one.trajectory for one in found]) for label, found in results.items() if found}
+    curves = {label: _together([run.trajectory for run in runs]) for label, runs in results.items() if runs}
     if curves:
-        landmarks = truth.table.space.landmarks if truth else {}
+        references = truth.table.space.reference_architectures if truth else {}
         first = table.columns[0]
-        levels = {label: truth(architecture)[first] for label, architecture in landmarks.items()} if truth else {}
+        levels = {label: truth(architecture)[first] for label, architecture in references.items()} if truth else {}
         files.append(folder / "trajectories.svg")
         plot_epochs(curves, files[-1], what=f"{first}, %", levels=levels, title=table.name)
     return tuple(files)
@@ -119,10 +119,10 @@ def csv_text(table: StudyTable) -> str:
     for line in table.lines:
         cells: list[object] = [line.label, line.n]
         for column in table.columns:
-            found: dict[str, object] = {}
+            numbers: dict[str, object] = {}
             for known in (line.values.get(column), line.tests.get(column)):
-                found.update(vars(known) if known else {})
-            cells += [found.get(part) for part in parts]
+                numbers.update(vars(known) if known else {})
+            cells += [numbers.get(part) for part in parts]
         minutes = line.minutes or Spread(0, math.nan)
         operations = " ".join(f"{name}={mean:g}" for name, mean in line.operations.items())
         cells += [minutes.mean, minutes.deviation, line.cost, line.parameters, operations]
@@ -133,7 +133,7 @@ def csv_text(table: StudyTable) -> str:
 def latex(table: StudyTable) -> str:
     """A `tabular` for the package booktabs, and the notes as comments."""
     header, *rows = [
-        [_escaped(cell) for cell in row] for row in (_header(table), *(_cells(one, table) for one in table.lines))
+        [_escaped(cell) for cell in row] for row in (_header(table), *(_cells(line, table) for line in table.lines))
     ]
     notes = "".join(f"% {note}\n" for note in table.notes)
     body = "".join(f"{' & '.join(row)} \\\\\n" for row in rows)

@@ -12,11 +12,11 @@ from searched_toy import finished
 from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.core.files import read_lines
-from supernas.evaluation.supernet_accuracy import Asking, Supernet, inherited_accuracies
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.runs.training import Training
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
 
-ASKING = Asking(images=40)
+EVALUATION = EvaluationSettings(images=40)
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +31,18 @@ def generator(seed):
 def test_best_sampled_is_the_argmax_over_the_drawn(run, space):
     found = supernas.derive(run.folder, by="best-sampled", candidates=30, images=40, seed=5)
     drawn = draw(space, 30, generator(5))
-    accuracies = inherited_accuracies(run.folder, drawn, ASKING)
+    accuracies = supernet_accuracies(run.folder, drawn, EVALUATION)
     assert found.architecture == drawn[int(accuracies.argmax())]
     assert found.score == accuracies.max()
     record = json.loads(found.file.read_text())
     assert record == found.record
     assert space.parse(record["architecture"]) == found.architecture
-    assert record["how"]["asking"]["images"] == 40
+    assert record["how"]["evaluation"]["images"] == 40
     assert found.file.with_suffix(".svg").read_text().startswith("<svg")
 
 
 def test_evolution_asks_the_supernet(run, space, monkeypatch):
-    supernet = Supernet(run.folder, ASKING)
+    supernet = Supernet(run.folder, EVALUATION)
     strategy = regularised_evolution(space, generator(0), population=4, sample=3)
     expected = best_found(strategy, lambda one: supernet.accuracy(supernet.key(one)), 25)
     options = {"by": "evolution", "candidates": 25, "population": 4, "sample": 3, "images": 40}
@@ -68,16 +68,16 @@ def test_evolution_asks_the_supernet(run, space, monkeypatch):
 
 def test_top_k_trains_the_best_by_halving_with_planted_scores(run, space, monkeypatch):
     drawn = draw(space, 20, generator(0))
-    accuracies = inherited_accuracies(run.folder, drawn, ASKING)
+    accuracies = supernet_accuracies(run.folder, drawn, EVALUATION)
     order = sorted(range(20), key=lambda place: -accuracies[place])[:4]
-    finalists = [space.format(drawn[place]) for place in order]
-    planted = dict(zip(finalists, (10.0, 40.0, 30.0, 20.0), strict=True))
+    trained_first = [space.format(drawn[place]) for place in order]
+    planted = dict(zip(trained_first, (10.0, 40.0, 30.0, 20.0), strict=True))
     monkeypatch.setattr(Training, "_judge", lambda self, *_: (planted[self.config.architecture],))
     found = supernas.derive(run.folder, by="top-k", candidates=20, top=4, epochs=1, images=40, set=["weights.lr=0.01"])
-    assert (found.text, found.score) == (finalists[1], 40.0)
+    assert (found.text, found.score) == (trained_first[1], 40.0)
     first, second = found.record["rounds"]
-    assert [one["architecture"] for one in first["trained"]] == finalists
-    assert [one["architecture"] for one in second["trained"]] == [finalists[1], finalists[2]]
+    assert [one["architecture"] for one in first["trained"]] == trained_first
+    assert [one["architecture"] for one in second["trained"]] == [trained_first[1], trained_first[2]]
     assert (first["epochs"], second["epochs"]) == (1, 2)
     assert found.record["inherited"] == [accuracies[place] for place in order]
     for one in (*first["trained"], *second["trained"]):
@@ -138,7 +138,7 @@ def test_the_commands(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--by", "best-sampeld"], "unknown way to derive 'best-sampeld'; did you mean 'best-sampled'?"),
+        (["--by", "best-sampeld"], "unknown selector 'best-sampeld'; did you mean 'best-sampled'?"),
         (
             ["--by", "best-sampled", "--top", 3],
             "top is an option of top-k, not of best-sampled, which takes",

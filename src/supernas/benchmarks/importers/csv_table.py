@@ -61,12 +61,12 @@ def _columns(header: list[str], file: Path) -> dict[int, Column]:
     for place, name in enumerate(header):
         if name in ("arch", "index"):
             continue
-        found = re.fullmatch(r"(\w+)_(train|valid|test)_(\d{1,4})", name)
-        if not found:
+        match = re.fullmatch(r"(\w+)_(train|valid|test)_(\d{1,4})", name)
+        if not match:
             raise UserError(
                 f"{file}, line 1: column {name[:80]!r}; wanted <dataset>_<split>_<epochs>: cifar10_test_200"
             )
-        dataset, split, epochs = dataset_name(found[1]), found[2], int(found[3])
+        dataset, split, epochs = dataset_name(match[1]), match[2], int(match[3])
         trained_on = "train+valid" if dataset == "cifar10" and split == "test" else "train"
         columns[place] = Column(dataset, trained_on, split, epochs)
     if not columns or len(set(header)) < len(header) or len(set(columns.values())) < len(columns):

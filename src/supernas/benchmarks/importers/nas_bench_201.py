@@ -73,5 +73,5 @@ def _sha256(raw: Any) -> str:
 
 
 def _version(name: str) -> str:
-    found = re.search(r"v(\d+)_(\d+)", name)
-    return f"NAS-Bench-201 v{found[1]}.{found[2]}" if found else "NAS-Bench-201, version not named"
+    match = re.search(r"v(\d+)_(\d+)", name)
+    return f"NAS-Bench-201 v{match[1]}.{match[2]}" if match else "NAS-Bench-201, version not named"

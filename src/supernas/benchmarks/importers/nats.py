@@ -113,5 +113,5 @@ def _table(data: bytes, path: Path) -> dict[str, Any]:
 
 def _version(name: str) -> str:
     """`NATS-tss-v1_0-3ffb9-simple` holds NATS-Bench v1.0."""
-    found = re.search(r"v(\d+)_(\d+)", name)
-    return f"NATS-Bench topology v{found[1]}.{found[2]}" if found else "NATS-Bench topology, version not named"
+    match = re.search(r"v(\d+)_(\d+)", name)
+    return f"NATS-Bench topology v{match[1]}.{match[2]}" if match else "NATS-Bench topology, version not named"

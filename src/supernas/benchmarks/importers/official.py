@@ -113,7 +113,7 @@ def _trial(key: Any, result: Mapping[str, Any], where: str) -> _Trial:
                 raise UserError(
                     f"{where} has accuracy {ascii(value)[:40]} at {at}; wanted 0 to 100, epoch below {epochs}"
                 )
-    latencies = [float(one) for one in result.get("latency") or [] if one > 0]
+    latencies = [float(seconds) for seconds in result.get("latency") or [] if seconds > 0]
     return _Trial(
         dataset,
         trained_on,
@@ -147,7 +147,7 @@ def _add_values(collector: Collector, index: int, column: Column, seed: int, val
 
 def _cost(trials: list[_Trial]) -> tuple[float, float, float]:
     """Parameters, multiply-adds and seconds, from the trials of the longest training."""
-    longest = [trial for trial in trials if trial.epochs == max(one.epochs for one in trials)]
+    longest = [trial for trial in trials if trial.epochs == max(other.epochs for other in trials)]
     right = [trial for trial in longest if trial.seed == _SEED_OF_RIGHT_COST] or longest
     latencies = [trial.latency for trial in longest if trial.latency == trial.latency]
     return (

@@ -16,8 +16,8 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import environment, read_json, write_atomically, write_json
 from supernas.core.settings import build, field_names, plain
-from supernas.evaluation.selection.selectors import WAYS, Question, Way
-from supernas.evaluation.supernet_accuracy import Asking, OnProgress
+from supernas.evaluation.selection.selectors import SELECTORS, Question, Selector
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import fingerprint
 from supernas.runs.finished import read_run
@@ -36,7 +36,7 @@ class Derived:
         text: the same as text of the space.
         score: what it was chosen by, in percent; `record["score_is"]` says what that is.
         record: the content of the file.
-        file: `derive-<way>-<hash of how>.json` in the run folder; the picture lies beside it.
+        file: `derive-<selector>-<hash of how>.json` in the run folder; the picture lies beside it.
     """
 
     architecture: Architecture
@@ -63,30 +63,30 @@ def derive(
 
     Args:
         folder: the run folder of the search.
-        by: a way of `studies.ways`: `best-sampled`, `evolution`, `proxy` or `top-k`.
+        by: a name of `selectors.SELECTORS`: `best-sampled`, `evolution`, `proxy` or `top-k`.
         images: validation images on which an architecture is asked about; by default as many as in the search.
-        batch_norm: which statistics normalise (see `Asking`).
+        batch_norm: which statistics normalise (see `EvaluationSettings`).
         seed: of what is drawn, and of trainings; the search's own by default.
         workers: processes that ask at once; 1 by default.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
         on_training: called with each training before it runs.
-        **options: the way's own: `candidates`, `population`, `sample`, `draws`, `proxy`, `top`, `epochs`, `weights`,
-            `set`; None counts as not given.
+        **options: the selector's own: `candidates`, `population`, `sample`, `draws`, `proxy`, `top`, `epochs`,
+            `weights`, `set`; None counts as not given.
 
     Returns:
         The choice. The seconds in its record are those of the call that finished it.
 
     Raises:
-        UserError: if the folder holds no finished search, there is no such way, an option is not of this way or out of
-            range, or as asking and training do.
+        UserError: if the folder holds no finished search, there is no such selector, an option is not of this selector
+            or out of range, or as evaluation and training do.
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise UserError(f"seed is {seed}; wanted 0 or more, and less than 2^32")
     started = time.perf_counter()
     config, weights = read_run(folder)
-    way = _way(by, {name: value for name, value in options.items() if value is not None}, workers)
-    if not way.asks_supernet and (images is not None or batch_norm != "batch"):
+    selector = _selector(by, {name: value for name, value in options.items() if value is not None}, workers)
+    if not selector.asks_supernet and (images is not None or batch_norm != "batch"):
         raise UserError(f"--by {by} does not ask the supernet: leave out --images and --batch-norm")
     there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
@@ -94,20 +94,20 @@ def derive(
     question = Question(
         folder,
         config,
-        build(Asking, asked, "derive"),
+        build(EvaluationSettings, asked, "derive"),
         config.search.seed if seed is None else seed,
         choose_device(device),
         workers or 1,
         on_progress,
         on_training,
     )
-    how, training = _how(way, by, question, weights), way.training(question)
+    how, training = _how(selector, by, question, weights), selector.training(question)
     marked = {**how, "training": training and fingerprint(training.document())}
     mark = hashlib.sha256(json.dumps(marked, sort_keys=True).encode()).hexdigest()[:8]
     file = folder / f"derive-{by}-{mark}.json"
     record = read_json(file)
     if record is None:
-        choice = way.choose(question, folder / f"derive-{by}-{mark}")
+        choice = selector.choose(question, folder / f"derive-{by}-{mark}")
         record = {
             "space": config.space.name,
             "architecture": config.space.format(choice.architecture),
@@ -123,17 +123,17 @@ def derive(
     return Derived(config.space.parse(record["architecture"]), record["architecture"], record["score"], record, file)
 
 
-def _way(by: str, options: Mapping[str, Any], workers: int | None) -> Way:
-    """The way with its settings.
+def _selector(by: str, options: Mapping[str, Any], workers: int | None) -> Selector:
+    """The selector with its settings.
 
     Raises:
-        UserError: naming the way that an option belongs to.
+        UserError: naming the selector that an option belongs to.
     """
-    if by not in WAYS:
-        raise unknown("way to derive", by, WAYS)
+    if by not in SELECTORS:
+        raise unknown("selector", by, SELECTORS)
     takes = {
-        name: [*field_names(way), *(["workers"] if way.asks_many else [])]  # what more processes cannot help
-        for name, way in WAYS.items()
+        name: [*field_names(selector), *(["workers"] if selector.asks_many else [])]  # what more processes cannot help
+        for name, selector in SELECTORS.items()
     }
     for option in [*options, *(["workers"] if workers is not None else [])]:
         if option in takes[by]:
@@ -143,16 +143,16 @@ def _way(by: str, options: Mapping[str, Any], workers: int | None) -> Way:
             raise unknown("option", option, {name for taken in takes.values() for name in taken})
         mine = ", ".join(takes[by])
         raise UserError(f"{option} is an option of {' and '.join(owners)}, not of {by}, which takes {mine}")
-    return build(WAYS[by], options, "derive")
+    return build(SELECTORS[by], options, "derive")
 
 
-def _how(way: Way, by: str, question: Question, weights: bytes) -> dict[str, Any]:
+def _how(selector: Selector, by: str, question: Question, weights: bytes) -> dict[str, Any]:
     """All that decides what is chosen, apart from how trainings go."""
     return {
         "by": by,
-        **plain(way),
+        **plain(selector),
         "seed": question.seed,
-        "asking": question.asking.described(),
+        "evaluation": question.evaluation.described(),
         "supernet": hashlib.sha256(weights).hexdigest()[:16],
     }
 

@@ -1,4 +1,4 @@
-"""Ways to choose an architecture from a finished search's supernet.
+"""Selectors: what chooses an architecture from a finished search's supernet.
 
 `best-sampled`: the best of some uniformly drawn architectures by inherited accuracy (L. Li and A. Talwalkar, UAI 2019).
 `evolution`: regularised evolution with inherited accuracy as fitness, the evolutionary choice of NSAS (M. Zhang et al.,
@@ -24,11 +24,11 @@ from supernas.core.errors import UserError
 from supernas.core.files import read_json, versions
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
-from supernas.evaluation.cache import Kept
+from supernas.evaluation.cache import Cache
 from supernas.evaluation.proxy_scores import digest_of
 from supernas.evaluation.selection.by_distribution import Selected, learnt, select_from_distribution
-from supernas.evaluation.selection.successive_halving import train_finalists
-from supernas.evaluation.supernet_accuracy import Asking, OnProgress, inherited_accuracies, one_by_one
+from supernas.evaluation.selection.successive_halving import train_by_halving
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, one_by_one, supernet_accuracies
 from supernas.networks.costs.budget import read_budget
 from supernas.networks.costs.limited_space import limited
 from supernas.runs.configuration import (
@@ -46,7 +46,7 @@ from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
 from supernas.steps.contracts import SearchContext
 
-__all__ = ["WAYS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "TopK", "Way"]
+__all__ = ["SELECTORS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "Selector", "TopK"]
 
 _STREAM = 2  # apart from the stream of numbers that a method of the same seed draws its paths from
 
@@ -58,7 +58,7 @@ class Question:
     Attributes:
         folder: the run folder.
         config: the search's configuration.
-        asking: how its supernet is asked.
+        evaluation: how its supernet is asked.
         seed: of what is drawn, and of trainings.
         device: where to compute.
         workers: processes that ask at once.
@@ -68,7 +68,7 @@ class Question:
 
     folder: Path
     config: SearchConfig
-    asking: Asking
+    evaluation: EvaluationSettings
     seed: int
     device: torch.device
     workers: int = 1
@@ -98,8 +98,8 @@ class Question:
     def drawn(self, count: int) -> tuple[list[Architecture], np.ndarray]:
         """So many different architectures, drawn uniformly, and their inherited accuracies [count]."""
         architectures = draw(self.space, count, self.generator)
-        ask = partial(inherited_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
-        return architectures, ask(self.folder, architectures, self.asking)
+        ask = partial(supernet_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
+        return architectures, ask(self.folder, architectures, self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class Choice:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Way(ABC):
-    """A way to choose: a settings class.
+class Selector(ABC):
+    """What chooses: a settings class.
 
     Attributes:
         asks_many: whether it asks about many architectures at once, so that several processes help.
@@ -133,7 +133,7 @@ class Way(ABC):
 
 
 @settings
-class BestSampled(Way):
+class BestSampled(Selector):
     """The best of uniformly drawn architectures by inherited accuracy, the first of equals."""
 
     candidates: int = setting(100, "architectures that are drawn", ge=1)
@@ -146,7 +146,7 @@ class BestSampled(Way):
 
 
 @settings
-class Evolution(Way):
+class Evolution(Selector):
     """Regularised evolution by inherited accuracy; the best of all that it visited, the first of equals."""
 
     asks_many: ClassVar[bool] = False
@@ -158,19 +158,19 @@ class Evolution(Way):
         """Asks about one after another: each depends on those before."""
         strategy = regularised_evolution(question.space, question.generator, self.population, self.sample)
         report, asked = question.on_progress or (lambda done, of: None), 0
-        with one_by_one(question.folder, question.asking, device=question.device) as accuracy:
+        with one_by_one(question.folder, question.evaluation, device=question.device) as accuracy:
 
             def fitness(architecture: Architecture) -> float:
                 nonlocal asked
-                found, asked = accuracy(architecture), asked + 1
+                value, asked = accuracy(architecture), asked + 1
                 report(asked, self.candidates)
-                return found
+                return value
 
             return Choice(*best_found(strategy, fitness, self.candidates))
 
 
 @settings
-class TopK(Way):
+class TopK(Selector):
     """The best few of uniformly drawn architectures by inherited accuracy; then training, by successive halving."""
 
     candidates: int = setting(100, "architectures that are drawn", ge=2)
@@ -208,17 +208,17 @@ class TopK(Way):
         training = self.training(question)
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
-        finals = train_finalists(training, [architectures[int(at)] for at in order], runs, question.on_training)
+        halving = train_by_halving(training, [architectures[int(at)] for at in order], runs, question.on_training)
         return Choice(
-            finals.winner,
-            finals.accuracy,
-            f"accuracy on the validation half after {finals.epochs} epochs of training, %",
-            {"inherited": [float(accuracies[int(at)]) for at in order], "rounds": finals.rounds},
+            halving.winner,
+            halving.accuracy,
+            f"accuracy on the validation half after {halving.epochs} epochs of training, %",
+            {"inherited": [float(accuracies[int(at)]) for at in order], "rounds": halving.rounds},
         )
 
 
 @settings
-class ByProxy(Way):
+class ByProxy(Selector):
     """The best by a zero-cost proxy of architectures drawn from the distribution with which the search ended."""
 
     asks_many: ClassVar[bool] = False
@@ -237,15 +237,15 @@ class ByProxy(Way):
             raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
         material = config.data.load().for_search(config.search.seed, config.search.split)
         batch = material.first("train", self.batch_size, question.device)
-        kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, context, batch))
+        cache = Cache(question.folder, f"scores-{self.proxy}", self._deciding(question, context, batch))
         report, scored = question.on_progress or (lambda done, of: None), 0
         generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
-        with kept.open() as keep:
+        with cache.open() as keep:
 
             def score(architecture: Architecture) -> float:
                 nonlocal scored
                 text = config.space.format(architecture)
-                if text not in kept.values:
+                if text not in cache.values:
                     value = proxies.score_architecture(
                         proxy,
                         config.space,
@@ -258,17 +258,18 @@ class ByProxy(Way):
                     keep(text, value if math.isfinite(value) else None)
                 scored += 1
                 report(scored, self.draws)
-                known = kept.values[text]
+                known = cache.values[text]
                 return proxy.worst if known is None else known
 
-            found = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
-        return self._choice(found, {config.space.format(one): times for one, times in found.counts.items()}, kept)
+            selected = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
+        drawn = {config.space.format(architecture): times for architecture, times in selected.counts.items()}
+        return self._choice(selected, drawn, cache)
 
-    def _choice(self, found: Selected, drawn: dict[str, int], kept: Kept) -> Choice:
-        if not math.isfinite(found.score):
+    def _choice(self, selected: Selected, drawn: dict[str, int], cache: Cache) -> Choice:
+        if not math.isfinite(selected.score):
             raise UserError(f"{self.proxy} is not defined for any of the {len(drawn)} architectures that were drawn")
-        details = {"drawn": drawn, "scores": [kept.values[text] for text in drawn]}
-        return Choice(found.architecture, found.score, f"{self.proxy} of the untrained network", details)
+        details = {"drawn": drawn, "scores": [cache.values[text] for text in drawn]}
+        return Choice(selected.architecture, selected.score, f"{self.proxy} of the untrained network", details)
 
     def _deciding(self, question: Question, context: SearchContext, batch: Batch) -> Document:
         """All that decides an architecture's score."""
@@ -283,7 +284,7 @@ class ByProxy(Way):
         }
 
 
-WAYS: dict[str, type[Way]] = {
+SELECTORS: dict[str, type[Selector]] = {
     "best-sampled": BestSampled,
     "evolution": Evolution,
     "proxy": ByProxy,

@@ -16,12 +16,12 @@ from supernas.runs.configuration import TrainConfig
 from supernas.runs.training import Training, train_each
 from supernas.spaces.search_strategies import successive_halving
 
-__all__ = ["Finals", "train_finalists"]
+__all__ = ["HalvingResult", "train_by_halving"]
 
 
 @dataclass(frozen=True)
-class Finals:
-    """How it ended.
+class HalvingResult:
+    """How a successive halving ended.
 
     Attributes:
         winner: the last one standing.
@@ -36,24 +36,24 @@ class Finals:
     rounds: list[dict[str, Any]]
 
 
-def train_finalists(
+def train_by_halving(
     training: TrainConfig,
-    finalists: Sequence[Architecture],
+    candidates: Sequence[Architecture],
     folder: Path,
     on_start: Callable[[Training], None] | None = None,
-) -> Finals:
-    """Trains two or more finalists until one is left.
+) -> HalvingResult:
+    """Trains two or more candidates by successive halving until one is left.
 
     Args:
         training: how they are trained, with `train.split`; `train.epochs` is that of the first round.
-        finalists: the best guess first: of equals the earlier one stays.
+        candidates: the best guess first: of equals the earlier one stays.
         folder: where the run folders go.
         on_start: called with each training before it runs.
 
     Raises:
         UserError: as `Training` does.
     """
-    halving = successive_halving(finalists, training.train.epochs)
+    halving = successive_halving(candidates, training.train.epochs)
     standing, epochs = next(halving)
     rounds = []
     while True:
@@ -69,4 +69,4 @@ def train_finalists(
         try:
             standing, epochs = halving.send(accuracies)
         except StopIteration as end:
-            return Finals(end.value, by_architecture[end.value], epochs, rounds)
+            return HalvingResult(end.value, by_architecture[end.value], epochs, rounds)

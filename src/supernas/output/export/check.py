@@ -77,10 +77,10 @@ def compared(logits: Tensor, expected: Tensor) -> Agreement:
     Raises:
         UserError: if that is too far.
     """
-    found = Agreement(float((logits - expected).abs().max()), float(expected.abs().max()))
-    if not found.difference <= TOLERANCE * found.largest:  # nor if it is not a number
+    agreed = Agreement(float((logits - expected).abs().max()), float(expected.abs().max()))
+    if not agreed.difference <= TOLERANCE * agreed.largest:  # nor if it is not a number
         raise UserError(
-            f"what was written computes something else: logits of up to {found.largest:.3g} differ by "
-            f"{found.difference:.3g}; nothing was kept"
+            f"what was written computes something else: logits of up to {agreed.largest:.3g} differ by "
+            f"{agreed.difference:.3g}; nothing was kept"
         )
-    return found
+    return agreed

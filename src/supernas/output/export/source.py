@@ -52,7 +52,7 @@ def literal(value: object) -> str:
         inner = ", ".join(map(literal, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, list):
-        return "[" + "".join(f"\n    {literal(one)}," for one in value) + ("\n]" if value else "]")
+        return "[" + "".join(f"\n    {literal(item)}," for item in value) + ("\n]" if value else "]")
     return repr(value)
 
 

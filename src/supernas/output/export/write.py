@@ -63,9 +63,9 @@ def export(
         raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     try:
         files = form.write(trained, scratch)
-        found = agreement(form, trained, scratch)
+        agreed = agreement(form, trained, scratch)
         record = {**_about(trained), "format": format, "files": list(files), "compared_on": trained.examples_are}
-        record |= {"difference": found.difference, "largest_logit": found.largest}
+        record |= {"difference": agreed.difference, "largest_logit": agreed.largest}
         write_json(scratch / _RECORD, record)
         if folder.exists():
             folder.rmdir()

@@ -42,16 +42,16 @@ def lines(series: Mapping[str, Series], title: str, x_name: str = "epoch") -> Ma
 
 def stacked(counts: Sequence[Mapping[str, float]], title: str) -> Markup:
     """A figure with a bar an epoch, of one piece a name; nothing where there is nothing to count."""
-    names = list(dict.fromkeys(name for one in counts for name in one))
-    highest = max((sum(one.values()) for one in counts), default=0)
+    names = list(dict.fromkeys(name for epoch in counts for name in epoch))
+    highest = max((sum(epoch.values()) for epoch in counts), default=0)
     if not highest:
         return Markup("")
     canvas = _Canvas(len(counts), 0, highest, whole=True, bars=True)
     pieces = []
-    for place, one in enumerate(counts):
+    for place, epoch in enumerate(counts):
         below = 0.0
         for number, name in enumerate(names):
-            value = one.get(name, 0.0)
+            value = epoch.get(name, 0.0)
             if value:
                 pieces.append(_bar(canvas, place, below, value, number, name))
             below += value

@@ -57,7 +57,7 @@ class Run:
     def architecture(self) -> str:
         """The text of what was found, or derived last."""
         candidates = [self.record, *reversed(self.lines), self.document]
-        return next((text for one in candidates if isinstance(text := one.get("architecture"), str)), "")
+        return next((text for candidate in candidates if isinstance(text := candidate.get("architecture"), str)), "")
 
     def series(self, name: str, inside: str = "") -> list[float | None]:
         """A number of every epoch's line, or of a table within it."""
@@ -66,7 +66,7 @@ class Run:
     def names(self, inside: str = "") -> list[str]:
         """The names under which some line, or a table within it, has a number."""
         tables = [table(line.get(inside)) if inside else line for line in self.lines]
-        return list(dict.fromkeys(name for one in tables for name, value in one.items() if number(value) is not None))
+        return list(dict.fromkeys(name for line in tables for name, value in line.items() if number(value) is not None))
 
 
 def is_run(folder: Path) -> bool:
@@ -90,15 +90,15 @@ def _lines(path: Path) -> Sequence[dict[str, Any]]:
         texts = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return ()
-    found = []
+    lines = []
     for text in texts:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
-            found.append(value)
-    return found
+            lines.append(value)
+    return lines
 
 
 def number(value: Any) -> float | None:

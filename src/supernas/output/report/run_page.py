@@ -85,7 +85,7 @@ def run_page(run: Run, anchor: str = "run") -> Page:
         list(_machine(run)),
         cell,
         None if cell else picture(run.folder / "cell.svg"),
-        [(name, value) for name, one in accuracies.items() if (value := number(one)) is not None],
+        [(name, value) for name, stored in accuracies.items() if (value := number(stored)) is not None],
         {title: figures for title, figures in _charts(run).items() if figures},
         list(_correlations(run.folder)),
         picture(run.folder / "tracked.svg"),
@@ -152,7 +152,7 @@ def _costs(run: Run) -> Iterator[tuple[str, str]]:
         known = number(record.get(name))
         if known is not None:
             yield label, f"{known:.3g}"
-    times = [one for one in run.series("seconds") if one is not None]
+    times = [seconds for seconds in run.series("seconds") if seconds is not None]
     seconds = number(record.get("seconds")) or (times[-1] if times else None)
     if seconds is not None:
         yield "minutes", f"{seconds / 60:.1f}"
@@ -230,7 +230,11 @@ def _truths(run: Run) -> list[Markup]:
 
 def _operations(run: Run) -> Markup:
     counts = [
-        {name: value for name, one in table(line.get("operations")).items() if (value := number(one)) and value > 0}
+        {
+            name: count
+            for name, stored in table(line.get("operations")).items()
+            if (count := number(stored)) and count > 0
+        }
         for line in run.lines
     ]
     return charts.stacked(counts, "operations of the derived architecture")
@@ -239,14 +243,14 @@ def _operations(run: Run) -> Markup:
 def _followed(run: Run) -> list[Markup]:
     """The inherited metrics of what `--track` followed, and how they rank."""
     tracked = [table(line.get("tracked")) for line in run.lines]
-    values = [_list(one.get("valid_metric")) for one in tracked]
+    values = [_list(line.get("valid_metric")) for line in tracked]
     series: dict[str, list[float | None]] = {
-        f"A{place + 1}": [number(one[place]) if place < len(one) else None for one in values]
+        f"A{place + 1}": [number(epoch[place]) if place < len(epoch) else None for epoch in values]
         for place in range(max(map(len, values), default=0))
     }
-    series["sampled at that moment"] = [number(one.get("sampled_metric")) for one in tracked]
-    truths = dict.fromkeys(name for one in tracked for name in table(one.get("tau")))
-    taus = {name: [number(table(one.get("tau")).get(name)) for one in tracked] for name in truths}
+    series["sampled at that moment"] = [number(line.get("sampled_metric")) for line in tracked]
+    truths = dict.fromkeys(name for line in tracked for name in table(line.get("tau")))
+    taus = {name: [number(table(line.get("tau")).get(name)) for line in tracked] for name in truths}
     return _figures(
         charts.lines(series, "inherited validation metric"), charts.lines(taus, "Kendall's tau against the truth")
     )
@@ -261,15 +265,15 @@ def _correlations(folder: Path) -> Iterator[dict[str, Any]]:
         document = read_json(path)
         if document is None:
             continue
-        asking = table(document.get("asking"))
+        evaluation = table(document.get("evaluation"))
         rows = [
             (name, *(_interval(table(ranking).get(what)) for what in ("tau", "rho")))
             for name, ranking in table(document.get("rankings")).items()
         ]
         yield {
             "title": str(document.get("truth", path.stem)),
-            "about": f"{document.get('architectures')} architectures, {asking.get('images')} validation images, "
-            f"batch normalisation: {asking.get('batch_norm')}",
+            "about": f"{document.get('architectures')} architectures, {evaluation.get('images')} validation images, "
+            f"batch normalisation: {evaluation.get('batch_norm')}",
             "rows": rows,
             "picture": picture(path.with_suffix(".svg")),
         }

@@ -89,7 +89,7 @@ def _short(names: Sequence[str]) -> list[str]:
     """Folder names without the words that all have in common at the front."""
     words = [name.split("-") for name in names]
     common = next((place for place, same in enumerate(zip(*words, strict=False)) if len(set(same)) > 1), 0)
-    return ["-".join(one[common:]) for one in words]
+    return ["-".join(parts[common:]) for parts in words]
 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
@@ -121,5 +121,8 @@ def _trajectories(runs: Sequence[Run], names: Sequence[str], header: Sequence[st
 
 def _failures(folder: Path) -> list[tuple[str, str, str]]:
     noted = (read_json(folder / "failures.json") or {}).get("failures")
-    failures = [table(one) for one in noted] if isinstance(noted, list) else []
-    return [(str(one.get("label", "")), str(one.get("seed", "")), str(one.get("reason", ""))) for one in failures]
+    failures = [table(failure) for failure in noted] if isinstance(noted, list) else []
+    return [
+        (str(failure.get("label", "")), str(failure.get("seed", "")), str(failure.get("reason", "")))
+        for failure in failures
+    ]

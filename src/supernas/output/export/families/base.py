@@ -91,7 +91,7 @@ class CellFamily(Family):
     def weights(self, trained: Trained) -> dict[str, Tensor]:
         """All tensors but those of an auxiliary head."""
         network = trained.model.network
-        left_out = tuple(f"{name}." for name, one in network.named_modules() if isinstance(one, Auxiliary))
+        left_out = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, Auxiliary))
         prefixes = {**self.prefixes, **dict(self._operations(network))}
         return {
             _renamed(name, prefixes): tensor.contiguous()
@@ -104,8 +104,8 @@ class CellFamily(Family):
         for name, cell in network.named_modules():
             if isinstance(cell, self.cell):
                 edges: Any = cell.edges
-                held = [(edge, option, one) for edge, options in enumerate(edges) for option, one in options.items()]
-                kept = [(edge, option) for edge, option, one in held if not isinstance(one, Zero)]
+                held = [(edge, *item) for edge, options in enumerate(edges) for item in options.items()]
+                kept = [(edge, option) for edge, option, operation in held if not isinstance(operation, Zero)]
                 for place, (edge, option) in enumerate(kept):
                     yield f"{name}.edges.{edge}.{option}.", f"{name}.operations.{place}."
 
@@ -128,15 +128,14 @@ def docstring(trained: Trained, usage: tuple[str, ...]) -> str:
     return "\n\n".join(map(_wrapped, map(_printable, parts))) + "\n"
 
 
-def _shape(one: list[int]) -> str:
-    return f"[batch, {', '.join(map(str, one))}]"
+def _shape(sizes: list[int]) -> str:
+    return f"[batch, {', '.join(map(str, sizes))}]"
 
 
 def _printable(text: str) -> str:
     """Text that can stand in a docstring: a folder of data may have any name."""
-    return (
-        "".join(one if one.isprintable() or one == "\n" else "?" for one in text).replace("\\", "/").replace('"', "'")
-    )
+    known = "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+    return known.replace("\\", "/").replace('"', "'")
 
 
 def _wrapped(text: str) -> str:

@@ -1,0 +1,70 @@
+"""`supernas describe`: every setting of a part or of a section of the configuration."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from supernas import methods, proxies, spaces
+from supernas.cli.options import SpaceOption
+from supernas.cli.rows import out
+from supernas.core.errors import unknown
+from supernas.core.settings import describe as describe_settings
+from supernas.data import kinds
+from supernas.networks.costs.budget import BudgetSettings
+from supernas.runs import diagnostics, stopping
+from supernas.runs.averaging import TrainingWeightsSettings
+from supernas.runs.configuration import DEFAULT_SPACE, SearchSettings, TrainSettings
+from supernas.steps import objectives
+
+__all__ = ["describe"]
+
+
+def describe(
+    kind: Annotated[str, typer.Argument(help="method, objective, stopping, watch, proxy, space or section")],
+    name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
+    space: SpaceOption = None,
+) -> None:
+    """Every setting: type, default, range, meaning, equation. Sections supernet, network, data depend on the space."""
+    table = Table("setting", "type", "default", "range", "meaning", "equation", box=None, pad_edge=False)
+    for described in describe_settings(_settings_class(kind, name, space or DEFAULT_SPACE)):
+        table.add_row(
+            described.name,
+            described.type,
+            str(described.default),
+            described.range,
+            described.meaning,
+            described.equation,
+        )
+    Console(width=max(out.width, 140), highlight=False).print(table)
+
+
+def _settings_class(kind: str, name: str, space: str) -> type:
+    where = spaces.get(space)
+    network = where.network_class
+    sections: dict[str, type] = {
+        "supernet": network.supernet_settings,
+        "network": network.network_settings,
+        "weights": TrainingWeightsSettings,
+        "data": kinds.get(where.domain),
+        "search": SearchSettings,
+        "budget": BudgetSettings,
+        "train": TrainSettings,
+    }
+    parts: dict[str, Callable[[str], type]] = {
+        "method": methods.get,
+        "objective": objectives.get,
+        "stopping": stopping.get,
+        "watch": diagnostics.get,
+        "proxy": proxies.get,
+        "space": spaces.settings_class,
+    }
+    if kind in parts:
+        return parts[kind](name)
+    if kind != "section":
+        raise unknown("kind", kind, [*parts, "section"])
+    if name not in sections:
+        raise unknown("section", name, sections)
+    return sections[name]
