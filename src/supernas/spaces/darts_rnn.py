@@ -17,7 +17,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.core.settings import settings
-from supernas.spaces.base import Choice, CostConvention, Space, best_first
+from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first
 from supernas.spaces.genotypes import read_genotype, write_genotype
 from supernas.spaces.genotypes.published import RECURRENT
 
@@ -48,7 +48,7 @@ class DARTSRNN(Space):
 
     name = "darts-rnn"
     network = "supernas.networks.darts_rnn:DARTSRNNNetwork"
-    choices = tuple(Choice(f"{node}<-{source}", "recurrent", OPERATIONS) for node, source in EDGES)
+    choices = tuple(ChoicePoint(f"{node}<-{source}", "recurrent", OPERATIONS) for node, source in EDGES)
     domain = "text"
     cost_convention = CostConvention("linear layers without biases", linear_bias=False)
     enumerable = False

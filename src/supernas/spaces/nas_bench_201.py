@@ -18,7 +18,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.core.settings import settings
-from supernas.spaces.base import Choice, CostConvention, Space
+from supernas.spaces.base import ChoicePoint, CostConvention, Space
 
 __all__ = ["EDGES", "OPERATIONS", "NASBench201"]
 
@@ -55,7 +55,7 @@ class NASBench201(Space):
 
     name = "nas-bench-201"
     network = "supernas.networks.nas_bench_201:NASBench201Network"
-    choices = tuple(Choice(f"{node}<-{source}", "cell", OPERATIONS) for node, source in EDGES)
+    choices = tuple(ChoicePoint(f"{node}<-{source}", "cell", OPERATIONS) for node, source in EDGES)
     reference_architectures: ClassVar[Mapping[str, Architecture]] = {
         "largest cell (all 3x3)": Architecture.of([3, 3, 3, 3, 3, 3]),
         "ResNet cell": Architecture.of([3, 0, 3, 1, 0, 1]),  # two convolutions and a shortcut

@@ -208,15 +208,15 @@ class Stage:
 
 
 @dataclass(kw_only=True)
-class MethodState(State):
+class MethodState(State, ABC):
     """What every method's state has: what the search is about."""
 
     context: SearchContext = field(metadata={"static": True})
 
     @property
+    @abstractmethod
     def last_path(self) -> Architecture | None:
         """The path that the weights were last trained along; None where no single paths train them."""
-        return None
 
 
 MethodStateT = TypeVar("MethodStateT", bound=MethodState)
@@ -272,15 +272,17 @@ class Method(Part, ABC, Generic[MethodStateT]):
         return new
 
 
-class Differentiable(Method[MethodStateT]):
-    """A method whose architecture parameters are tensors, relaxed to a weights matrix that carries their gradient."""
+class Differentiable(ABC):
+    """What a method is as well whose architecture parameters are tensors, relaxed to a weights matrix that carries
+    their gradient.
+    """
 
     @abstractmethod
-    def alpha(self, state: MethodStateT) -> dict[str, Tensor]:
+    def alpha(self, state: Any) -> dict[str, Tensor]:
         """The architecture parameters: leaf tensors by name."""
 
     @abstractmethod
-    def relax(self, state: MethodStateT, alpha: Mapping[str, Tensor]) -> Weights:
+    def relax(self, state: Any, alpha: Mapping[str, Tensor]) -> Weights:
         """The mean weights matrix of given parameters, of which the derived architecture has the largest entries."""
 
 

@@ -46,7 +46,7 @@ from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
 from supernas.steps.contracts import SearchContext
 
-__all__ = ["SELECTORS", "BestSampled", "ByProxy", "Choice", "Evolution", "Question", "Selector", "TopK"]
+__all__ = ["SELECTORS", "BestSampled", "ByProxy", "Evolution", "Question", "Selection", "Selector", "TopK"]
 
 _STREAM = 2  # apart from the stream of numbers that a method of the same seed draws its paths from
 
@@ -103,7 +103,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """An architecture, its score, what the score is, and what else the record should hold."""
 
     architecture: Architecture
@@ -124,7 +124,7 @@ class Selector(ABC):
     asks_supernet: ClassVar[bool] = True
 
     @abstractmethod
-    def choose(self, question: Question, runs: Path) -> Choice:
+    def choose(self, question: Question, runs: Path) -> Selection:
         """The choice. Trainings have their run folders below `runs`."""
 
     def training(self, question: Question) -> TrainConfig | None:
@@ -138,11 +138,11 @@ class BestSampled(Selector):
 
     candidates: int = setting(100, "architectures that are drawn", ge=1)
 
-    def choose(self, question: Question, runs: Path) -> Choice:
+    def choose(self, question: Question, runs: Path) -> Selection:
         """Asks about all of them."""
         architectures, accuracies = question.drawn(self.candidates)
         best = int(accuracies.argmax())
-        return Choice(architectures[best], float(accuracies[best]))
+        return Selection(architectures[best], float(accuracies[best]))
 
 
 @settings
@@ -154,7 +154,7 @@ class Evolution(Selector):
     population: int = setting(10, "architectures that are alive", ge=1)
     sample: int = setting(10, "draws from the living, of which the best becomes the parent", ge=1)
 
-    def choose(self, question: Question, runs: Path) -> Choice:
+    def choose(self, question: Question, runs: Path) -> Selection:
         """Asks about one after another: each depends on those before."""
         strategy = regularised_evolution(question.space, question.generator, self.population, self.sample)
         report, asked = question.on_progress or (lambda done, of: None), 0
@@ -166,7 +166,7 @@ class Evolution(Selector):
                 report(asked, self.candidates)
                 return value
 
-            return Choice(*best_found(strategy, fitness, self.candidates))
+            return Selection(*best_found(strategy, fitness, self.candidates))
 
 
 @settings
@@ -201,7 +201,7 @@ class TopK(Selector):
             )
         return training
 
-    def choose(self, question: Question, runs: Path) -> Choice:
+    def choose(self, question: Question, runs: Path) -> Selection:
         """Ranks all, and trains the best."""
         architectures, accuracies = question.drawn(self.candidates)
         order = np.argsort(-accuracies, kind="stable")[: self.top]
@@ -209,7 +209,7 @@ class TopK(Selector):
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
         halving = train_by_halving(training, [architectures[int(at)] for at in order], runs, question.on_training)
-        return Choice(
+        return Selection(
             halving.winner,
             halving.accuracy,
             f"accuracy on the validation half after {halving.epochs} epochs of training, %",
@@ -227,7 +227,7 @@ class ByProxy(Selector):
     proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
     batch_size: int = setting(64, "training images that the proxy looks at", ge=2)
 
-    def choose(self, question: Question, runs: Path) -> Choice:
+    def choose(self, question: Question, runs: Path) -> Selection:
         """Draws, and scores untrained networks of the supernet's size."""
         config, proxy = question.config, proxies.get(self.proxy)()
         method, state = learnt(question.folder)
@@ -265,11 +265,11 @@ class ByProxy(Selector):
         drawn = {config.space.format(architecture): times for architecture, times in selected.counts.items()}
         return self._choice(selected, drawn, cache)
 
-    def _choice(self, selected: Selected, drawn: dict[str, int], cache: Cache) -> Choice:
+    def _choice(self, selected: Selected, drawn: dict[str, int], cache: Cache) -> Selection:
         if not math.isfinite(selected.score):
             raise UserError(f"{self.proxy} is not defined for any of the {len(drawn)} architectures that were drawn")
         details = {"drawn": drawn, "scores": [cache.values[text] for text in drawn]}
-        return Choice(selected.architecture, selected.score, f"{self.proxy} of the untrained network", details)
+        return Selection(selected.architecture, selected.score, f"{self.proxy} of the untrained network", details)
 
     def _deciding(self, question: Question, context: SearchContext, batch: Batch) -> Document:
         """All that decides an architecture's score."""

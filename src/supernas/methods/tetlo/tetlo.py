@@ -49,6 +49,7 @@ from supernas.steps.contracts import (
     Chosen,
     Differentiable,
     Distribution,
+    Method,
     MethodState,
     Metrics,
     SearchContext,
@@ -89,7 +90,7 @@ class TETLOState(MethodState):
 
 
 @settings
-class TETLO(Differentiable[TETLOState], Distribution):
+class TETLO(Method[TETLOState], Differentiable, Distribution):
     """Three levels: the base's search, rewarded for what an auxiliary model learns from its supernet."""
 
     trains_paths: ClassVar[bool] = False
