@@ -237,7 +237,7 @@ class _NodeSum:
             total = total + scalar
         if self.run:
             with torch.no_grad():
-                products = {source: product(masked[source]) for source in dict.fromkeys(one for one, _ in self.run)}
+                products = {source: product(masked[source]) for source in dict.fromkeys(read for read, _ in self.run)}
                 outputs = [_gated(values[source], products[source], name) for source, name in self.run]
             total = gradient_to_unselected(total, outputs, self.entries)
         return total

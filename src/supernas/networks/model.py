@@ -216,10 +216,10 @@ def made(make: Callable[..., nn.Module], known: Mapping[str, Any]) -> nn.Module:
 
 def _parameters(make: Callable[..., Any]) -> set[str]:
     """The names that a function or class can be called with."""
-    found = inspect.signature(make).parameters.values()
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in found):
+    parameters = inspect.signature(make).parameters.values()
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return {"num_classes", "in_channels"}
-    return {one.name for one in found}
+    return {parameter.name for parameter in parameters}
 
 
 def _normalise_by_batch(model: nn.Module) -> None:

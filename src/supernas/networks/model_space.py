@@ -149,7 +149,9 @@ class ModelSpace(Space):
 
     # -- modules ----------------------------------------------------------------------------------------------------
 
-    def build(self, architecture: Architecture | str, *, weights: WeightsSource | None = None, **settings: Any) -> nn.Module:
+    def build(
+        self, architecture: Architecture | str, *, weights: WeightsSource | None = None, **settings: Any
+    ) -> nn.Module:
         """The user's module with each choice replaced by the option that the architecture takes: no trace of choices.
 
         Args:

@@ -60,8 +60,8 @@ class NTK(Proxy):
 
 
 def _flat(output: Tensor, tensors: list[Tensor]) -> Tensor:
-    found = torch.autograd.grad(output, tensors, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return torch.cat([one.flatten() for one in found])
+    gradients = torch.autograd.grad(output, tensors, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return torch.cat([part.flatten() for part in gradients])
 
 
 def _fix(network: Standalone, images: Tensor) -> None:

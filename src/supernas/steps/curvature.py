@@ -33,8 +33,10 @@ def hessian_product(loss: Loss, point: Sequence[Tensor]) -> Product:
     def product(v: Tensor) -> Tensor:
         if not gradient.requires_grad:  # a loss that is linear in every tensor
             return torch.zeros_like(v)
-        found = torch.autograd.grad(gradient, inputs, v, retain_graph=True, allow_unused=True, materialize_grads=True)
-        return torch.cat([one.flatten() for one in found])
+        gradients = torch.autograd.grad(
+            gradient, inputs, v, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        return torch.cat([gradient.flatten() for gradient in gradients])
 
     return product
 

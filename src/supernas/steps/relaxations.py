@@ -101,10 +101,10 @@ def gumbel(
     if noise == 0:
         return softmax(logits, option_mask, temperature)
     noisy = {}
-    for kind, one in logits.items():
-        exponential = torch.empty(one.shape, dtype=one.dtype).exponential_(generator=generator)
-        g = -exponential.clamp_min(torch.finfo(one.dtype).tiny).log()
-        noisy[kind] = one + noise * g.to(one.device)
+    for kind, matrix in logits.items():
+        exponential = torch.empty(matrix.shape, dtype=matrix.dtype).exponential_(generator=generator)
+        g = -exponential.clamp_min(torch.finfo(matrix.dtype).tiny).log()
+        noisy[kind] = matrix + noise * g.to(matrix.device)
     return softmax(noisy, option_mask, temperature)
 
 
@@ -116,9 +116,9 @@ def dirichlet(concentrations: Matrices, option_mask: Matrices, generator: torch.
     NeurIPS 2018).
     """
     drawn = {}
-    for kind, one in concentrations.items():
-        gamma = torch._standard_gamma(one.cpu(), generator=generator).to(one.device)
-        gamma = gamma.clamp_min(torch.finfo(one.dtype).tiny) * option_mask[kind]
+    for kind, concentration in concentrations.items():
+        gamma = torch._standard_gamma(concentration.cpu(), generator=generator).to(concentration.device)
+        gamma = gamma.clamp_min(torch.finfo(concentration.dtype).tiny) * option_mask[kind]
         drawn[kind] = gamma / gamma.sum(dim=-1, keepdim=True)
     return drawn
 

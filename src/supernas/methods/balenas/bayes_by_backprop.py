@@ -34,12 +34,12 @@ class BayesByBackprop(Posterior):
     def __init__(self, mean: Sequence[Tensor], options: PosteriorSettings, steps: float, examples: int) -> None:
         super().__init__(mean, options, steps, examples)
         start = math.log(math.expm1(options.initial_precision**-0.5))
-        self.rho = [torch.full_like(one, start, requires_grad=True) for one in self.mean]
+        self.rho = [torch.full_like(mu, start, requires_grad=True) for mu in self.mean]
         self.adam = torch.optim.Adam([*self.mean, *self.rho], lr=self.lr, betas=(options.beta1, options.beta2))
 
     def deviations(self) -> list[Tensor]:
         """Sigma = softplus(rho)."""
-        return [F.softplus(one.detach()) for one in self.rho]
+        return [F.softplus(rho.detach()) for rho in self.rho]
 
     @torch.no_grad()
     def step(self, draws: Sequence[Drawn]) -> None:

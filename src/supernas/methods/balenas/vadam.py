@@ -113,11 +113,11 @@ class Posterior(ABC):
 
     def noise(self, generator: torch.Generator) -> list[Tensor]:
         """Standard normal numbers in the shapes of the mean."""
-        return [torch.randn(one.shape, generator=generator, dtype=one.dtype).to(one.device) for one in self.mean]
+        return [torch.randn(mu.shape, generator=generator, dtype=mu.dtype).to(mu.device) for mu in self.mean]
 
     def at(self, noise: Sequence[Tensor]) -> list[Tensor]:
         """Theta = mu + sigma noise, differentiable in the mean."""
-        return [mu + sigma * one for mu, sigma, one in zip(self.mean, self.deviations(), noise, strict=True)]
+        return [mu + sigma * drawn for mu, sigma, drawn in zip(self.mean, self.deviations(), noise, strict=True)]
 
 
 class VAdam(Posterior):
@@ -134,8 +134,8 @@ class VAdam(Posterior):
         self.taken = 0
         self.damping = options.prior_precision / examples
         start = (options.initial_precision - options.prior_precision) / examples
-        self.momentum = [torch.zeros_like(one) for one in self.mean]
-        self.curvature = [torch.full_like(one, start, requires_grad=False) for one in self.mean]
+        self.momentum = [torch.zeros_like(mu) for mu in self.mean]
+        self.curvature = [torch.full_like(mu, start, requires_grad=False) for mu in self.mean]
 
     def deviations(self) -> list[Tensor]:
         """Sigma = 1 / sqrt(N (s + d))."""

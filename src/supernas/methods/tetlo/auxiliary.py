@@ -106,7 +106,11 @@ class AuxiliaryModel(State):
         """
         fresh = partial(_fresh, context, options)
         network = fresh(0)
-        own = {name: one.detach().clone().requires_grad_() for name, one in alpha.items()} if options.searched else {}
+        own = (
+            {name: parameter.detach().clone().requires_grad_() for name, parameter in alpha.items()}
+            if options.searched
+            else {}
+        )
         return cls(
             fresh=fresh,
             network=network,
@@ -124,9 +128,9 @@ class AuxiliaryModel(State):
         given = functional_call(self.network, dict(weights), (inputs,) if W is None else (inputs, W))
         if isinstance(given, Output):
             return given.prediction, given.features
-        if isinstance(given, tuple) and len(given) == 2 and all(isinstance(one, Tensor) for one in given):
+        if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, Tensor) for part in given):
             return given
-        kinds = ", ".join(type(one).__name__ for one in (given if isinstance(given, tuple) else [given]))
+        kinds = ", ".join(type(part).__name__ for part in (given if isinstance(given, tuple) else [given]))
         raise UserError(f"the auxiliary {type(self.network).__name__} returns {kinds}; wanted (logits, features)")
 
     def next_step(self, progress: Progress, share: float) -> Unrolled:
@@ -140,8 +144,8 @@ class AuxiliaryModel(State):
             parameter.grad = gradient.clone()  # clipping changes them in place
         self.optimiser.step(progress, share)
         if self.alpha_optimiser is not None and own:
-            for one, gradient in zip(self.alpha.values(), own, strict=True):
-                one.grad = gradient
+            for logits, gradient in zip(self.alpha.values(), own, strict=True):
+                logits.grad = gradient
             self.alpha_optimiser.step()
 
     def restart(self) -> None:

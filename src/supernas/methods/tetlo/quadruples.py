@@ -87,7 +87,7 @@ def qrs_loss(
     theirs = pair_similarities(teacher, options.similarity) / options.temperature
     if chosen is None:
         return _all(mine, theirs, options.targets)
-    first, second = (one.to(mine.device) for one in chosen)
+    first, second = (index.to(mine.device) for index in chosen)
     return _fit(mine[first] - mine[second], theirs[first] - theirs[second], options.targets).mean()
 
 
@@ -103,7 +103,7 @@ def choose(
         return sampled(batch * (batch - 1) // 2, count, generator)
     if options.quadruples == "all":
         return None
-    mine, theirs = (pair_similarities(one.detach(), options.similarity) for one in (student, teacher))
+    mine, theirs = (pair_similarities(embeddings.detach(), options.similarity) for embeddings in (student, teacher))
     return hardest(mine - theirs, count)
 
 

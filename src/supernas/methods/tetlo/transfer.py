@@ -85,5 +85,5 @@ class TransferSettings:
         return -(self.softening**2) * (soft * (student / self.softening).log_softmax(dim=-1)).sum(dim=-1).mean()
 
     def _pairs(self, student: Tensor, teacher: Tensor) -> Tensor:
-        mine, theirs = (pair_similarities(one, self.qrs.similarity) for one in (student, teacher))
+        mine, theirs = (pair_similarities(said, self.qrs.similarity) for said in (student, teacher))
         return ((mine - theirs) / self.qrs.temperature).square().mean()

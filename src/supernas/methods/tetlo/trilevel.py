@@ -137,10 +137,10 @@ def learn(student: Student, told: Tensor | None, own: Sequence[Tensor] = ()) -> 
     loss, S = student.says(student.step.weights)
     match = None if told is None else student.settle(S.detach(), told)(S, told)
     total = loss if match is None else loss + student.weight * match
-    found = gradients_of(total, list(student.step.weights.values()))
-    judged = student.judge(student.step.after(found))
+    by_V = gradients_of(total, list(student.step.weights.values()))
+    judged = student.judge(student.step.after(by_V))
     by_own = gradients_of(judged, own) if own else ()
-    return TransferStep((), by_own, found, loss.detach(), None if match is None else match.detach(), judged.detach())
+    return TransferStep((), by_own, by_V, loss.detach(), None if match is None else match.detach(), judged.detach())
 
 
 def _exact(teacher: Teacher, student: Student, alpha: Sequence[Tensor], own: Sequence[Tensor]) -> TransferStep:
@@ -149,11 +149,11 @@ def _exact(teacher: Teacher, student: Student, alpha: Sequence[Tensor], own: Seq
     _, T = teacher.says(first.after(gradients_of(loss, list(first.weights.values()), create_graph=True)))
     training_loss, S = student.says(second.weights)
     match = student.settle(S.detach(), T.detach())(S, T)
-    found = gradients_of(training_loss + student.weight * match, list(second.weights.values()), create_graph=True)
-    judged = student.judge(second.after(found))
+    by_V = gradients_of(training_loss + student.weight * match, list(second.weights.values()), create_graph=True)
+    judged = student.judge(second.after(by_V))
     both = gradients_of(judged, [*alpha, *own])
-    by_weights = tuple(one.detach() for one in found)
-    losses = (one.detach() for one in (training_loss, match, judged))
+    by_weights = tuple(value.detach() for value in by_V)
+    losses = (value.detach() for value in (training_loss, match, judged))
     return TransferStep(both[: len(alpha)], both[len(alpha) :], by_weights, *losses)
 
 
@@ -170,20 +170,20 @@ def _finite_difference(
     training_loss, S = at_v(student.says, second.weights)
     match = student.settle(S.detach(), T.detach())
     transfer_loss = match(S, T.detach())
-    found = gradients_of(training_loss + student.weight * transfer_loss, list(second.weights.values()))
-    judged, by_own, u = _level_three(student, second.after(found), own)
+    by_V = gradients_of(training_loss + student.weight * transfer_loss, list(second.weights.values()))
+    judged, by_own, u = _level_three(student, second.after(by_V), own)
 
     def matched(weights: Tensors) -> Tensor:
         return student.weight * match(at_v(student.says, weights)[1], T)
 
     (by_T,) = mixed_product(matched, [T], second.weights, u, radius)
-    by_T = -second.rate * second.clipped(found) * by_T
+    by_T = -second.rate * second.clipped(by_V) * by_T
     back = gradients_of(said, [*alpha, *moved.values()], along=by_T)
     direct, p = back[: len(alpha)], back[len(alpha) :]
     mixed = mixed_product(partial(at_w, teacher.loss), alpha, first.weights, p, radius)
     rate = first.rate * first.clipped(by_weights)
     gradients = tuple(d - rate * m for d, m in zip(direct, mixed, strict=True))
-    return TransferStep(gradients, by_own, found, training_loss.detach(), transfer_loss.detach(), judged)
+    return TransferStep(gradients, by_own, by_V, training_loss.detach(), transfer_loss.detach(), judged)
 
 
 def _level_three(

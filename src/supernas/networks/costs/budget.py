@@ -85,12 +85,12 @@ class CostTable:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "CostTable":
         """The table of a document."""
-        pairs = {kind: np.array(one) for kind, one in document["pairs"].items()}
+        pairs = {kind: np.array(matrix) for kind, matrix in document["pairs"].items()}
         return cls(float(document["base"]), pairs, float(document["least"]))
 
     def document(self) -> dict[str, Any]:
         """The table as plain values."""
-        pairs = {kind: one.tolist() for kind, one in self.pairs.items()}
+        pairs = {kind: matrix.tolist() for kind, matrix in self.pairs.items()}
         return {"base": self.base, "pairs": pairs, "least": self.least}
 
     def of(self, space: Space, architecture: Architecture) -> float:
@@ -220,7 +220,7 @@ def cost_table(space: Space, price: Price, exact: bool = True) -> CostTable:
     incidence = np.zeros((1 + len(compared), len(numbers)))
     for row, architecture in enumerate([start, *compared]):
         incidence[row, [numbers[pair] for pair in architecture.pairs]] = 1
-    first, prices = price(start), np.array([price(one) for one in compared])
+    first, prices = price(start), np.array([price(architecture) for architecture in compared])
     contributions = np.linalg.lstsq(incidence[1:] - incidence[0], prices - first, rcond=None)[0]
     pairs = {kind: np.zeros(shape) for kind, shape in space.shapes.items()}
     for (choice, option), number in numbers.items():
@@ -245,9 +245,9 @@ def _spanning(space: Space, start: Architecture) -> list[Architecture]:
     for neighbour in space.neighbours(start):
         gone, come = set(start.pairs) - set(neighbour.pairs), set(neighbour.pairs) - set(start.pairs)
         if len(gone) == len(come) == 1:
-            one, other = root(gone.pop()), root(come.pop())
-            if one != other:
-                group[one] = other
+            first, second = root(gone.pop()), root(come.pop())
+            if first != second:
+                group[first] = second
                 found.append(neighbour)
     return found
 
@@ -255,11 +255,11 @@ def _spanning(space: Space, start: Architecture) -> list[Architecture]:
 def _check(space: Space, table: CostTable, price: Price) -> None:
     generator = np.random.default_rng(1)
     for _ in range(_CHECKED):
-        one = space.sample(generator)
-        paid, summed = price(one), table.of(space, one)
+        architecture = space.sample(generator)
+        paid, summed = price(architecture), table.of(space, architecture)
         if abs(paid - summed) > 1e-6 * max(1.0, paid):
             raise UserError(
-                f"a budget needs costs that add up over the choices of {space.name}, and {space.format(one)} costs "
+                f"a budget needs costs that add up over the choices of {space.name}, and {space.format(architecture)} costs "
                 f"{paid:,.0f}, not {summed:,.0f}; leave the budget out"
             )
 
@@ -270,8 +270,10 @@ def latency_table(space: Space, milliseconds: Price) -> CostTable:
     """
     table = cost_table(space, milliseconds, exact=False)
     generator = np.random.default_rng(2)
-    drawn = {one: milliseconds(one) for one in (space.sample(generator) for _ in range(_TIMED))}
-    short = max(0.0, *(took - table.of(space, one) for one, took in drawn.items()))
+    drawn = {
+        architecture: milliseconds(architecture) for architecture in (space.sample(generator) for _ in range(_TIMED))
+    }
+    short = max(0.0, *(took - table.of(space, architecture) for architecture, took in drawn.items()))
     return CostTable(table.base + short, table.pairs, min(drawn.values()))
 
 
@@ -309,8 +311,8 @@ def make_budget(
     with path_costs(network, example) as path_cost:
         spent = cache(path_cost)
         prices: dict[str, Price] = {
-            "parameters": lambda one: spent(one).parameters,
-            "flops": lambda one: spent(one).multiply_adds,
+            "parameters": lambda architecture: spent(architecture).parameters,
+            "flops": lambda architecture: spent(architecture).multiply_adds,
         }
         for name in sorted(options.limits.keys() & prices.keys()):
             tables[name] = cost_table(space, prices[name])

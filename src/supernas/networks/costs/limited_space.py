@@ -60,28 +60,28 @@ class _Limited(Space):
 
     def likeliest(self, probabilities: Mapping[str, np.ndarray], count: int) -> list[Architecture]:
         """The likeliest architectures, those over the budget brought within it: fewer, where several become one."""
-        found = self.budget.space.likeliest(probabilities, count)
-        return list(dict.fromkeys(self._within(one, probabilities) for one in found))
+        likeliest = self.budget.space.likeliest(probabilities, count)
+        return list(dict.fromkeys(self._within(architecture, probabilities) for architecture in likeliest))
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The neighbours within the budget; the architecture itself, if there are none."""
         near = self.budget.space.neighbours(architecture)
-        return [one for one in near if not self.budget.excess(one)] or [architecture]
+        return [neighbour for neighbour in near if not self.budget.excess(neighbour)] or [architecture]
 
     def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
         """A complement, whatever it costs."""
         return self.budget.space.complement(current, previous, generator)
 
-    def _within(self, one: Architecture, weights: Mapping[str, np.ndarray] | None = None) -> Architecture:
+    def _within(self, architecture: Architecture, weights: Mapping[str, np.ndarray] | None = None) -> Architecture:
         excess = self.budget.excess
-        while (over := excess(one)) > 0:
-            score = _score(self, one, weights)
-            lower = [(near, over - excess(near)) for near in self.budget.space.neighbours(one)]
+        while (over := excess(architecture)) > 0:
+            score = _score(self, architecture, weights)
+            lower = [(near, over - excess(near)) for near in self.budget.space.neighbours(architecture)]
             saving = [(near, saved) for near, saved in lower if saved > _TINY]
             if not saving:
                 return self.budget.fallback
-            one = min(saving, key=lambda each: self._loss(score, each[0], min(each[1], over), weights))[0]
-        return one
+            architecture = min(saving, key=lambda each: self._loss(score, each[0], min(each[1], over), weights))[0]
+        return architecture
 
     def _loss(
         self, score: float, near: Architecture, saved: float, weights: Mapping[str, np.ndarray] | None
