@@ -259,8 +259,8 @@ def _check(space: Space, table: CostTable, price: Price) -> None:
         paid, summed = price(architecture), table.of(space, architecture)
         if abs(paid - summed) > 1e-6 * max(1.0, paid):
             raise UserError(
-                f"a budget needs costs that add up over the choices of {space.name}, and {space.format(architecture)} costs "
-                f"{paid:,.0f}, not {summed:,.0f}; leave the budget out"
+                f"a budget needs costs that add up over the choices of {space.name}, and {space.format(architecture)} "
+                f"costs {paid:,.0f}, not {summed:,.0f}; leave the budget out"
             )
 
 
