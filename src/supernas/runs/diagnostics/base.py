@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from supernas.steps.contracts import Differentiable, Look
 from supernas.networks.base import Network
+from supernas.steps.contracts import Differentiable, Look
 
 __all__ = ["loss_in_alpha", "undisturbed"]
 

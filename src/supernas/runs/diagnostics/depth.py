@@ -7,9 +7,9 @@ none. Shallow and wide cells train fastest and win early for that reason alone: 
 """
 
 from supernas.core.architecture import Architecture
-from supernas.steps.contracts import Look, Quantity
 from supernas.core.settings import settings
 from supernas.spaces.base import Space
+from supernas.steps.contracts import Look, Quantity
 
 __all__ = ["Depth", "depth"]
 

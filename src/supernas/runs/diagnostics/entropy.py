@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import torch
 
-from supernas.steps.contracts import Differentiable, Look, Quantity
-from supernas.steps.relaxations import held_options
 from supernas.core.settings import settings
 from supernas.spaces.base import Space
+from supernas.steps.contracts import Differentiable, Look, Quantity
+from supernas.steps.relaxations import held_options
 
 __all__ = ["Entropy"]
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import torch
 
-from supernas.steps.contracts import Look, Quantity
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import Space
 from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
+from supernas.spaces.base import Space
+from supernas.steps.contracts import Look, Quantity
 
 __all__ = ["Gap"]
 

@@ -13,11 +13,11 @@ from typing import ClassVar
 
 import torch
 
+from supernas.core.settings import setting, settings
+from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
+from supernas.spaces.base import Space
 from supernas.steps.contracts import Look, Quantity
 from supernas.steps.curvature import dominant_eigenvalue, hessian_product, trace
-from supernas.core.settings import setting, settings
-from supernas.spaces.base import Space
-from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
 
 __all__ = ["Hessian"]
 

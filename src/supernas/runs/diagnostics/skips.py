@@ -5,10 +5,10 @@ et al., ICLR 2020) explains. Counted for each kind of cell, and as a part of the
 included where it is taken.
 """
 
-from supernas.steps.contracts import Look, Quantity
 from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
 from supernas.spaces.base import Space
+from supernas.steps.contracts import Look, Quantity
 
 __all__ = ["SkipConnections"]
 

@@ -17,11 +17,11 @@ from typing import ClassVar
 
 import torch
 
-from supernas.steps.contracts import Finding, Look, Stopping
-from supernas.steps.curvature import dominant_eigenvalue, hessian_product
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
 from supernas.runs.diagnostics.base import loss_in_alpha, undisturbed
+from supernas.steps.contracts import Finding, Look, Stopping
+from supernas.steps.curvature import dominant_eigenvalue, hessian_product
 
 __all__ = ["Eigenvalue"]
 

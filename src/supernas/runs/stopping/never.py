@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from supernas.steps.contracts import Finding, Look, Stopping
 from supernas.core.settings import settings
 from supernas.core.state import State
+from supernas.steps.contracts import Finding, Look, Stopping
 
 __all__ = ["Never"]
 

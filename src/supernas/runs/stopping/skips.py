@@ -9,11 +9,11 @@ the normal cell where there are two.
 from dataclasses import dataclass
 from typing import Any
 
-from supernas.steps.contracts import Finding, Look, Stopping
 from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import Space
 from supernas.core.state import State
+from supernas.spaces.base import Space
+from supernas.steps.contracts import Finding, Look, Stopping
 
 __all__ = ["Skips"]
 

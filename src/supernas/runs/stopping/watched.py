@@ -9,9 +9,9 @@ Architecture Search", ICLR 2020) in another guise: 1 / 0.75 = 4 / 3, and the ans
 from dataclasses import dataclass, field
 from typing import Literal
 
-from supernas.steps.contracts import Finding, Look, Stopping
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
+from supernas.steps.contracts import Finding, Look, Stopping
 
 __all__ = ["Watched"]
 
