@@ -19,7 +19,7 @@ from supernas.core import registry
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.settings import describe, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Augmentation
 from supernas.data.kinds.images import DataSettings
 from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
@@ -239,7 +239,7 @@ def test_a_file_without_its_part_is_a_programmers_error(tmp_path, monkeypatch):
 @dataclass
 class Halves(State):
     trainer: PathTrainer
-    problem: Problem = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
     lineage: list[str] = field(default_factory=list)
 
 

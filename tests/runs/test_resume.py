@@ -23,7 +23,8 @@ from supernas.data import Batch
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.runs import loop
 from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
-from supernas.runs.folder import generator_states, restore_generators, stop_on_interrupt
+from supernas.runs.generators import generator_states, restore_generators
+from supernas.runs.interrupt import stop_on_interrupt
 from supernas.runs.search import Search
 from supernas.runs.training import train_random
 from supernas.steps.contracts import Method, Metrics, Problem, Stage

@@ -25,7 +25,7 @@ from supernas import data, proxies
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import versions
-from supernas.core.settings import build, setting, settings
+from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
 from supernas.data.kinds.images import DataSettings
 from supernas.evaluation.cache import Kept
@@ -34,8 +34,8 @@ from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import NetworkSettings
 from supernas.networks.model_space import ModelSpace
 from supernas.proxies.base import Proxy
-from supernas.runs.configuration import DEFAULT_SPACE, Device, Document, plain, read_space, space_document
-from supernas.runs.folder import choose_device
+from supernas.runs.configuration import DEFAULT_SPACE, Device, Document, read_space, space_document
+from supernas.runs.device import choose_device
 from supernas.spaces.base import Space
 
 __all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
@@ -70,10 +70,10 @@ class ScoreConfig:
         """The complete document, which `resolve_scores` takes with the names of the proxies."""
         return {
             "space": space_document(self.space),
-            "network": plain(self.network),
-            "data": plain(self.data),
-            "score": plain(self.score),
-            **{name: plain(proxy) for name, proxy in self.proxies.items()},
+            "network": to_plain(self.network),
+            "data": to_plain(self.data),
+            "score": to_plain(self.score),
+            **{name: to_plain(proxy) for name, proxy in self.proxies.items()},
         }
 
 
@@ -154,7 +154,7 @@ class Scorer:
         proxy = config.proxies[name]
         seen: Document = {"data": self.data, "batch_size": config.score.batch_size, "batch": self.digest}
         return {
-            "proxy": {"name": name, **plain(proxy)},
+            "proxy": {"name": name, **to_plain(proxy)},
             "direction": proxy.direction,
             "shared_by_live_edges": proxy.live_only and config.space.enumerable,
             "space": space_document(config.space),

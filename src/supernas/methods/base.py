@@ -15,7 +15,7 @@ from torch import Tensor
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.progress import END, Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.networks.base import Unselected, Weights
 from supernas.steps.contracts import Differentiable, Distribution, Metrics, Problem, Validate
@@ -65,8 +65,8 @@ class AlphaState(State):
         generator: of all that is drawn.
     """
 
-    problem: Problem = field(metadata={"static": True})
-    held: dict[str, Tensor] = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
+    held: dict[str, Tensor] = field(metadata=UNSAVED)
     trainer: Any
     alpha: dict[str, Tensor]
     adam: Any

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from supernas.core.progress import Progress
-from supernas.core.settings import leave_out, setting, settings
+from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaMethod, AlphaState
 from supernas.steps.hypergradients import Form, unrolled_gradient
@@ -45,9 +45,9 @@ class DARTS(AlphaMethod):
 
     def __post_init__(self) -> None:
         if self.order == 1:
-            leave_out(self, ("hypergradient", "radius"), "order=1")
+            refuse_unused(self, ("hypergradient", "radius"), "order=1")
         elif self.hypergradient == "exact":
-            leave_out(self, ("radius",), "hypergradient=exact")
+            refuse_unused(self, ("radius",), "hypergradient=exact")
 
     def alpha_first(self, state: AlphaState) -> bool:
         """Order 2 looks ahead at the step that follows."""

@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.steps.contracts import Distribution, Method, Metrics, Problem, Validate
@@ -108,7 +108,7 @@ class ENASState(State):
         asked: architectures that were judged so far, which is the part of the validation images that comes next.
     """
 
-    problem: Problem = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
     trainer: PathTrainer
     controller: Controller
     adam: torch.optim.Adam

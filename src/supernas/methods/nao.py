@@ -41,7 +41,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.spaces.base import Space
@@ -138,7 +138,7 @@ class NAOState(State):
         rounds: rounds so far.
     """
 
-    problem: Problem = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
     trainer: PathTrainer
     autoencoder: SequenceAutoencoder
     adam: torch.optim.Adam

@@ -23,7 +23,7 @@ import numpy as np
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.steps.contracts import Method, Metrics, Problem, Validate
@@ -36,7 +36,7 @@ __all__ = ["RandomNAS"]
 class _Drawn(State):
     """The weights' trainer, and the generator that paths and candidates are drawn from."""
 
-    problem: Problem = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
     trainer: PathTrainer
     generator: np.random.Generator
 

@@ -23,7 +23,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.steps.contracts import Method, Metrics, Problem, Validate
 
@@ -34,8 +34,8 @@ __all__ = ["ZeroCost"]
 class _Scored(State):
     """The candidates, the batch that they are scored on, and the scores of the first of them."""
 
-    problem: Problem = field(metadata={"static": True})
-    candidates: list[Architecture] = field(metadata={"static": True})  # follow from the seed
+    problem: Problem = field(metadata=UNSAVED)
+    candidates: list[Architecture] = field(metadata=UNSAVED)  # follow from the seed
     inputs: Tensor | None = None
     targets: Tensor | None = None
     scores: list[float] = field(default_factory=list)

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from supernas.data import kinds
 from supernas import methods, spaces
-from supernas.steps import objectives
-from supernas.runs import presets, stopping, diagnostics
-from supernas.runs.averaging import TrainingWeightsSettings
-from supernas.networks.costs.budget import BudgetSettings
-from supernas.steps.contracts import Differentiable, Method, Objective, Quantity, Stopping
-from supernas.data.kinds import Domain
 from supernas.core.errors import UserError, unknown
+from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
+from supernas.data import kinds
+from supernas.data.kinds import Domain
 from supernas.networks.base import NetworkSettings
-from supernas.steps.optimisers import SGDSettings
-from supernas.core.settings import build, field_names, parse_value, plain, setting, settings
+from supernas.networks.costs.budget import BudgetSettings
+from supernas.runs import diagnostics, presets, stopping
+from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.spaces.base import Space
+from supernas.steps import objectives
+from supernas.steps.contracts import Differentiable, Method, Objective, Quantity, Stopping
+from supernas.steps.optimisers import SGDSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,7 +42,6 @@ __all__ = [
     "assign",
     "fingerprint",
     "merge",
-    "plain",
     "read_file",
     "read_space",
     "resolve_search",
@@ -134,15 +133,15 @@ class SearchConfig:
         """The complete document, which resolves to this configuration again."""
         return {
             "space": space_document(self.space),
-            "method": {"name": self.method_name, **plain(self.method)},
-            "objective": {"name": self.objective_name, **plain(self.objective)},
-            "stopping": {"name": self.stopping_name, **plain(self.stopping)},
-            "supernet": plain(self.supernet),
-            "weights": plain(self.weights),
-            "data": plain(self.data),
-            "search": plain(self.search),
-            "budget": plain(self.budget),
-            **({"watch": {name: plain(one) for name, one in self.watch.items()}} if self.watch else {}),
+            "method": {"name": self.method_name, **to_plain(self.method)},
+            "objective": {"name": self.objective_name, **to_plain(self.objective)},
+            "stopping": {"name": self.stopping_name, **to_plain(self.stopping)},
+            "supernet": to_plain(self.supernet),
+            "weights": to_plain(self.weights),
+            "data": to_plain(self.data),
+            "search": to_plain(self.search),
+            "budget": to_plain(self.budget),
+            **({"watch": {name: to_plain(one) for name, one in self.watch.items()}} if self.watch else {}),
         }
 
 
@@ -162,10 +161,10 @@ class TrainConfig:
         return {
             "space": space_document(self.space),
             "architecture": self.architecture,
-            "network": plain(self.network),
-            "weights": plain(self.weights),
-            "data": plain(self.data),
-            "train": plain(self.train),
+            "network": to_plain(self.network),
+            "weights": to_plain(self.weights),
+            "data": to_plain(self.data),
+            "train": to_plain(self.train),
         }
 
 

@@ -7,10 +7,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor
 
-from supernas.runs.configuration import Document, SearchConfig, TrainConfig, read_file, resolve_search
 from supernas.core.errors import UserError
 from supernas.networks.base import Standalone
 from supernas.networks.operations import BatchNorm
+from supernas.runs.configuration import Document, SearchConfig, TrainConfig, read_file, resolve_search
 from supernas.spaces.base import Space
 
 __all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]

@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
-from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
-from supernas.runs.configuration import SearchConfig, fingerprint
-from supernas.steps.contracts import Look, Metrics, Problem, stage_starts
-from supernas.networks.costs.cost import Cost, cost
+from supernas.core.files import read_json
+from supernas.core.progress import Progress
+from supernas.core.state import State
+from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.data.kinds import Material, Stream
-from supernas.networks.costs.limited_space import limited
-from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.networks.base import Network, Output
+from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
+from supernas.networks.costs.cost import Cost, cost
+from supernas.networks.costs.limited_space import limited
 from supernas.runs.cell_picture import cell_svg
-from supernas.core.progress import Progress
-from supernas.core.files import read_json
-from supernas.core.task import Task
-from supernas.core.state import State
+from supernas.runs.configuration import SearchConfig, fingerprint
+from supernas.runs.loop import Carry, EpochReport, Loop, Moving
+from supernas.steps.contracts import Look, Metrics, Problem, stage_starts
 
 __all__ = ["Epoch", "Result", "Search", "run_name"]
 
@@ -198,8 +198,8 @@ class Search(Loop[Epoch, Result]):
         architecture = method.derive(state.method, self.validate)
         problem = self._problem(self.network, len(state.kept), self.network.pairs)
         look = self._watch(Look(progress.epoch, architecture, method, state.method, problem, self._first_images))
-        found = self._ask_rule(look)
-        metrics = {**self._means(), "valid_metric": self.validate(architecture), **look.watched, **found}
+        of_rule = self._ask_rule(look)
+        metrics = {**self._means(), "valid_metric": self.validate(architecture), **look.watched, **of_rule}
         text = self.config.space.format(architecture)
         state.history.append(text)
         return Epoch(
@@ -213,7 +213,7 @@ class Search(Loop[Epoch, Result]):
 
     def _watch(self, look: Look) -> Look:
         """The same look, with all that is watched measured."""
-        measured = {name: one.measure(look) for name, one in self.config.watch.items()}
+        measured = {name: quantity.measure(look) for name, quantity in self.config.watch.items()}
         named = {f"{name}.{number}": value for name, numbers in measured.items() for number, value in numbers.items()}
         return replace(look, watched=named)
 
@@ -299,7 +299,7 @@ class Search(Loop[Epoch, Result]):
 
     def _result(self, record: dict[str, Any]) -> Result:
         space, text = self.config.space, record["architecture"]
-        history = [space.parse(one) for one in self.state.history]
+        history = [space.parse(derived) for derived in self.state.history]
         return Result(space.parse(text), text, history, record, self.network, self.folder.path)
 
     def cost(self, architecture: Architecture) -> Cost:

@@ -19,20 +19,21 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.progress import Progress
+from supernas.core.task import Judge, Task
+from supernas.data.kinds import Material
+from supernas.networks.base import Standalone
+from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint
-from supernas.steps.contracts import Metrics
-from supernas.networks.costs.cost import cost, width_for
-from supernas.data.kinds import Material
-from supernas.core.errors import UserError
+from supernas.runs.device import check_precision
+from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
-from supernas.runs.loop import Carry, EpochReport, Loop, Moving, is_finite
-from supernas.networks.base import Standalone
-from supernas.steps.optimisers import WeightsOptimiser
-from supernas.core.progress import Progress
-from supernas.runs.folder import check_precision, diverged
+from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.spaces.search_strategies import draw
-from supernas.core.task import Judge, Task
+from supernas.steps.contracts import Metrics
+from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.weights import training_loss
 
 __all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
@@ -339,9 +340,9 @@ def train_each(
     """
     name, results = config.data.load().name, []
     for architecture in architectures:
-        one = replace(config, architecture=config.space.format(architecture))
-        path = (folder or Path("runs")) / run_name(one, name)
-        training = Training(one, path, resume=True, on_epoch=on_epoch, on_step=on_step)
+        this = replace(config, architecture=config.space.format(architecture))
+        path = (folder or Path("runs")) / run_name(this, name)
+        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step)
         if on_start:
             on_start(training)
         results.append(training.run())

@@ -20,7 +20,7 @@ import numpy as np
 
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.graphs import Graph, GraphFamily
-from supernas.core.settings import plain
+from supernas.core.settings import to_plain
 
 __all__ = ["Choice", "CostConvention", "Space", "best_first"]
 
@@ -76,7 +76,7 @@ class Space(ABC):
 
     def document(self) -> dict[str, Any]:
         """The name, and all settings: what tells this space from others, as plain values."""
-        return {"name": self.name, **plain(self)}
+        return {"name": self.name, **to_plain(self)}
 
     @property
     @abstractmethod

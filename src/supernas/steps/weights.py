@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.progress import Progress
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.networks.base import Output, Unselected, Weights
@@ -38,7 +38,7 @@ class Trainer(State):
         valid_carry: the same after the last validation batch.
     """
 
-    problem: Problem = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
     optimiser: WeightsOptimiser
     last: Architecture | None = None
     carry: Carry = None
@@ -165,7 +165,7 @@ class MixtureTrainer(Trainer):
         prepared: the loss and the output of a step that is computed and not yet made.
     """
 
-    prepared: tuple[Tensor, Output] | None = field(default=None, metadata={"static": True})
+    prepared: tuple[Tensor, Output] | None = field(default=None, metadata=UNSAVED)
 
     @classmethod
     def make(cls, problem: Problem) -> "MixtureTrainer":

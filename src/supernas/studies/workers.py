@@ -13,7 +13,7 @@ from supernas.core.errors import UserError
 from supernas.evaluation.processes import Worker, WorkerDiedError
 from supernas.evaluation.recorded_search import recorded_search
 from supernas.runs.configuration import resolve_search
-from supernas.runs.folder import stop_on_interrupt
+from supernas.runs.interrupt import stop_on_interrupt
 from supernas.runs.log import RunLog
 from supernas.studies.plan import PlannedRun
 

@@ -43,7 +43,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
@@ -61,8 +61,8 @@ _NORM_DECAY = 0.999
 class E2NASState(State):
     """What changes during the search. Shapes: kinds = kinds of cell, n = latent dimensions (or logits of a kind)."""
 
-    problem: Problem = field(metadata={"static": True})
-    autoencoder: GraphAutoencoder | None = field(metadata={"static": True})
+    problem: Problem = field(metadata=UNSAVED)
+    autoencoder: GraphAutoencoder | None = field(metadata=UNSAVED)
     trainer: PathTrainer
     alpha: Tensor  # [kinds, n]
     adam: torch.optim.Adam

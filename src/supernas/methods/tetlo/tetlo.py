@@ -37,7 +37,7 @@ from supernas import methods
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import build, leave_out, setting, settings
+from supernas.core.settings import build, refuse_unused, setting, settings
 from supernas.core.state import State
 from supernas.data import Batch
 from supernas.methods.balenas.balenas import BaLeNAS
@@ -101,7 +101,7 @@ class TETLO(Differentiable, Distribution):
     def __post_init__(self) -> None:
         base = self.mixture
         if not self.transfer:
-            leave_out(self, ("knowledge", "hypergradient", "radius"), "transfer=0")
+            refuse_unused(self, ("knowledge", "hypergradient", "radius"), "transfer=0")
         if self.knowledge.qrs.targets == "hard":
             raise ValueError(
                 "hard targets have no derivative in the main model, so that nothing would reach its architecture; "
@@ -115,7 +115,7 @@ class TETLO(Differentiable, Distribution):
                 "exact derivative; take hypergradient=finite-difference"
             )
         if self.hypergradient == "exact":
-            leave_out(self, ("radius",), "hypergradient=exact")
+            refuse_unused(self, ("radius",), "hypergradient=exact")
 
     @cached_property
     def mixture(self) -> Alternating:
