@@ -89,7 +89,7 @@ def config_of(space, method, objective, **search):
         named.update(QUICK.get(method, {}))
     document = {"space": space, "method": named, "objective": objective, "search": search}
     size = {**SMALLEST.get(space, {}), **PARTIAL.get((space, method), {})}
-    return resolve_search(merge(TOYS[spaces.get(space).domain], {"supernet": size}, document))
+    return resolve_search(merge(TOYS[spaces.get(space).data_kind], {"supernet": size}, document))
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,12 @@ from supernas.api import make_training as Training
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
-from supernas.data.kinds.tensors import TensorMaterial
+from supernas.data.kinds.tensors import TensorDataset
 from supernas.networks.model import Choice
 from supernas.networks.model_space import ModelSpace
 from supernas.spaces import get as space
 
-Data = TensorMaterial.of
+Data = TensorDataset.of
 
 __all__ = [
     "Architecture",

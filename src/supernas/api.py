@@ -8,8 +8,8 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.task import Task
 from supernas.data import kinds
-from supernas.data.kinds import Material
-from supernas.data.kinds.tensors import TensorMaterial
+from supernas.data.kinds import Dataset
+from supernas.data.kinds.tensors import TensorDataset
 from supernas.evaluation.proxy_scores import ScoreConfig, Scores, resolve_scores
 from supernas.evaluation.proxy_scores import score as score_all
 from supernas.evaluation.recorded_search import recorded_search
@@ -35,7 +35,7 @@ __all__ = [
     "train",
 ]
 
-Data = str | Path | Material | tuple[Any, Any]
+Data = str | Path | Dataset | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
 Listener = Callable[[Any], "dict[str, Any] | None"]
 
@@ -84,7 +84,7 @@ def make_search(
     benchmark: str | Path | None = None,
 ) -> Search:
     """A search that has not begun: iterate over its epochs, or call `run`. The arguments are those of `search`."""
-    source, material = _data(data)
+    source, dataset = _data(data)
     flags: Mapping[str, Any] = {
         "method": method,
         "space": space,
@@ -100,7 +100,7 @@ def make_search(
     }
     given = document(config, flags, set)
     made = resolve_search(given)
-    _check_data(given, material, made.space.domain)
+    _check_data(given, dataset, made.space.data_kind)
     folder = Path(out) if out else None
     return recorded_search(
         made,
@@ -110,7 +110,7 @@ def make_search(
         on_epoch=on_epoch,
         on_step=on_step,
         task=task,
-        data=material,
+        data=dataset,
     )
 
 
@@ -154,7 +154,7 @@ def make_training(
     parameters: int | None = None,
 ) -> Training:
     """A training that has not begun. The arguments are those of `train`."""
-    source, material = _data(data)
+    source, dataset = _data(data)
     flags: Mapping[str, Any] = {
         "space": space,
         "architecture": str(architecture),
@@ -163,9 +163,9 @@ def make_training(
     }
     given = document(config, flags, set)
     made = resolve_train(given)
-    _check_data(given, material, made.space.domain)
+    _check_data(given, dataset, made.space.data_kind)
     if parameters is not None:
-        made = sized(made, parameters, material)
+        made = sized(made, parameters, dataset)
     return Training(
         made,
         Path(out) if out else None,
@@ -173,7 +173,7 @@ def make_training(
         on_epoch=tuple(on_epoch),
         on_step=on_step,
         task=task,
-        data=material,
+        data=dataset,
     )
 
 
@@ -289,22 +289,22 @@ def study(
     return run_study(read_study(source), folder, workers=workers, threads=threads, table_only=table_only)
 
 
-def _data(data: Data | None) -> tuple[str | None, Material | None]:
+def _data(data: Data | None) -> tuple[str | None, Dataset | None]:
     """(what a configuration calls the data, the data themselves where they were given)."""
     if data is None or isinstance(data, str | Path):
         return _text(data), None
-    material = data if isinstance(data, Material) else TensorMaterial.of(data)
-    digest = f" {material.digest}" if isinstance(material, TensorMaterial) else ""
-    return f"{material.name}{digest}", material
+    dataset = data if isinstance(data, Dataset) else TensorDataset.of(data)
+    digest = f" {dataset.digest}" if isinstance(dataset, TensorDataset) else ""
+    return f"{dataset.name}{digest}", dataset
 
 
-def _check_data(document: Document, material: Material | None, domain: str) -> None:
+def _check_data(document: Document, dataset: Dataset | None, data_kind: str) -> None:
     """Refuses settings of data that were given as they are, and data that the space's networks cannot read."""
-    if material is None:
+    if dataset is None:
         return
     for name in (name for name in document.get("data", {}) if name != "source"):
         raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
-    if reason := kinds.get(domain).refuses(material):
+    if reason := kinds.get(data_kind).refuses(dataset):
         raise UserError(reason)
 
 

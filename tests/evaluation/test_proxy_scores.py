@@ -235,4 +235,4 @@ def test_a_model_of_ones_own_has_no_kept_scores():
             return self.layer(x)
 
     with pytest.raises(UserError, match="method zero-cost scores its architectures anew"):
-        supernas.score(["layer=a"], space=supernas.ModelSpace(Net, domain="images"))
+        supernas.score(["layer=a"], space=supernas.ModelSpace(Net, data_kind="images"))

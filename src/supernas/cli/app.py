@@ -294,7 +294,7 @@ def show(
     text, space_document, _ = _architecture(architecture, space)
     where = read_space(space_document or DEFAULT_SPACE)
     found = where.parse(text)
-    size = kinds.get(where.domain).published(classes, resolution)
+    size = kinds.get(where.data_kind).published(classes, resolution)
     spent = cost(where.build(found, **size.network), size.input_shape, dtype=size.input_type)
     live = set(where.live(found))
     for choice, option in found.pairs:
@@ -366,7 +366,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "supernet": network.supernet_settings,
         "network": network.network_settings,
         "weights": TrainingWeightsSettings,
-        "data": kinds.get(where.domain),
+        "data": kinds.get(where.data_kind),
         "search": SearchSettings,
         "budget": BudgetSettings,
         "train": TrainSettings,

@@ -97,9 +97,9 @@ def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreCo
         if section != "space" and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
     space = read_space(document.get("space", DEFAULT_SPACE))
-    if space.domain != "images":
+    if space.data_kind != "images":
         raise UserError(
-            f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.domain}"
+            f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.data_kind}"
         )
     if isinstance(space, ModelSpace):
         raise UserError(
@@ -127,19 +127,19 @@ class Scorer:
 
     def __init__(self, config: ScoreConfig) -> None:
         self.config = config
-        material = config.data.load()
-        images, described = material.images("train"), material.described
+        dataset = config.data.load()
+        images, described = dataset.images("train"), dataset.described
         count, seed = config.score.batch_size, config.score.seed
         if count > len(images):
-            raise UserError(f"score.batch_size = {count}: {material.name} has {len(images)} training images")
+            raise UserError(f"score.batch_size = {count}: {dataset.name} has {len(images)} training images")
         drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
         device = choose_device(config.score.device)
         self.batch = next(
             data.batches(images.select(drawn), count, mean=described.mean, std=described.std, device=device)
         )
-        self.loss = material.task().loss
-        self.size = {**material.network, **vars(config.network)}
-        self.data = f"{material.name}, {len(images)} training images"
+        self.loss = dataset.task().loss
+        self.size = {**dataset.network, **vars(config.network)}
+        self.data = f"{dataset.name}, {len(images)} training images"
         self.digest = digest_of(self.batch)
 
     def score(self, name: str, architecture: Architecture) -> float:

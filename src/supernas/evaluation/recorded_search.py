@@ -6,7 +6,7 @@ from typing import Any
 
 from supernas.benchmarks import final_tests, load, truths
 from supernas.core.task import Task
-from supernas.data.kinds import Material
+from supernas.data.kinds import Dataset
 from supernas.evaluation.tracking import Tracking, tracked_architectures
 from supernas.evaluation.watched_picture import WatchedPicture
 from supernas.runs.configuration import SearchConfig
@@ -24,7 +24,7 @@ def recorded_search(
     on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
     on_step: Callable[..., None] | None = None,
     task: Task | None = None,
-    data: Material | None = None,
+    data: Dataset | None = None,
 ) -> Search:
     """A search that has not begun, with the listeners that its configuration asks for.
 

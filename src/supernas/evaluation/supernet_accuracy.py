@@ -24,7 +24,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import CLASSIFICATION
-from supernas.data.kinds.images import ImageMaterial
+from supernas.data.kinds.images import ImageDataset
 from supernas.evaluation.cache import Kept
 from supernas.evaluation.processes import follow_parent
 from supernas.networks.base import Network
@@ -80,18 +80,18 @@ class Supernet:
         config, weights = read_run(folder)
         self.folder, self.space, self.asking = folder, config.space, asking
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
-        material = config.data.load().for_search(config.search.seed, config.search.split)
-        if not isinstance(material, ImageMaterial):
-            raise UserError(f"{folder} is a search on {material.examples}; wanted one on images, which has accuracies")
-        network = _network(config, material, folder, weights, asking.batch_norm)
+        dataset = config.data.load().for_search(config.search.seed, config.search.split)
+        if not isinstance(dataset, ImageDataset):
+            raise UserError(f"{folder} is a search on {dataset.examples}; wanted one on images, which has accuracies")
+        network = _network(config, dataset, folder, weights, asking.batch_norm)
         self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False).eval()
-        self.data = material.name
-        self.batches = _batches(material, "valid", asking.images, asking.batch_size, device)
+        self.data = dataset.name
+        self.batches = _batches(dataset, "valid", asking.images, asking.batch_size, device)
         self.training: list[Tensor] = []
         if asking.batch_norm == "recalibrate":
             size = asking.recalibration_batch_size
-            taken = _batches(material, "train", asking.recalibration_images, size, device)
+            taken = _batches(dataset, "train", asking.recalibration_images, size, device)
             self.training = [batch.inputs for batch in taken]
         self.norms = [module for module in self.network.modules() if isinstance(module, BatchNorm)]
         # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
@@ -207,12 +207,12 @@ def _name(key: tuple[Pair, ...]) -> str:
 # -- the network and its images ----------------------------------------------------------------------------------------
 
 
-def _network(config: SearchConfig, material: ImageMaterial, folder: Path, weights: bytes, policy: Policy) -> Network:
+def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
     saved = read_weights(folder, weights)
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
     size = {**vars(config.supernet), "batch_norm": batch_norm}
-    network: Network = config.space.supernet(**material.network, **size)
+    network: Network = config.space.supernet(**dataset.network, **size)
     tracked = any(name.endswith(_STATISTICS) for name in saved)
     if policy == "tracked" and not tracked:
         raise UserError(
@@ -237,9 +237,9 @@ def _network(config: SearchConfig, material: ImageMaterial, folder: Path, weight
     return network
 
 
-def _batches(material: ImageMaterial, part: str, count: int, size: int, device: torch.device | str) -> list[data.Batch]:
+def _batches(dataset: ImageDataset, part: str, count: int, size: int, device: torch.device | str) -> list[data.Batch]:
     """The first images of a part as they are, in batches of equal size."""
-    described, images = material.described, material.images(part)
+    described, images = dataset.described, dataset.images(part)
     if count > len(images):
         which = {"train": "training", "valid": "validation"}[part]
         raise UserError(f"{count} {which} images wanted, and the run has {len(images)}; ask for fewer")

@@ -16,7 +16,7 @@ from supernas import methods, spaces
 from supernas.core.errors import UserError, unknown
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.data import kinds
-from supernas.data.kinds import Domain
+from supernas.data.kinds import DataKind
 from supernas.networks.base import NetworkSettings
 from supernas.networks.costs.budget import BudgetSettings
 from supernas.runs import diagnostics, presets, stopping
@@ -124,7 +124,7 @@ class SearchConfig:
     stopping: Stopping
     supernet: NetworkSettings
     weights: SGDSettings
-    data: Domain
+    data: DataKind
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     watch: Mapping[str, Quantity] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class TrainConfig:
     architecture: str
     network: NetworkSettings
     weights: TrainingWeightsSettings
-    data: Domain
+    data: DataKind
     train: TrainSettings
 
     def document(self) -> Document:
@@ -187,9 +187,9 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     stopping_name, stopping_values = _named(given.get("stopping", {}), "stopping", "never")
     stopping_class = stopping.get(stopping_name)
     _check_together(method_name, method_class, objective_name, objective_class, stopping_name, stopping_class)
-    if method_class.needs_images and space.domain != "images":
+    if method_class.needs_images and space.data_kind != "images":
         raise UserError(
-            f"method {method_name} does not go with the space {space.name}, whose networks read {space.domain}: "
+            f"method {method_name} does not go with the space {space.name}, whose networks read {space.data_kind}: "
             f"{method_class.needs_images}; take another method"
         )
     known_names = [*field_names(method_class), *field_names(objective_class)]
@@ -221,7 +221,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         rule,
         supernet,
         build(SGDSettings, given.get("weights", {}), "weights"),
-        build(kinds.get(space.domain), given.get("data", {}), "data"),
+        build(kinds.get(space.data_kind), given.get("data", {}), "data"),
         build(SearchSettings, given.get("search", {}), "search"),
         build(BudgetSettings, given.get("budget", {}), "budget"),
         watch,
@@ -244,7 +244,7 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
         space.format(space.parse(str(given["architecture"]))),
         build(space.network_class.network_settings, given.get("network", {}), "network"),
         build(TrainingWeightsSettings, given.get("weights", {}), "weights"),
-        build(kinds.get(space.domain), given.get("data", {}), "data"),
+        build(kinds.get(space.data_kind), given.get("data", {}), "data"),
         build(TrainSettings, given.get("train", {}), "train"),
     )
 

@@ -23,7 +23,7 @@ from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
 from supernas.data import Batch
-from supernas.data.kinds import Material, Stream
+from supernas.data.kinds import Dataset, Stream
 from supernas.networks.base import Output
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.device import choose_device
@@ -88,7 +88,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self,
         config: SearchConfig | TrainConfig,
         settings: SearchSettings | TrainSettings,
-        data: Material,
+        data: Dataset,
         path: Path,
         resume: bool,
         on_epoch: tuple[Callable[[EpochT], dict[str, Any] | None], ...],

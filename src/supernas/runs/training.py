@@ -22,7 +22,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
-from supernas.data.kinds import Material
+from supernas.data.kinds import Dataset
 from supernas.networks.base import Standalone
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
@@ -120,27 +120,27 @@ class Training(Loop[EpochReport, TrainResult]):
         on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         task: Task | None = None,
-        data: Material | None = None,
+        data: Dataset | None = None,
     ) -> None:
         self.config = config
         self.architecture = config.space.parse(config.architecture)
-        material = _material(config, data)
+        dataset = _dataset(config, data)
         if task is not None and config.train.label_smoothing:
             raise UserError("train.label_smoothing is of the usual task; a task of your own smooths in its loss")
-        self.task = task or material.task(config.train.label_smoothing)
-        self._check(material)
-        folder = folder or Path("runs") / run_name(config, material.name)
-        super().__init__(config, config.train, material, folder, resume, on_epoch, on_step)
-        if "test" not in material.parts and config.train.split is None:
-            lacking = f"{material.name} has no test {material.examples}: the result has no test {self.task.quantity}"
+        self.task = task or dataset.task(config.train.label_smoothing)
+        self._check(dataset)
+        folder = folder or Path("runs") / run_name(config, dataset.name)
+        super().__init__(config, config.train, dataset, folder, resume, on_epoch, on_step)
+        if "test" not in dataset.parts and config.train.split is None:
+            lacking = f"{dataset.name} has no test {dataset.examples}: the result has no test {self.task.quantity}"
             self.notes.append(lacking)
 
-    def _check(self, material: Material) -> None:
+    def _check(self, dataset: Dataset) -> None:
         config = self.config
         wanted = {"train.keep=best": config.train.keep == "best", "weights.patience": config.weights.patience > 0}
-        for name in (name for name, asked in wanted.items() if asked and "valid" not in material.parts):
+        for name in (name for name, asked in wanted.items() if asked and "valid" not in dataset.parts):
             raise UserError(
-                f"{name} needs validation {material.examples}, and {material.name} has none; leave it out, or keep "
+                f"{name} needs validation {dataset.examples}, and {dataset.name} has none; leave it out, or keep "
                 "some apart with train.split=0.9"
             )
         if config.weights.patience and config.train.ema:
@@ -273,13 +273,13 @@ def _copy(model: Standalone) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def sized(config: TrainConfig, parameters: int, data: Material | None = None) -> TrainConfig:
+def sized(config: TrainConfig, parameters: int, data: Dataset | None = None) -> TrainConfig:
     """The same training with as many channels (or units) as bring the network nearest to a number of parameters.
 
     Raises:
         UserError: if the data cannot be read.
     """
-    material = data or config.data.load()
+    dataset = data or config.data.load()
     width = config.space.network_class.width
     if not width:
         raise UserError(f"the networks of {config.space.name} have no width to be found by a number of parameters")
@@ -287,10 +287,10 @@ def sized(config: TrainConfig, parameters: int, data: Material | None = None) ->
     def with_width(value: int) -> TrainConfig:
         return replace(config, network=replace(config.network, **{width: value}))
 
-    return with_width(width_for(parameters, lambda value: _build(with_width(value), material)))
+    return with_width(width_for(parameters, lambda value: _build(with_width(value), dataset)))
 
 
-def _build(config: TrainConfig, data: Material) -> Standalone:
+def _build(config: TrainConfig, data: Dataset) -> Standalone:
     """The network of a training, with its initial weights."""
     model: Standalone = config.space.standalone(config.architecture, **data.network, **vars(config.network))
     return model
@@ -349,12 +349,12 @@ def train_each(
     return results
 
 
-def _material(config: TrainConfig, data: Material | None) -> Material:
+def _dataset(config: TrainConfig, data: Dataset | None) -> Dataset:
     """The data; with a split the test data go no further than this function."""
-    options, material = config.train, data or config.data.load()
+    options, dataset = config.train, data or config.data.load()
     if options.split is None:
-        return material
-    return material.for_validation(options.seed if options.split_seed is None else options.split_seed, options.split)
+        return dataset
+    return dataset.for_validation(options.seed if options.split_seed is None else options.split_seed, options.split)
 
 
 def run_name(config: TrainConfig, data_name: str) -> str:

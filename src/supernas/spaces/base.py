@@ -59,8 +59,8 @@ class Space(ABC):
     """Whether methods that alternate move the architecture before the weights, as published for the space."""
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
-    domain: ClassVar[str] = "images"
-    """The kind of data that the network reads: a file of `domains/`."""
+    data_kind: ClassVar[str] = "images"
+    """The kind of data that the network reads: a file of `data/kinds/`."""
     unrolled_clips: ClassVar[bool] = False
     """Whether second-order methods look through a clipped step of the weights, as published for the space."""
     landmarks: ClassVar[Mapping[str, Architecture]] = {}

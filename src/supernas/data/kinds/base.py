@@ -1,6 +1,6 @@
 """What a kind of data is: settings that say which data, and what a run asks of the data once they are loaded.
 
-A search, a training and the studies know no kind of data: they ask a `Material` for batches, for its task, and for what
+A search, a training and the studies know no kind of data: they ask a `Dataset` for batches, for its task, and for what
 a network must know to fit it.
 """
 
@@ -14,7 +14,7 @@ import torch
 from supernas.core.task import Task
 from supernas.data import Batch
 
-__all__ = ["Domain", "Material", "Published", "Stream"]
+__all__ = ["DataKind", "Dataset", "Published", "Stream"]
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True)
-class Material(ABC):
+class Dataset(ABC):
     """The data of a run.
 
     Attributes:
@@ -90,7 +90,7 @@ class Material(ABC):
         return {"network": dict(self.network), "input_shape": list(self.input_shape), "input_type": kind}
 
     @abstractmethod
-    def for_search(self, seed: int, split: float | None) -> "Material":
+    def for_search(self, seed: int, split: float | None) -> "Dataset":
         """What a search may see: parts `train` for weights and `valid` for the architecture, and no others.
 
         Args:
@@ -101,7 +101,7 @@ class Material(ABC):
             UserError: if the data cannot be split so.
         """
 
-    def for_validation(self, seed: int, split: float) -> "Material":
+    def for_validation(self, seed: int, split: float) -> "Dataset":
         """As `for_search`, for a training of one architecture that is judged on the part that does not train."""
         return self.for_search(seed, split)
 
@@ -117,7 +117,7 @@ class Published:
     example: str
 
 
-class Domain(ABC):
+class DataKind(ABC):
     """A kind of data: a settings class with this verb. Its fields are the section `data` of a configuration."""
 
     usual_split: ClassVar[float | None] = None
@@ -127,7 +127,7 @@ class Domain(ABC):
     directory: str | None
 
     @abstractmethod
-    def load(self) -> Material:
+    def load(self) -> Dataset:
         """The data.
 
         Raises:
@@ -135,7 +135,7 @@ class Domain(ABC):
         """
 
     @classmethod
-    def refuses(cls, material: Material) -> str:
+    def refuses(cls, dataset: Dataset) -> str:
         """Why networks for this kind of data cannot read data that were given in Python; empty if they can."""
         return ""
 

@@ -12,15 +12,15 @@ from supernas import data
 from supernas.core.settings import setting, settings
 from supernas.core.task import Task, classification
 from supernas.data import Augmentation, Batch, ImageData, ImageSet, SearchData
-from supernas.data.kinds.base import Domain, Material, Published
+from supernas.data.kinds.base import DataKind, Dataset, Published
 
-__all__ = ["DataSettings", "ImageMaterial"]
+__all__ = ["DataSettings", "ImageDataset"]
 
 _EVALUATION_BATCH = 500
 
 
 @settings
-class DataSettings(Domain):
+class DataSettings(DataKind):
     """Which images, and how they are prepared."""
 
     usual_split: ClassVar[float | None] = 0.5
@@ -31,10 +31,10 @@ class DataSettings(Domain):
     train_size: int | None = setting(None, "of more training images a class-balanced subset of this size", ge=2)
     augmentation: Augmentation | None = setting(None, "flip, padded crop, cutout; the data set's usual ones by default")
 
-    def load(self) -> "ImageMaterial":
+    def load(self) -> "ImageDataset":
         """The images, at the wanted resolution and number."""
         images = self.images()
-        return ImageMaterial.of(images, data.usual_augmentation(images, self.augmentation))
+        return ImageDataset.of(images, data.usual_augmentation(images, self.augmentation))
 
     def images(self) -> ImageData:
         """The images as they are loaded.
@@ -51,12 +51,12 @@ class DataSettings(Domain):
         return data.load(self.source, directory, resolution=resolution, train_size=train_size)
 
     @classmethod
-    def refuses(cls, material: Material) -> str:
+    def refuses(cls, dataset: Dataset) -> str:
         """Whatever is not floating-point numbers in three dimensions."""
-        if len(material.input_shape) == 3 and material.input_type.is_floating_point:
+        if len(dataset.input_shape) == 3 and dataset.input_type.is_floating_point:
             return ""
         return (
-            f"inputs of shape {list(material.input_shape)} and type {material.input_type}: networks for images take "
+            f"inputs of shape {list(dataset.input_shape)} and type {dataset.input_type}: networks for images take "
             "floating-point numbers [examples, channels, height, width]"
         )
 
@@ -81,15 +81,15 @@ def piece(images: ImageSet, limit: int | None, number: int = 0) -> ImageSet:
 
 
 @dataclass(frozen=True)
-class ImageMaterial(Material):
+class ImageDataset(Dataset):
     """Labelled images, and how they are varied in training."""
 
     described: ImageData | SearchData
     augmentation: Augmentation
 
     @classmethod
-    def of(cls, images: ImageData | SearchData, augmentation: Augmentation) -> "ImageMaterial":
-        """The material of some images."""
+    def of(cls, images: ImageData | SearchData, augmentation: Augmentation) -> "ImageDataset":
+        """The dataset of some images."""
         return cls(
             name=images.name,
             note=getattr(images, "note", ""),
@@ -145,9 +145,9 @@ class ImageMaterial(Material):
         about = self.described
         return {**super().facts(), "mean": list(about.mean), "std": list(about.std), "classes": list(about.classes)}
 
-    def for_search(self, seed: int, split: float | None) -> "ImageMaterial":
+    def for_search(self, seed: int, split: float | None) -> "ImageDataset":
         """The training images in two parts (halves), in which every class keeps its share; no test images."""
         assert isinstance(self.described, ImageData)
         usual = DataSettings.usual_split or 0.5
         halves = data.search_data(self.described, seed, usual if split is None else split)
-        return ImageMaterial.of(halves, self.augmentation)
+        return ImageDataset.of(halves, self.augmentation)

@@ -13,9 +13,9 @@ from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import Task, classification, regression
 from supernas.data import Batch
-from supernas.data.kinds.base import Domain, Material, Published
+from supernas.data.kinds.base import DataKind, Dataset, Published
 
-__all__ = ["TensorMaterial", "TensorSettings", "TensorStream"]
+__all__ = ["TensorDataset", "TensorSettings", "TensorStream"]
 
 Pair = tuple[Any, Any]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -23,12 +23,12 @@ _EVALUATION_BATCH = 500
 
 
 @settings
-class TensorSettings(Domain):
+class TensorSettings(DataKind):
     """Arrays that are given in Python: a configuration only knows what they are called."""
 
     source: str = setting("arrays", "what the data are called")
 
-    def load(self) -> Material:
+    def load(self) -> Dataset:
         """They cannot be loaded."""
         raise UserError(f"the data '{self.source}' were given in Python; give them again: data=(inputs, targets)")
 
@@ -39,7 +39,7 @@ class TensorSettings(Domain):
 
 
 @dataclass(frozen=True)
-class TensorMaterial(Material):
+class TensorDataset(Dataset):
     """Inputs and targets in memory.
 
     Attributes:
@@ -61,7 +61,7 @@ class TensorMaterial(Material):
         task: Task | None = None,
         augment: Augment | None = None,
         name: str = "arrays",
-    ) -> "TensorMaterial":
+    ) -> "TensorDataset":
         """Data in arrays.
 
         Args:
@@ -140,7 +140,7 @@ class TensorMaterial(Material):
         inputs, targets = self.arrays[part]
         return Batch(inputs[:count].to(device), targets[:count].to(device))
 
-    def for_search(self, seed: int, split: float | None) -> "TensorMaterial":
+    def for_search(self, seed: int, split: float | None) -> "TensorDataset":
         """Training and validation data; without any of these, a random half of the training data, or another part."""
         arrays = {part: pair for part, pair in self.arrays.items() if part != "test"}
         if split is not None and "valid" in arrays:

@@ -12,16 +12,16 @@ from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import Task, language_modelling
 from supernas.data import Batch, TextData, TextStream, windows
-from supernas.data.kinds.base import Domain, Material, Published
+from supernas.data.kinds.base import DataKind, Dataset, Published
 
-__all__ = ["TextMaterial", "TextSettings"]
+__all__ = ["TextDataset", "TextSettings"]
 
 _TRAINING_DEVIATION = 5.0  # of AWD-LSTM
 _TRAINING_COLUMNS = 100  # a training text that is judged is long
 
 
 @settings
-class TextSettings(Domain):
+class TextSettings(DataKind):
     """Which text, and in what windows it is read."""
 
     source: str = setting("python-docs", "the name of a text, or a folder with train.txt, valid.txt and test.txt")
@@ -39,17 +39,17 @@ class TextSettings(Domain):
     valid_columns: int = setting(10, "pieces of the validation text that are read side by side", ge=2)
     test_columns: int = setting(1, "pieces of the test text that are read side by side", ge=1)
 
-    def load(self) -> "TextMaterial":
+    def load(self) -> "TextDataset":
         """The text."""
         directory = Path(self.directory) if self.directory else None
         text = data.load_text(self.source, directory, self.vocabulary)
         text = replace(text, train=text.train[: self.train_words], valid=text.valid[: self.valid_words])
-        return TextMaterial.of(text, self, _TRAINING_DEVIATION)
+        return TextDataset.of(text, self, _TRAINING_DEVIATION)
 
     @classmethod
-    def refuses(cls, material: Material) -> str:
+    def refuses(cls, dataset: Dataset) -> str:
         """Whatever is not a text."""
-        if isinstance(material, TextMaterial):
+        if isinstance(dataset, TextDataset):
             return ""
         return "a text is given as a folder with train.txt, valid.txt and test.txt, not as arrays"
 
@@ -63,7 +63,7 @@ class TextSettings(Domain):
 
 
 @dataclass(frozen=True)
-class TextMaterial(Material):
+class TextDataset(Dataset):
     """A text, its windows, and the deviation of their lengths. An example is a window of `bptt` words."""
 
     text: TextData
@@ -71,8 +71,8 @@ class TextMaterial(Material):
     deviation: float
 
     @classmethod
-    def of(cls, text: TextData, settings: TextSettings, usual_deviation: float) -> "TextMaterial":
-        """The material of a text."""
+    def of(cls, text: TextData, settings: TextSettings, usual_deviation: float) -> "TextDataset":
+        """The dataset of a text."""
         return cls(
             name=text.name,
             note=text.note,
@@ -127,15 +127,15 @@ class TextMaterial(Material):
         """The first window of the text in so many columns."""
         return next(windows(self.words(part), count, bptt=self.settings.bptt, device=device))
 
-    def for_search(self, seed: int, split: float | None) -> "TextMaterial":
+    def for_search(self, seed: int, split: float | None) -> "TextDataset":
         """Training text for weights and validation text for the architecture, or two parts of the training text."""
         text = replace(self.text, test=None)
         if split is not None:
             place = round(split * len(text.train))
             judging = text.train[place:][: self.settings.valid_words]
             text = replace(text, train=text.train[:place], valid=judging)
-        return TextMaterial.of(text, self.settings, 0.0)
+        return TextDataset.of(text, self.settings, 0.0)
 
-    def for_validation(self, seed: int, split: float) -> "TextMaterial":
+    def for_validation(self, seed: int, split: float) -> "TextDataset":
         """Two parts of the training text, in windows as a training has them."""
         return replace(self.for_search(seed, split), deviation=self.deviation)

@@ -232,11 +232,11 @@ class ByProxy(Way):
         config, proxy = question.config, proxies.get(self.proxy)()
         method, state = learnt(question.folder)
         problem: Problem = state.problem
-        if config.space.domain != "images":
-            domain = config.space.domain
-            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
-        material = config.data.load().for_search(config.search.seed, config.search.split)
-        batch = material.first("train", self.batch_size, question.device)
+        if config.space.data_kind != "images":
+            data_kind = config.space.data_kind
+            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {data_kind}")
+        dataset = config.data.load().for_search(config.search.seed, config.search.split)
+        batch = dataset.first("train", self.batch_size, question.device)
         kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, problem, batch))
         report, scored = question.on_progress or (lambda done, of: None), 0
         generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))

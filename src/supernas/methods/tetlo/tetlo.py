@@ -170,7 +170,7 @@ class TETLO(Differentiable, Distribution):
 
     def refuses(self, space: Space) -> str:
         """Texts: what an auxiliary would say of a word depends on a hidden state, which it has not."""
-        if space.domain == "text":
+        if space.data_kind == "text":
             return "its auxiliary model keeps no hidden state, and the batches of a text go on from one another"
         return self.mixture.refuses(space)
 
