@@ -21,7 +21,7 @@ from supernas.core.errors import UserError
 from supernas.core.settings import describe, settings
 from supernas.core.state import UNSAVED, State
 from supernas.data import Augmentation
-from supernas.data.kinds.images import DataSettings
+from supernas.data.kinds.images import ImageSettings
 from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
 from supernas.networks.base import SupernetSettings
 from supernas.runs import diagnostics, stopping
@@ -186,7 +186,7 @@ def test_settings_of_all_parts_are_among_them():
     found = set(settings_classes().values())
     assert {methods.get(name) for name in methods.names()} <= found
     assert {objectives.get(name) for name in objectives.names()} <= found
-    assert {SupernetSettings, SGDSettings, DataSettings, SearchSettings, Augmentation} <= found
+    assert {SupernetSettings, SGDSettings, ImageSettings, SearchSettings, Augmentation} <= found
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -280,7 +280,7 @@ def staged(**search):
         Never(),
         SupernetSettings(channels=2, cells=1),
         SGDSettings(),
-        DataSettings(source="digits", train_size=96),
+        ImageSettings(source="digits", train_size=96),
         SearchSettings(**{**TOY["search"], **search}),
     )
 

@@ -213,7 +213,7 @@ def test_cutout_is_added_to_what_is_usual():
 
 def test_a_size_in_parameters(tmp_path):
     config = resolve_train(merge(ALL, {"network": {"channels": 1}}))
-    made = sized(config, 12_000)
+    made = sized(config, 12_000, config.data.load())
     assert made.network.channels > 1
     assert made.network.drop_path == 0.5
     run = make_training("EENAS", config=merge(ALL, {"architecture": "EENAS"}), parameters=12_000, out=tmp_path)
@@ -286,4 +286,4 @@ def test_a_text_split_for_a_training_keeps_its_windows():
     whole = config.data.load()
     halves = whole.for_validation(0, 0.5)
     assert (halves.deviation, whole.for_search(0, 0.5).deviation) == (whole.deviation, 0.0) == (5.0, 0.0)
-    assert (len(halves.words("valid")), halves.parts) == (300, ("train", "valid"))
+    assert (len(halves.words["valid"]), halves.parts) == (300, ("train", "valid"))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from supernas import data, methods, proxies, spaces
-from supernas.api import make_search, make_training
+from supernas.api import Search, Training
 from supernas.cli.benchmark import benchmark_app, query
 from supernas.cli.correlate import correlate
 from supernas.cli.derive import derive, train_tracked
@@ -126,7 +126,7 @@ def search(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write TensorBoard events")] = False,
 ) -> None:
     """Search for an architecture; leaves it, the supernet's weights, a picture and a record in the run folder."""
-    run = make_search(
+    run = Search(
         method=method,
         space=space,
         objective=objective,
@@ -211,7 +211,7 @@ def train(
         ),
         "device": device,
     }
-    run = make_training(found, **made, out=out, resume=resume, parameters=_count(parameters, "--parameters"))
+    run = Training(found, **made, out=out, resume=resume, parameters=_count(parameters, "--parameters"))
     if compare_random and "test" not in run.data.parts:
         alone = f"train.split leaves the test {run.data.examples} alone"
         why = alone if run.config.train.split else f"{run.data.name} has no test {run.data.examples}"
@@ -294,7 +294,7 @@ def show(
     text, space_document, _ = _architecture(architecture, space)
     where = read_space(space_document or DEFAULT_SPACE)
     found = where.parse(text)
-    size = kinds.get(where.data_kind).published(classes, resolution)
+    size = kinds.get(where.data_kind).usual_shape(classes, resolution)
     spent = cost(where.build(found, **size.network), size.input_shape, dtype=size.input_type)
     live = set(where.live(found))
     for choice, option in found.pairs:
@@ -324,7 +324,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },
-    "datasets": lambda: {**data.names(), **data.text_names()},
+    "datasets": lambda: {**data.image_names(), **data.text_names()},
     "presets": presets.meanings,
 }
 

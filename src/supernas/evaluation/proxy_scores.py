@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from supernas import data, proxies
+from supernas import proxies
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
-from supernas.data.kinds.images import DataSettings
+from supernas.data.kinds.images import ImageSettings
 from supernas.evaluation.cache import Kept
 from supernas.evaluation.processes import follow_parent
 from supernas.evaluation.rank_correlation import Ranking, rank
@@ -63,7 +63,7 @@ class ScoreConfig:
     space: Space
     proxies: Mapping[str, Proxy]
     network: NetworkSettings
-    data: DataSettings
+    data: ImageSettings
     score: ScoreSettings
 
     def document(self) -> Document:
@@ -110,7 +110,7 @@ def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreCo
         space,
         {name: build(kind, document.get(name, {}), name) for name, kind in chosen.items()},
         build(space.network_class.network_settings, document.get("network", {}), "network"),
-        build(DataSettings, document.get("data", {}), "data"),
+        build(ImageSettings, document.get("data", {}), "data"),
         build(ScoreSettings, document.get("score", {}), "score"),
     )
 
@@ -128,15 +128,13 @@ class Scorer:
     def __init__(self, config: ScoreConfig) -> None:
         self.config = config
         dataset = config.data.load()
-        images, described = dataset.images("train"), dataset.described
+        images = dataset.images["train"]
         count, seed = config.score.batch_size, config.score.seed
         if count > len(images):
             raise UserError(f"score.batch_size = {count}: {dataset.name} has {len(images)} training images")
         drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
         device = choose_device(config.score.device)
-        self.batch = next(
-            data.batches(images.select(drawn), count, mean=described.mean, std=described.std, device=device)
-        )
+        self.batch = next(dataset.in_order(images.select(drawn), count, device))
         self.loss = dataset.task().loss
         self.size = {**dataset.network, **vars(config.network)}
         self.data = f"{dataset.name}, {len(images)} training images"

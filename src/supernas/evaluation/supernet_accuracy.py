@@ -7,7 +7,6 @@ in the run folder, so that a run that was killed goes on where it was.
 
 import hashlib
 import json
-import math
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,12 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernas import data
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import CLASSIFICATION
-from supernas.data.kinds.images import ImageDataset
+from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Kept
 from supernas.evaluation.processes import follow_parent
 from supernas.networks.base import Network
@@ -237,15 +235,13 @@ def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights:
     return network
 
 
-def _batches(dataset: ImageDataset, part: str, count: int, size: int, device: torch.device | str) -> list[data.Batch]:
+def _batches(dataset: ImageDataset, part: str, count: int, size: int, device: torch.device | str) -> list[Batch]:
     """The first images of a part as they are, in batches of equal size."""
-    described, images = dataset.described, dataset.images(part)
+    images = dataset.images[part]
     if count > len(images):
         which = {"train": "training", "valid": "validation"}[part]
         raise UserError(f"{count} {which} images wanted, and the run has {len(images)}; ask for fewer")
-    first = images.select(torch.arange(count))
-    equal = math.ceil(count / math.ceil(count / size))
-    return list(data.batches(first, equal, mean=described.mean, std=described.std, device=device))
+    return list(dataset.in_order(images.select(torch.arange(count)), size, device))
 
 
 def _all_pairs(architecture: Architecture) -> tuple[Pair, ...]:

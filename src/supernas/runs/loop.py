@@ -22,8 +22,7 @@ from supernas.core.files import append_line, environment
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
-from supernas.data import Batch
-from supernas.data.kinds import Dataset, Stream
+from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Output
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.device import choose_device

@@ -14,8 +14,7 @@ from supernas.core.files import read_json
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Task
-from supernas.data import Batch
-from supernas.data.kinds import Dataset, Stream
+from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Network, Output
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
 from supernas.networks.costs.cost import Cost, cost

@@ -22,7 +22,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
-from supernas.data.kinds import Dataset
+from supernas.data import Dataset
 from supernas.networks.base import Standalone
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
@@ -273,13 +273,12 @@ def _copy(model: Standalone) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def sized(config: TrainConfig, parameters: int, data: Dataset | None = None) -> TrainConfig:
+def sized(config: TrainConfig, parameters: int, data: Dataset) -> TrainConfig:
     """The same training with as many channels (or units) as bring the network nearest to a number of parameters.
 
     Raises:
-        UserError: if the data cannot be read.
+        UserError: if the networks of the space have no width.
     """
-    dataset = data or config.data.load()
     width = config.space.network_class.width
     if not width:
         raise UserError(f"the networks of {config.space.name} have no width to be found by a number of parameters")
@@ -287,7 +286,7 @@ def sized(config: TrainConfig, parameters: int, data: Dataset | None = None) -> 
     def with_width(value: int) -> TrainConfig:
         return replace(config, network=replace(config.network, **{width: value}))
 
-    return with_width(width_for(parameters, lambda value: _build(with_width(value), dataset)))
+    return with_width(width_for(parameters, lambda value: _build(with_width(value), data)))
 
 
 def _build(config: TrainConfig, data: Dataset) -> Standalone:
@@ -338,11 +337,11 @@ def train_each(
     Raises:
         UserError: as `Training` does.
     """
-    name, results = config.data.load().name, []
+    data, results = config.data.load(), []
     for architecture in architectures:
         this = replace(config, architecture=config.space.format(architecture))
-        path = (folder or Path("runs")) / run_name(this, name)
-        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step)
+        path = (folder or Path("runs")) / run_name(this, data.name)
+        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())

@@ -234,7 +234,9 @@ class ByProxy(Way):
         problem: Problem = state.problem
         if config.space.data_kind != "images":
             data_kind = config.space.data_kind
-            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {data_kind}")
+            raise UserError(
+                f"zero-cost proxies judge networks for images; those of {config.space.name} read {data_kind}"
+            )
         dataset = config.data.load().for_search(config.search.seed, config.search.split)
         batch = dataset.first("train", self.batch_size, question.device)
         kept = Kept(question.folder, f"scores-{self.proxy}", self._deciding(question, problem, batch))

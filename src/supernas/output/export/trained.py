@@ -13,7 +13,7 @@ from torch import Tensor
 from supernas import spaces
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
-from supernas.data.kinds import Dataset
+from supernas.data import Dataset
 from supernas.networks.base import Standalone
 from supernas.runs.configuration import TrainConfig, read_file, resolve_train
 from supernas.spaces.base import Space

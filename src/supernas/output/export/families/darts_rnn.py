@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from supernas.data.kinds.text import TextDataset
+from supernas.data import TextDataset
 from supernas.networks.darts_rnn import DARTSRNNNetwork
 from supernas.output.export.families.base import Family, docstring, table
 from supernas.output.export.source import literal, written
@@ -44,4 +44,4 @@ class DARTSRNNFamily(Family):
         """The vocabulary, one word a line, where the text can be read."""
         if not isinstance(trained.dataset, TextDataset):
             return {}
-        return {"vocabulary.txt": "\n".join(trained.dataset.text.vocabulary)}
+        return {"vocabulary.txt": "\n".join(trained.dataset.vocabulary)}
