@@ -262,10 +262,10 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
     Args:
         run_dir: the run folder of the search.
         by: `best-sampled`, `evolution`, `proxy` or `top-k`.
-        **options: those of `studies.derive.derive`, with the names of the command line.
+        **options: those of `evaluation.selection.derive.derive`, with the names of the command line.
 
     Returns:
-        A `studies.derive.Derived`: the architecture, its score, and the record that was written.
+        A `Derived`: the architecture, its score, and the record that was written.
 
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from runs_toy import left_behind
-from supernas.api import make_training
+from supernas import api
 from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.core.files import read_lines
@@ -216,7 +216,7 @@ def test_a_size_in_parameters(tmp_path):
     made = sized(config, 12_000, config.data.load())
     assert made.network.channels > 1
     assert made.network.drop_path == 0.5
-    run = make_training("EENAS", config=merge(ALL, {"architecture": "EENAS"}), parameters=12_000, out=tmp_path)
+    run = api.Training("EENAS", config=merge(ALL, {"architecture": "EENAS"}), parameters=12_000, out=tmp_path)
     assert run.config == made
     nearest = abs(sum(p.numel() for p in run.model.parameters()) - 12_000)
     for channels in (made.network.channels - 1, made.network.channels + 1):
