@@ -27,7 +27,7 @@ class TensorDataset(Dataset):
 
     Attributes:
         arrays: part -> (inputs [n, ...], targets [n, ...]).
-        num_classes: how many classes the targets are; 0 where they are not whole numbers.
+        num_classes: how many classes the targets are; None where they are not whole numbers.
         given_task: the task, if not the usual one.
         augment: how a batch of training inputs is varied, with the random numbers of a generator on the host.
     """
@@ -35,7 +35,7 @@ class TensorDataset(Dataset):
     examples: ClassVar[str] = "examples"
 
     arrays: Mapping[str, tuple[Tensor, Tensor]]
-    num_classes: int = 0
+    num_classes: int | None = None
     given_task: Task | None = None
     augment: Augment | None = None
 
@@ -65,13 +65,10 @@ class TensorDataset(Dataset):
         parts = {"train": train, "valid": valid, "test": test}
         arrays = {part: _tensors(part, pair) for part, pair in parts.items() if pair is not None}
         targets = arrays["train"][1]
-        classes = 0 if targets.is_floating_point() else int(targets.max()) + 1
-        for part, (_, labels) in arrays.items() if classes and task is None else ():
-            if labels.ndim != 1 or int(labels.min()) < 0 or int(labels.max()) >= classes:
-                raise UserError(
-                    f"the {part} targets are whole numbers, so classes: wanted one for each example, from 0 to "
-                    f"{classes - 1} as in the training data"
-                )
+        classes = None if targets.is_floating_point() else int(targets.max()) + 1
+        if classes is not None and task is None:
+            for part, (_, labels) in arrays.items():
+                _check_labels(part, labels, classes)
         return cls(name=name, arrays=arrays, num_classes=classes, given_task=task, augment=augment)
 
     @property
@@ -82,7 +79,7 @@ class TensorDataset(Dataset):
     @property
     def network(self) -> Mapping[str, Any]:
         """How many classes, where targets are whole numbers, and channels, where inputs have the shape of images."""
-        classes = {"num_classes": self.num_classes} if self.num_classes else {}
+        classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
         inputs = self.arrays["train"][0]
         return {**classes, **({"in_channels": inputs.shape[1]} if inputs.ndim == 4 else {})}
 
@@ -224,3 +221,11 @@ def _tensors(part: str, pair: Pair) -> tuple[Tensor, Tensor]:
         raise UserError(f"the {part} data have {len(inputs)} inputs and {len(targets)} targets; wanted equally many")
     kept = [array.float() if array.dtype == torch.float64 else array for array in (inputs, targets)]
     return kept[0], kept[1] if kept[1].is_floating_point() else kept[1].long()
+
+
+def _check_labels(part: str, labels: Tensor, classes: int) -> None:
+    if labels.ndim != 1 or int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise UserError(
+            f"the {part} targets are whole numbers, so classes: wanted one for each example, from 0 to {classes - 1} "
+            "as in the training data"
+        )
