@@ -1,0 +1,1 @@
+"""A run: configured, looped, watched, stopped, saved, resumed."""
