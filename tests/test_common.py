@@ -20,7 +20,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.settings import describe, settings
 from supernas.data import Augmentation
-from supernas.data.kinds.images import DataSettings
+from supernas.data.kinds.images import ImageSettings
 from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
 from supernas.networks.base import SupernetSettings
 from supernas.runs import diagnostics, stopping
@@ -88,7 +88,7 @@ def config_of(space, method, objective, **search):
         named.update(QUICK.get(method, {}))
     document = {"space": space, "method": named, "objective": objective, "search": search}
     size = {**SMALLEST.get(space, {}), **PARTIAL.get((space, method), {})}
-    return resolve_search(merge(TOYS[spaces.get(space).domain], {"supernet": size}, document))
+    return resolve_search(merge(TOYS[spaces.get(space).data_kind], {"supernet": size}, document))
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +185,7 @@ def test_settings_of_all_parts_are_among_them():
     found = set(settings_classes().values())
     assert {methods.get(name) for name in methods.names()} <= found
     assert {objectives.get(name) for name in objectives.names()} <= found
-    assert {SupernetSettings, SGDSettings, DataSettings, SearchSettings, Augmentation} <= found
+    assert {SupernetSettings, SGDSettings, ImageSettings, SearchSettings, Augmentation} <= found
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -277,7 +277,7 @@ def staged(**search):
         stopping=Never(),
         supernet=SupernetSettings(channels=2, cells=1),
         weights=SGDSettings(),
-        data=DataSettings(source="digits", train_size=96),
+        data=ImageSettings(source="digits", train_size=96),
         search=SearchSettings(**{**TOY["search"], **search}),
     )
 

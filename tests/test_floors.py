@@ -92,7 +92,7 @@ def _rooms() -> dict[str, set[str]]:
 
 def test_the_test_sees_imports():
     assert ("runs", "configuration") in imported(("runs", "search"))
-    assert ("data", "__init__") in imported(("data", "kinds", "text"))  # from supernas import data
+    assert ("methods", "__init__") in imported(("runs", "configuration"))  # from supernas import methods
     assert "torch" in _libraries(("runs", "loop"))
 
 

@@ -8,18 +8,16 @@
 
 from importlib.metadata import version
 
-from supernas.api import derive, export, report, score, search, study, train
-from supernas.api import make_search as Search
-from supernas.api import make_training as Training
+from supernas.api import Search, Training, derive, export, report, score, search, study, train
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
-from supernas.data.kinds.tensors import TensorMaterial
+from supernas.data import TensorDataset
 from supernas.networks.model import Choice
 from supernas.networks.model_space import ModelSpace
 from supernas.spaces import get as space
 
-Data = TensorMaterial.of
+Data = TensorDataset.of
 
 __all__ = [
     "Architecture",

@@ -1,32 +1,35 @@
 """The Python front door: one call a job, with the names of the command line."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
+from supernas.core.progress import Progress
 from supernas.core.task import Task
-from supernas.data import kinds
-from supernas.data.kinds import Material
-from supernas.data.kinds.tensors import TensorMaterial
+from supernas.data import Dataset, TensorDataset, kinds
 from supernas.evaluation.proxy_scores import ScoreConfig, Scores, resolve_scores
 from supernas.evaluation.proxy_scores import score as score_all
-from supernas.evaluation.recorded_search import recorded_search
+from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.output.export import export
 from supernas.output.report import report
+from supernas.runs import training
 from supernas.runs.configuration import Document, assign, merge, resolve_search, resolve_train
-from supernas.runs.search import Epoch, Result, Search
-from supernas.runs.training import Training, TrainResult, sized
+from supernas.runs.loop import EpochReport
+from supernas.runs.search import Epoch, Result
+from supernas.runs.training import TrainResult, sized
 from supernas.spaces.base import Space
+from supernas.steps.contracts import Metrics
 from supernas.studies.plan import read_study
 from supernas.studies.run_study import StudyResult, run_study
 
 __all__ = [
+    "Search",
+    "Training",
     "derive",
     "export",
-    "make_search",
-    "make_training",
     "report",
     "score",
     "score_config",
@@ -35,9 +38,204 @@ __all__ = [
     "train",
 ]
 
-Data = str | Path | Material | tuple[Any, Any]
+Data = str | Path | Dataset | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
-Listener = Callable[[Any], "dict[str, Any] | None"]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Search(RecordedSearch):
+    """A search that has not begun: iterate over its epochs, or call `run` for those who only want the end.
+
+    Args:
+        method: the search method; `e2nas` by default.
+        space: a name, settings with a name, or a `ModelSpace`.
+        objective: how the supernet is trained; the method's by default.
+        data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
+        data_dir: where the files of named data are.
+        task: the loss and the metric, if not the usual ones for the data.
+        preset: the named size that the other settings start from.
+        epochs: passes over the training half.
+        seed: of everything random.
+        device: where to compute.
+        track: how many drawn architectures are followed from epoch to epoch.
+        watch: what is recorded after every epoch: names, or one text with commas.
+        max_parameters: the most parameters of the found network.
+        max_flops: its most multiply-adds.
+        max_latency_ms: its most milliseconds for one input, measured here.
+        config: a nested dictionary of settings, as a file holds it.
+        set: "section.name=value", as on the command line; they have the last word.
+        out: the run folder; `runs/<name of the run>` by default.
+        resume: go on from the folder's checkpoint, if it has one.
+        on_epoch: listeners, called with each finished `Epoch`; what they return (a dictionary or None) is added to the
+            epoch's line of `metrics.jsonl`.
+        on_step: called after every step with the progress and the metrics of that step.
+        benchmark: a table whose truth is recorded; no method sees it.
+
+    Raises:
+        UserError: for anything that the arguments get wrong; the message is one line.
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str | None = None,
+        space: str | Mapping[str, Any] | Space | None = None,
+        objective: str | None = None,
+        data: Data | None = None,
+        data_dir: str | Path | None = None,
+        task: Task | None = None,
+        preset: str | None = None,
+        epochs: int | None = None,
+        seed: int | None = None,
+        device: str | None = None,
+        track: int | None = None,
+        watch: str | Iterable[str] | None = None,
+        max_parameters: float | None = None,
+        max_flops: float | None = None,
+        max_latency_ms: float | None = None,
+        config: Mapping[str, Any] | None = None,
+        set: Iterable[str] = (),  # the name of the command line's option
+        out: str | Path | None = None,
+        resume: bool = False,
+        on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
+        on_step: Callable[[Progress, Metrics], None] | None = None,
+        benchmark: str | Path | None = None,
+    ) -> None:
+        source, dataset = _data(data)
+        flags: Mapping[str, Any] = {
+            "method": method,
+            "space": space,
+            "objective": objective,
+            "data": {"source": source, "directory": _text(data_dir)},
+            "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
+            "budget": {
+                "max_parameters": max_parameters,
+                "max_flops": max_flops,
+                "max_latency_ms": max_latency_ms,
+            },
+            "watch": {name: {} for name in _names(watch)},
+        }
+        given = document(config, flags, set)
+        resolved = resolve_search(given)
+        _check_data(given, dataset, resolved.space.data_kind)
+        super().__init__(
+            resolved,
+            Path(out) if out else None,
+            benchmark=benchmark,
+            resume=resume,
+            on_epoch=on_epoch,
+            on_step=on_step,
+            task=task,
+            data=dataset,
+        )
+
+
+class Training(training.Training):
+    """A training from scratch that has not begun: iterate over its epochs, or call `run`.
+
+    Args:
+        architecture: text of the space, or the folder of a search.
+        space: as of a search.
+        data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
+        data_dir: where the files of named data are.
+        task: the loss and the metric, if not the usual ones for the data.
+        preset: the named size that the other settings start from.
+        epochs: passes over the training data.
+        seed: of everything random.
+        device: where to compute.
+        config: a nested dictionary of settings, as a file holds it.
+        set: "section.name=value", as on the command line; they have the last word.
+        out: the run folder; `runs/<name of the run>` by default.
+        resume: go on from the folder's checkpoint, if it has one.
+        on_epoch: listeners, called with each finished epoch's report; what they return (a dictionary or None) is added
+            to the epoch's line of `metrics.jsonl`.
+        on_step: called after every step with the progress and the metrics of that step.
+        parameters: the size of the network, for which its channels are then chosen.
+
+    Raises:
+        UserError: for anything that the arguments get wrong; the message is one line.
+    """
+
+    def __init__(
+        self,
+        architecture: str | Path,
+        *,
+        space: str | Mapping[str, Any] | Space | None = None,
+        data: Data | None = None,
+        data_dir: str | Path | None = None,
+        task: Task | None = None,
+        preset: str | None = None,
+        epochs: int | None = None,
+        seed: int | None = None,
+        device: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        set: Iterable[str] = (),
+        out: str | Path | None = None,
+        resume: bool = False,
+        on_epoch: Iterable[Callable[[EpochReport], dict[str, Any] | None]] = (),
+        on_step: Callable[[Progress, Metrics], None] | None = None,
+        parameters: int | None = None,
+    ) -> None:
+        source, dataset = _data(data)
+        flags: Mapping[str, Any] = {
+            "space": space,
+            "architecture": str(architecture),
+            "data": {"source": source, "directory": _text(data_dir)},
+            "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
+        }
+        given = document(config, flags, set)
+        resolved = resolve_train(given)
+        _check_data(given, dataset, resolved.space.data_kind)
+        if parameters is not None:
+            dataset = dataset or resolved.data.load()
+            resolved = sized(resolved, parameters, dataset)
+        super().__init__(
+            resolved,
+            Path(out) if out else None,
+            resume=resume,
+            on_epoch=tuple(on_epoch),
+            on_step=on_step,
+            task=task,
+            data=dataset,
+        )
+
+
+def _arguments_of(run: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Says of a function that it takes what a class takes: to type checkers, and to `help`."""
+
+    def say(function: Callable[..., R]) -> Callable[P, R]:
+        given, returned = inspect.signature(run), inspect.signature(function).return_annotation
+        function.__signature__ = given.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        return function
+
+    return say
+
+
+@_arguments_of(Search)
+def search(**arguments: Any) -> Result:
+    """Searches for an architecture. The arguments are those of `Search`.
+
+    Returns:
+        The architecture, its history, the trained supernet, the record, and the run folder.
+
+    Raises:
+        UserError: for anything that the arguments get wrong; the message is one line.
+    """
+    return Search(**arguments).run()
+
+
+@_arguments_of(Training)
+def train(architecture: str | Path, **arguments: Any) -> TrainResult:
+    """Trains an architecture from scratch and tests it. The arguments are those of `Training`.
+
+    Returns:
+        The trained network, the record with the test, and the run folder.
+
+    Raises:
+        UserError: for anything that the arguments get wrong; the message is one line.
+    """
+    return Training(architecture, **arguments).run()
 
 
 def document(
@@ -47,142 +245,15 @@ def document(
     given: Document = {}
     for section, value in flags.items():
         if isinstance(value, Mapping):
-            inner = {name: setting for name, setting in value.items() if setting is not None}
+            inner = {name: flag for name, flag in value.items() if flag is not None}
             if inner:
                 given[section] = inner
         elif value is not None:
             given[section] = value
-    made = merge(config or {}, given)
+    whole = merge(config or {}, given)
     for assignment in assignments:
-        assign(made, assignment)
-    return made
-
-
-def make_search(
-    *,
-    method: str | None = None,
-    space: str | Mapping[str, Any] | Space | None = None,
-    objective: str | None = None,
-    data: Data | None = None,
-    data_dir: str | Path | None = None,
-    task: Task | None = None,
-    preset: str | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
-    device: str | None = None,
-    track: int | None = None,
-    watch: str | Iterable[str] | None = None,
-    max_parameters: float | None = None,
-    max_flops: float | None = None,
-    max_latency_ms: float | None = None,
-    config: Mapping[str, Any] | None = None,
-    set: Iterable[str] = (),  # the name of the command line's option
-    out: str | Path | None = None,
-    resume: bool = False,
-    on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
-    on_step: Callable[..., None] | None = None,
-    benchmark: str | Path | None = None,
-) -> Search:
-    """A search that has not begun: iterate over its epochs, or call `run`. The arguments are those of `search`."""
-    source, material = _data(data)
-    flags: Mapping[str, Any] = {
-        "method": method,
-        "space": space,
-        "objective": objective,
-        "data": {"source": source, "directory": _text(data_dir)},
-        "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
-        "budget": {
-            "max_parameters": max_parameters,
-            "max_flops": max_flops,
-            "max_latency_ms": max_latency_ms,
-        },
-        "watch": {name: {} for name in _names(watch)},
-    }
-    given = document(config, flags, set)
-    made = resolve_search(given)
-    _check_data(given, material, made.space.domain)
-    folder = Path(out) if out else None
-    return recorded_search(
-        made,
-        folder,
-        benchmark=benchmark,
-        resume=resume,
-        on_epoch=on_epoch,
-        on_step=on_step,
-        task=task,
-        data=material,
-    )
-
-
-def search(**arguments: Any) -> Result:
-    """Searches for an architecture.
-
-    Args:
-        **arguments: `method`, `space` (a name, settings, or a `ModelSpace`), `objective`, `data` (a name, a path,
-            (inputs, targets), or `supernas.Data(...)`), `data_dir`, `preset`, `epochs`, `seed`, `device`, `track`,
-            `watch` (names, or one text with commas), `max_parameters`, `max_flops`, `max_latency_ms` as on the command
-            line; `task`, the loss and the metric, if not the usual ones; `config`, a nested dictionary of settings;
-            `set`, a list of "section.name=value"; `out`, the run folder; `resume`; `on_epoch`, listeners; `on_step`, a
-            listener; `benchmark`, a table whose truth is recorded.
-
-    Returns:
-        The architecture, its history, the trained supernet, the record, and the run folder.
-
-    Raises:
-        UserError: for anything that the arguments get wrong; the message is one line.
-    """
-    return make_search(**arguments).run()
-
-
-def make_training(
-    architecture: str | Path,
-    *,
-    space: str | Mapping[str, Any] | Space | None = None,
-    data: Data | None = None,
-    data_dir: str | Path | None = None,
-    task: Task | None = None,
-    preset: str | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
-    device: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    set: Iterable[str] = (),
-    out: str | Path | None = None,
-    resume: bool = False,
-    on_epoch: Iterable[Callable[..., dict[str, Any] | None]] = (),
-    on_step: Callable[..., None] | None = None,
-    parameters: int | None = None,
-) -> Training:
-    """A training that has not begun. The arguments are those of `train`."""
-    source, material = _data(data)
-    flags: Mapping[str, Any] = {
-        "space": space,
-        "architecture": str(architecture),
-        "data": {"source": source, "directory": _text(data_dir)},
-        "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
-    }
-    given = document(config, flags, set)
-    made = resolve_train(given)
-    _check_data(given, material, made.space.domain)
-    if parameters is not None:
-        made = sized(made, parameters, material)
-    return Training(
-        made,
-        Path(out) if out else None,
-        resume=resume,
-        on_epoch=tuple(on_epoch),
-        on_step=on_step,
-        task=task,
-        data=material,
-    )
-
-
-def train(architecture: str | Path, **arguments: Any) -> TrainResult:
-    """Trains an architecture from scratch and tests it.
-
-    The other arguments are those of `search`, and `parameters`, for which the network's channels are then chosen.
-    """
-    return make_training(architecture, **arguments).run()
+        assign(whole, assignment)
+    return whole
 
 
 def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
@@ -256,9 +327,9 @@ def score(
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
     """
-    made = score_config(**arguments)
-    parsed = [made.space.parse(given) if isinstance(given, str) else given for given in architectures]
-    return score_all(parsed, made, Path(out), workers=workers, on_progress=on_progress)
+    config = score_config(**arguments)
+    parsed = [config.space.parse(given) if isinstance(given, str) else given for given in architectures]
+    return score_all(parsed, config, Path(out), workers=workers, on_progress=on_progress)
 
 
 def study(
@@ -289,22 +360,22 @@ def study(
     return run_study(read_study(source), folder, workers=workers, threads=threads, table_only=table_only)
 
 
-def _data(data: Data | None) -> tuple[str | None, Material | None]:
+def _data(data: Data | None) -> tuple[str | None, Dataset | None]:
     """(what a configuration calls the data, the data themselves where they were given)."""
     if data is None or isinstance(data, str | Path):
         return _text(data), None
-    material = data if isinstance(data, Material) else TensorMaterial.of(data)
-    digest = f" {material.digest}" if isinstance(material, TensorMaterial) else ""
-    return f"{material.name}{digest}", material
+    dataset = data if isinstance(data, Dataset) else TensorDataset.of(data)
+    digest = f" {dataset.digest}" if isinstance(dataset, TensorDataset) else ""
+    return f"{dataset.name}{digest}", dataset
 
 
-def _check_data(document: Document, material: Material | None, domain: str) -> None:
+def _check_data(document: Document, dataset: Dataset | None, data_kind: str) -> None:
     """Refuses settings of data that were given as they are, and data that the space's networks cannot read."""
-    if material is None:
+    if dataset is None:
         return
     for name in (name for name in document.get("data", {}) if name != "source"):
         raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
-    if reason := kinds.get(domain).refuses(material):
+    if reason := kinds.get(data_kind).refuses(dataset):
         raise UserError(reason)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
-from supernas.core.state import State, load_tree, static, to_tree
+from supernas.core.state import UNSAVED, State, load_tree, to_tree
 
 PAIRS = st.tuples(st.integers(0, 20), st.integers(0, 9))
 ARCHITECTURES = st.lists(PAIRS, max_size=6).map(lambda pairs: Architecture(tuple(pairs)))
@@ -35,7 +35,7 @@ class Inner(State):
 
 @dataclass
 class Outer(State):
-    setup: object = static()
+    setup: object = field(metadata=UNSAVED)
     inner: Inner = field(default_factory=Inner)
     layer: torch.nn.Linear = field(default_factory=lambda: torch.nn.Linear(2, 3))
     alpha: Tensor = field(default_factory=lambda: torch.zeros(2, requires_grad=True))
@@ -89,7 +89,7 @@ def test_a_state_with_a_field_of_every_kind():
     alpha, weight, generator = other.alpha, other.layer.weight, other.inner.generator
     other.load(through_a_file(one.tree()))
     assert same(other.tree(), one.tree())
-    assert other.setup is setup  # static
+    assert other.setup is setup  # unsaved
     assert other.alpha is alpha  # an optimiser may hold it: changed in place
     assert alpha.requires_grad
     assert other.layer.weight is weight

@@ -92,6 +92,7 @@ def test_ranges_and_names_are_checked():
 
 
 def test_digits_are_never_mirrored():
-    assert data.usual_augmentation(data.load("digits")) == Augmentation(flip=False, crop_padding=1)
+    assert data.load_images("digits").augmentation == Augmentation(flip=False, crop_padding=1)
     given = Augmentation(cutout=3, crop_padding=0)
-    assert data.usual_augmentation(data.load("digits"), given) == Augmentation(flip=False, crop_padding=0, cutout=3)
+    varied = data.load_images("digits", augmentation=given).augmentation
+    assert varied == Augmentation(flip=False, crop_padding=0, cutout=3)

@@ -136,18 +136,18 @@ def test_imagenet16_keeps_the_first_classes_counted_from_0(tmp_path):
     images = random_images(5, side=16)
     write_pickled(tmp_path / "train_data_batch_2", images, [1, 121, 120, 1000, 2])
     write_pickled(tmp_path / "val_data", images[:2], [120, 500])
-    loaded = data.load(tmp_path)
+    loaded = data.load_images(tmp_path)
     assert loaded.name == "imagenet16-120"
     assert (loaded.num_classes, loaded.resolution) == (120, 16)
-    assert loaded.train.labels.tolist() == [0, 119, 1]
-    assert torch.equal(loaded.train.images, torch.from_numpy(images[[0, 2, 4]]))
-    assert loaded.test.labels.tolist() == [119]
+    assert loaded.images["train"].labels.tolist() == [0, 119, 1]
+    assert torch.equal(loaded.images["train"].images, torch.from_numpy(images[[0, 2, 4]]))
+    assert loaded.images["test"].labels.tolist() == [119]
     with pytest.raises(UserError) as error:  # as if these were all the published images
         ImageNet16(120, train=30, test=1).read(_all_imagenet_batches(tmp_path))
     assert one_line(error, "train_data_batch_1", "MD5")
     write_pickled(tmp_path / "val_data", images[:2], [0, 1])
     with pytest.raises(UserError, match="label"):
-        data.load(tmp_path)
+        data.load_images(tmp_path)
 
 
 def _all_imagenet_batches(folder):
@@ -167,13 +167,13 @@ def test_idx(tmp_path, compressed):
         ("t10k-labels-idx1-ubyte", np.array([2, 2, 0], np.uint8)),
     ]:
         write_idx(tmp_path / f"{name}{suffix}", array, compressed=compressed)
-    loaded = data.load("fashion-mnist", tmp_path)
-    assert torch.equal(loaded.train.images[:, 0], torch.from_numpy(train))
-    assert torch.equal(loaded.test.images[:, 0], torch.from_numpy(test))
-    assert loaded.test.labels.tolist() == [2, 2, 0]
-    assert (loaded.channels, loaded.num_classes, loaded.mirror) == (1, 3, True)
+    loaded = data.load_images("fashion-mnist", tmp_path)
+    assert torch.equal(loaded.images["train"].images[:, 0], torch.from_numpy(train))
+    assert torch.equal(loaded.images["test"].images[:, 0], torch.from_numpy(test))
+    assert loaded.images["test"].labels.tolist() == [2, 2, 0]
+    assert (loaded.channels, loaded.num_classes, loaded.augmentation.flip) == (1, 3, True)
     assert "6 of 60,000" in loaded.note
-    assert not data.load(tmp_path).mirror  # the folder does not say that these are clothes
+    assert not data.load_images(tmp_path).augmentation.flip  # the folder does not say that these are clothes
 
     labels = tmp_path / f"t10k-labels-idx1-ubyte{suffix}"
     write_idx(labels, np.array([3, 2, 0], np.uint8), compressed=compressed)
@@ -201,45 +201,49 @@ def test_image_folder_with_test_images(tmp_path):
     write_images(tmp_path / "train", ["cat", "ant"])
     write_images(tmp_path / "test", ["ant"], count=2)
     (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
-    loaded = data.load(tmp_path)
+    loaded = data.load_images(tmp_path)
     assert loaded.classes == ("ant", "cat")
-    assert (len(loaded.train), len(loaded.test), loaded.resolution, loaded.channels) == (10, 2, 6, 3)
-    assert loaded.train.labels.tolist() == [0] * 5 + [1] * 5
-    assert loaded.train.images[7, :, 0, 0].tolist() == [20, 0, 7]  # the cats were written first
+    assert (loaded.count("train"), loaded.count("test")) == (10, 2)
+    assert (loaded.resolution, loaded.channels) == (6, 3)
+    assert loaded.images["train"].labels.tolist() == [0] * 5 + [1] * 5
+    assert loaded.images["train"].images[7, :, 0, 0].tolist() == [20, 0, 7]  # the cats were written first
     assert loaded.name == tmp_path.name
 
 
 def test_image_folder_without_test_images_is_split_in_balance(tmp_path):
     write_images(tmp_path, ["a", "b", "c"], mode="L", count=10)
-    loaded, again = data.load(tmp_path), data.load(tmp_path)
+    loaded, again = data.load_images(tmp_path), data.load_images(tmp_path)
     assert loaded.channels == 1
-    assert loaded.train.labels.bincount().tolist() == [8, 8, 8]
-    assert loaded.test.labels.bincount().tolist() == [2, 2, 2]
-    assert torch.equal(loaded.train.images, again.train.images)
-    values = torch.cat([loaded.train.images, loaded.test.images])[:, 0, 0, 0]
+    assert loaded.images["train"].labels.bincount().tolist() == [8, 8, 8]
+    assert loaded.images["test"].labels.bincount().tolist() == [2, 2, 2]
+    assert torch.equal(loaded.images["train"].images, again.images["train"].images)
+    values = torch.cat([loaded.images["train"].images, loaded.images["test"].images])[:, 0, 0, 0]
     assert len(values.unique()) == 30
 
 
 def test_image_folder_errors(tmp_path):
     write_images(tmp_path, ["a"])
     with pytest.raises(UserError, match="one class"):
-        data.load(tmp_path)
+        data.load_images(tmp_path)
     write_images(tmp_path, ["b"], size=(8, 4))
     with pytest.raises(UserError) as error:
-        data.load(tmp_path)
+        data.load_images(tmp_path)
     assert one_line(error, tmp_path / "b", "8x4", "resolution")
-    assert data.load(tmp_path, resolution=4).resolution == 4
+    assert data.load_images(tmp_path, resolution=4).resolution == 4
     with pytest.raises(UserError) as error:
-        data.load(tmp_path, resolution=5)
+        data.load_images(tmp_path, resolution=5)
     assert one_line(error, tmp_path / "b", "1 to 4")
+    with pytest.raises(UserError) as error:
+        data.load_images(tmp_path, resolution=8)  # the others stay 6x6
+    assert one_line(error, tmp_path / "b", "8x4", "resolution of 4 or less")
     broken = tmp_path / "b" / "3.png"
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(UserError) as error:
-        data.load(tmp_path, resolution=4)
+        data.load_images(tmp_path, resolution=4)
     assert one_line(error, broken)
     Image.fromarray(np.full((8, 8), 60_000, np.uint16)).save(broken)
     with pytest.raises(UserError, match="8 bits"):
-        data.load(tmp_path, resolution=4)
+        data.load_images(tmp_path, resolution=4)
 
 
 def test_npz(tmp_path):
@@ -248,13 +252,13 @@ def test_npz(tmp_path):
     labels = np.array([0, 1, 2, 0, 1, 2])
     for given_images in (images, images.transpose(0, 2, 3, 1)):
         np.savez(file, x_train=given_images, y_train=labels[:, None], x_test=given_images[:2], y_test=labels[:2])
-        loaded = data.load(file)
-        assert torch.equal(loaded.train.images, torch.from_numpy(images))
-        assert loaded.train.labels.tolist() == labels.tolist()
-        assert (loaded.name, len(loaded.test), loaded.num_classes) == ("shapes", 2, 3)
+        loaded = data.load_images(file)
+        assert torch.equal(loaded.images["train"].images, torch.from_numpy(images))
+        assert loaded.images["train"].labels.tolist() == labels.tolist()
+        assert (loaded.name, len(loaded.images["test"]), loaded.num_classes) == ("shapes", 2, 3)
     np.savez(file, x_train=images[:, 0], y_train=labels)
-    assert data.load(file).test is None
-    assert data.load(file).channels == 1
+    assert data.load_images(file).parts == ("train",)
+    assert data.load_images(file).channels == 1
 
 
 @pytest.mark.parametrize(
@@ -274,7 +278,7 @@ def test_npz_errors(tmp_path, arrays, wanted):
     file = tmp_path / "mine.npz"
     np.savez(file, **arrays)
     with pytest.raises(UserError) as error:
-        data.load(file)
+        data.load_images(file)
     assert one_line(error, "mine", wanted)
 
 
@@ -307,13 +311,13 @@ def test_no_bytes_crash_a_reader(tmp_path, noise, start):
 
 @pytest.mark.skipif(not SUBSET.is_dir(), reason=f"there is no CIFAR-10 subset in {SUBSET}")
 def test_subset_of_cifar10_loads_by_name_and_by_path():
-    by_name, by_path = data.load("cifar10", SUBSET, train_size=1_000), data.load(SUBSET)
-    assert (len(by_path.train), len(by_path.test), by_path.resolution) == (20_000, 5_000, 32)
+    by_name, by_path = data.load_images("cifar10", SUBSET, train_size=1_000), data.load_images(SUBSET)
+    assert (len(by_path.images["train"]), len(by_path.images["test"]), by_path.resolution) == (20_000, 5_000, 32)
     assert by_path.name == by_name.name == "cifar10"
     assert by_path.classes[5] == "dog"
-    assert by_path.test.labels.bincount().tolist() == [500] * 10
-    assert by_name.train.labels.bincount().tolist() == [100] * 10
+    assert by_path.images["test"].labels.bincount().tolist() == [500] * 10
+    assert by_name.images["train"].labels.bincount().tolist() == [100] * 10
     assert "20,000 of 50,000" in by_name.note
-    means, stds = data.moments(by_path.train)
+    means, stds = data.moments(by_path.images["train"])
     assert means == pytest.approx(by_path.mean, abs=0.01)  # the published constants are those of all training images
     assert stds == pytest.approx(by_path.std, abs=0.01)

@@ -7,7 +7,7 @@ import torch
 
 from supernas.core.errors import UserError
 from supernas.data import TextStream, load_text, windows
-from supernas.data.texts import END, UNKNOWN, Words, text_data
+from supernas.data.texts import END, UNKNOWN, Words, numbered
 
 TEXTS = {"train": "a b\n\nc a\n", "valid": "b z\n", "test": "c\n"}
 
@@ -24,20 +24,20 @@ def test_the_vocabulary_is_that_of_the_training_text(tmp_path, pattern):
     data = load_text(write(tmp_path / "mine", pattern=pattern))
     assert data.name == "mine"
     assert data.vocabulary == ("a", "b", "<eos>", "c", "<unk>")
-    assert data.train.tolist() == [0, 1, 2, 2, 3, 0, 2]
-    assert data.valid.tolist() == [1, 4, 2]
-    assert data.test.tolist() == [3, 2]
+    assert data.words["train"].tolist() == [0, 1, 2, 2, 3, 0, 2]
+    assert data.words["valid"].tolist() == [1, 4, 2]
+    assert data.words["test"].tolist() == [3, 2]
 
 
 def test_pythons_own_text():
     data, again = load_text("python-docs"), load_text("python-docs")
-    assert torch.equal(data.train, again.train)
-    sizes = [len(part) for part in (data.train, data.valid, data.test)]
+    assert torch.equal(data.words["train"], again.words["train"])
+    sizes = [len(part) for part in (data.words["train"], data.words["valid"], data.words["test"])]
     assert sizes[0] == pytest.approx(0.8 * sum(sizes), abs=1)
     assert 50_000 < sum(sizes) < 200_000
     assert 1_000 < len(data.vocabulary) < 5_000
     unknown = data.vocabulary.index("<unk>")
-    assert (data.test == unknown).double().mean() < 0.1
+    assert (data.words["test"] == unknown).double().mean() < 0.1
     assert "SHA-256" in data.note
 
 
@@ -45,12 +45,12 @@ def test_published_texts(data_root, tmp_path):
     penn = data_root / "penn"
     texts = {split: (penn / f"{split}.txt").read_text() for split in ("valid", "test")}
     data = load_text("penn-treebank", write(tmp_path / "penn", {"train": texts["test"], **texts}).parent)
-    assert (len(data.valid), len(data.test)) == (73_760, 82_430)  # published
+    assert (len(data.words["valid"]), len(data.words["test"])) == (73_760, 82_430)  # published
     assert "82,430, 73,760, 82,430; published 929,589" in data.note
     valid, test = (data_root / "wikitext-2" / f"{split}.txt" for split in ("valid", "test"))
     wiki = {"train": test.read_text(), "valid": valid.read_text(), "test": test.read_text()}
     data = load_text("wikitext-2", write(tmp_path / "wikitext-2", wiki))
-    assert (len(data.valid), len(data.test)) == (217_646, 245_569)
+    assert (len(data.words["valid"]), len(data.words["test"])) == (217_646, 245_569)
 
 
 def test_mistakes(tmp_path):
@@ -147,7 +147,7 @@ def test_an_ordered_pass_predicts_every_word_of_a_column_but_its_first():
 
 def test_a_vocabulary_of_the_most_frequent_words():
     words = Words(["a", "b", "b", "c", "a", "d"], ["d", "b"], ["c"])
-    text = text_data("t", words, limit=2)
-    assert text.vocabulary == ("a", "b", END, UNKNOWN)
-    assert text.train.tolist() == [0, 1, 1, 3, 0, 3]
-    assert text.valid.tolist() == [3, 1]
+    numbers, vocabulary = numbered(words, limit=2)
+    assert vocabulary == ("a", "b", END, UNKNOWN)
+    assert numbers["train"].tolist() == [0, 1, 1, 3, 0, 3]
+    assert numbers["valid"].tolist() == [3, 1]

@@ -49,9 +49,10 @@ def test_neither_order_nor_processes_matter(tmp_path, some):
 def test_a_score_by_hand(tmp_path, some, space):
     """From the images to the number."""
     found = supernas.score(some, proxy="snip", seed=3, out=tmp_path, **TOY)
-    images = data.load("digits", None)
-    drawn = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(3))[:8]
-    batch = next(data.batches(images.train.select(drawn), 8, mean=images.mean, std=images.std))
+    digits = data.load_images("digits", None)
+    images = digits.images["train"]
+    drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(3))[:8]
+    batch = next(data.image_batches(images.select(drawn), 8, mean=digits.mean, std=digits.std))
     size = {"num_classes": 10, "in_channels": 1, "channels": 3, "cells": 1}
     loss = torch.nn.functional.cross_entropy
     expected = proxies.score_architecture(proxies.get("snip")(), space, some[0], size, batch, loss, 3)
@@ -235,4 +236,4 @@ def test_a_model_of_ones_own_has_no_kept_scores():
             return self.layer(x)
 
     with pytest.raises(UserError, match="method zero-cost scores its architectures anew"):
-        supernas.score(["layer=a"], space=supernas.ModelSpace(Net, domain="images"))
+        supernas.score(["layer=a"], space=supernas.ModelSpace(Net, data_kind="images"))

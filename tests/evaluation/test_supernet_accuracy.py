@@ -41,12 +41,12 @@ def some(space):
 
 def halves(run):
     config = resolve_search(read_file(run.folder / "config.json"))
-    return config.data.load().for_search(config.search.seed, config.search.split).described
+    return config.data.load().for_search(config.search.seed, config.search.split)
 
 
-def normalised(images, described):
+def normalised(images, dataset):
     """Float images [n, c, h, w] by the definition."""
-    mean, std = (torch.tensor(one)[:, None, None] for one in (described.mean, described.std))
+    mean, std = (torch.tensor(one)[:, None, None] for one in (dataset.mean, dataset.std))
     return (images.images.float() / 255 - mean) / std
 
 
@@ -63,8 +63,9 @@ def standalone(run, architecture, batch_norm):
 
 def slow_twin(run, architecture, policy):
     """The accuracy of the stand-alone network, with statistics written out where they are re-estimated."""
-    images = halves(run)
-    valid, train = normalised(images.valid, images)[:40], normalised(images.train, images)[:30]
+    dataset = halves(run)
+    valid = normalised(dataset.images["valid"], dataset)[:40]
+    train = normalised(dataset.images["train"], dataset)[:30]
     model = standalone(run, architecture, "batch" if policy == "batch" else "tracked")
     with torch.no_grad():
         if policy == "recalibrate":
@@ -73,7 +74,7 @@ def slow_twin(run, architecture, policy):
             for number, norm in enumerate(norms_of(model)):
                 norm.running_mean.copy_(torch.stack([one[number] for one in means]).mean(0))
                 norm.running_var.copy_(torch.stack([one[number] for one in variances]).mean(0))
-        return float((model(valid).argmax(1) == images.valid.labels[:40]).float().mean()) * 100
+        return float((model(valid).argmax(1) == dataset.images["valid"].labels[:40]).float().mean()) * 100
 
 
 def norms_of(model):

@@ -20,6 +20,7 @@ from supernas.evaluation.tracking import Tracking, retrain, tracked_architecture
 from supernas.methods.random_nas import RandomNAS
 from supernas.runs.configuration import resolve_search
 from supernas.runs.finished import training_beside
+from supernas.runs.search import Search
 from supernas.runs.training import Training
 from supernas.steps.contracts import Stage
 
@@ -62,7 +63,7 @@ def test_what_is_followed(told, space):
 
 
 def test_sampled_is_the_path_that_was_trained_last(tmp_path, space):
-    run = api.make_search(config=SMALL, track=1, out=tmp_path)
+    run = api.Search(config=SMALL, track=1, out=tmp_path)
     last = [run.state.method.trainer.last for _ in run]
     assert [space.parse(line["sampled"]) for line in followed(tmp_path)] == last
     mixture = api.search(config={**SMALL, "method": "darts"}, epochs=1, track=1, out=tmp_path / "mixture")
@@ -93,7 +94,7 @@ def test_following_changes_nothing_in_the_search(told, tmp_path):
 
 def test_a_followed_search_resumes(tmp_path):
     def search(folder, **options):
-        return api.make_search(config=SMALL, track=2, out=tmp_path / folder, **options)
+        return api.Search(config=SMALL, track=2, out=tmp_path / folder, **options)
 
     search("whole").run()
     for step in (4, 9):
@@ -129,8 +130,8 @@ class Narrowing(RandomNAS):
 
 
 def test_what_the_supernet_no_longer_holds_is_not_asked(tmp_path, space):
-    run = api.make_search(config=SMALL, epochs=2, out=tmp_path)
-    run = type(run)(replace(run.config, method=Narrowing(candidates=2)), tmp_path / "narrow")
+    run = api.Search(config=SMALL, epochs=2, out=tmp_path)
+    run = Search(replace(run.config, method=Narrowing(candidates=2)), tmp_path / "narrow")
     cells = [space.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), space.parse("1462"), space.parse("6111")]
     run.on_epoch = (Tracking(run, cells, final_tests(made_up_table(), space)),)
     run.run()
@@ -173,7 +174,7 @@ def test_what_cannot_be_retrained(told, tmp_path):
             command(**{"run_dir": told.folder, **options})
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="20000 architectures wanted; nas-bench-201 can give 1 to 15625"):
-        api.make_search(config=SMALL, track=20000, out=tmp_path / "many")
+        api.Search(config=SMALL, track=20000, out=tmp_path / "many")
     assert not (tmp_path / "many").exists()
     run = api.search(config=SMALL, epochs=1, out=tmp_path / "unfollowed")
     training = api.resolve_train({**training_beside(resolve_search(SMALL)), "architecture": "3"})

@@ -175,6 +175,7 @@ MISTAKES = [
     (lambda: SPACE.build("first=wide, middle=relu", weights={}), "the weights have no model.first.options.wide.weight"),
     (lambda: SPACE.build("first=wide, middle=relu", weights="nowhere"), "cannot read the weights nowhere"),
     (lambda: supernas.search(space=SPACE, data=(X, X[:5])), "the train data have 40 inputs and 5 targets"),
+    (lambda: supernas.Data((X, -torch.ones(40).long())), "the train targets are whole numbers, so classes"),
     (lambda: supernas.search(space=SPACE, method="darts"), "the data 'arrays' were given in Python; give them again"),
     (lambda: supernas.search(**TOY, method="pc-darts"), "method pc-darts changes supernet.partial on the way"),
     (

@@ -141,7 +141,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
 
 
 def test_the_written_normalisation_is_that_of_the_training(sources, runs):
-    module, images = module_at(sources["nas-bench-201"].files[0]), supernas.data.load("digits").test.images
+    module = module_at(sources["nas-bench-201"].files[0])
+    images = supernas.data.load_images("digits").images["test"].images
     trained = read_trained(runs["nas-bench-201"])
     assert torch.allclose(module.normalise(images[: len(trained.examples)] / 255), trained.examples, atol=1e-5)
 

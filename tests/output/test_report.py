@@ -191,11 +191,11 @@ def test_the_command_means_the_same_search(document, monkeypatch):
     assert words[:2] == ["supernas", "search"]
     made = []
 
-    def begin(config, *arguments, **options):
+    def begin(search, config, *arguments, **options):
         made.append(config)
         raise UserError("far enough")
 
-    monkeypatch.setattr(api, "recorded_search", begin)
+    monkeypatch.setattr(api.RecordedSearch, "__init__", begin)
     outcome = typer.testing.CliRunner().invoke(app.app, words[1:])
     assert isinstance(outcome.exception, UserError), outcome.output
     assert str(outcome.exception) == "far enough"

@@ -63,7 +63,7 @@ def test_a_complete_document_of_a_search_resolves_to_itself(space, preset):
         "space": space,
         "method": {"name": "e2nas", "gamma": 0.25, "novelty": {"density": "kernel"}},
         "objective": {"epsilon": 0.2},
-        "data": DATA[spaces.get(space).domain],
+        "data": DATA[spaces.get(space).data_kind],
         "search": {"preset": preset, "seed": 5},
     }
     config = resolve_search(given_)

@@ -205,7 +205,7 @@ def test_watching_changes_nothing_and_resumes(tmp_path):
         if progress.step == 3:
             search.stop()
 
-    search = api.make_search(config=TOY, watch=EVERYTHING, out=tmp_path / "stopped", on_step=stop)
+    search = api.Search(config=TOY, watch=EVERYTHING, out=tmp_path / "stopped", on_step=stop)
     with pytest.raises(KeyboardInterrupt):
         search.run()
     resumed = api.search(config=TOY, watch=EVERYTHING, out=tmp_path / "stopped", resume=True)

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from runs_toy import left_behind
-from supernas.api import make_training
+from supernas import api
 from supernas.cli import app
 from supernas.cli.options import read_count
 from supernas.core.errors import UserError
@@ -214,10 +214,10 @@ def test_cutout_is_added_to_what_is_usual():
 
 def test_a_size_in_parameters(tmp_path):
     config = resolve_train(merge(ALL, {"network": {"channels": 1}}))
-    made = sized(config, 12_000)
+    made = sized(config, 12_000, config.data.load())
     assert made.network.channels > 1
     assert made.network.drop_path == 0.5
-    run = make_training("EENAS", config=merge(ALL, {"architecture": "EENAS"}), parameters=12_000, out=tmp_path)
+    run = api.Training("EENAS", config=merge(ALL, {"architecture": "EENAS"}), parameters=12_000, out=tmp_path)
     assert run.config == made
     nearest = abs(sum(p.numel() for p in run.model.parameters()) - 12_000)
     for channels in (made.network.channels - 1, made.network.channels + 1):
@@ -287,4 +287,4 @@ def test_a_text_split_for_a_training_keeps_its_windows():
     whole = config.data.load()
     halves = whole.for_validation(0, 0.5)
     assert (halves.deviation, whole.for_search(0, 0.5).deviation) == (whole.deviation, 0.0) == (5.0, 0.0)
-    assert (len(halves.words("valid")), halves.parts) == (300, ("train", "valid"))
+    assert (len(halves.words["valid"]), halves.parts) == (300, ("train", "valid"))

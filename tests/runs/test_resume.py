@@ -19,10 +19,12 @@ from supernas.core.files import read_lines
 from supernas.core.progress import Progress
 from supernas.core.settings import settings
 from supernas.data import Batch
+from supernas.data.kinds.images import ImageSettings
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.runs import loop
 from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
-from supernas.runs.folder import generator_states, restore_generators, stop_on_interrupt
+from supernas.runs.generators import generator_states, restore_generators
+from supernas.runs.interrupt import stop_on_interrupt
 from supernas.runs.search import Search
 from supernas.runs.training import train_random
 from supernas.steps.contracts import Method, Metrics, SearchContext, Stage
@@ -343,12 +345,14 @@ def test_leftovers_of_a_kill_are_removed(tmp_path):
     assert read_lines(tmp_path / "metrics.jsonl") == []
 
 
-def test_random_architectures_are_trained_alike(tmp_path):
+def test_random_architectures_are_trained_alike(tmp_path, monkeypatch):
     config = make("train", tmp_path / "unused").config
-    steps = []
+    steps, loaded, load = [], [], ImageSettings.load
+    monkeypatch.setattr(ImageSettings, "load", lambda settings: loaded.append(settings) or load(settings))
     results = train_random(config, 2, tmp_path, on_step=lambda progress, _: steps.append(progress.step))
     assert len({result.text for result in results}) == 2
     assert len(steps) == 2 * (LAST + 1)
+    assert loaded == [config.data]  # once for all of them
     for result in results:
         theirs = json.loads((result.folder / "config.json").read_text())
         assert {**theirs, "architecture": config.architecture} == config.document()

@@ -17,7 +17,7 @@ def test_it_trains_and_validates_on_the_halves_of_a_search_and_never_tests(tmp_p
     search = make("search", tmp_path / "search", {"search": {"seed": 7}})
     training = make("train", tmp_path / "train", SPLIT)
     for part in ("train", "valid"):
-        assert training.data.images(part).images.equal(search.data.images(part).images)
+        assert training.data.images[part].images.equal(search.data.images[part].images)
     assert training.data.parts == search.data.parts == ("train", "valid")
     result = training.run()
     batch = search.data.first("valid", 320, search.device)  # all of them at once
@@ -28,7 +28,7 @@ def test_it_trains_and_validates_on_the_halves_of_a_search_and_never_tests(tmp_p
     assert lines[0]["valid_metric"] != lines[1]["valid_metric"]
     assert result.test_accuracy is None
     own = make("train", tmp_path / "own", {"train": {"split": 0.5, "seed": 7}, "data": {"train_size": 640}})
-    assert own.data.images("valid").images.equal(training.data.images("valid").images)
+    assert own.data.images["valid"].images.equal(training.data.images["valid"].images)
 
 
 def test_looking_at_the_validation_half_changes_nothing(tmp_path, monkeypatch):

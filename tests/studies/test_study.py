@@ -71,7 +71,7 @@ def test_a_run_that_fails_says_why_in_one_line(tmp_path, monkeypatch):
     def broken(*arguments, **options):
         raise ZeroDivisionError("nothing\nto divide by")
 
-    monkeypatch.setattr(workers, "recorded_search", broken)
+    monkeypatch.setattr(workers, "RecordedSearch", broken)
     assert workers.work(job(study, tmp_path), lambda: False)["reason"] == "ZeroDivisionError: nothing to divide by"
     assert "Traceback" in (tmp_path / study.runs[0].name / "log.txt").read_text()
 

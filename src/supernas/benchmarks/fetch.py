@@ -6,11 +6,11 @@ from pathlib import Path
 from supernas.core.errors import UserError, unknown
 from supernas.data.download import default_directory
 
-__all__ = ["PUBLISHED", "Published", "fetch"]
+__all__ = ["PUBLISHED_FILES", "PublishedFile", "fetch"]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFile:
     """A published file.
 
     Attributes:
@@ -25,14 +25,14 @@ class Published:
 
 
 _NATS = "https://drive.google.com/file/d/"
-PUBLISHED = {
-    "nats-bench": Published(
+PUBLISHED_FILES = {
+    "nats-bench": PublishedFile(
         "NATS-tss-v1_0-3ffb9-simple", f"{_NATS}17_saCsj_krKjlCBLOJEpNtzPXArMCqxU/view", "unpack the .tar"
     ),
-    "nats-bench-single": Published(
+    "nats-bench-single": PublishedFile(
         "NATS-tss-v1_0-3ffb9.pickle.pbz2", f"{_NATS}1vzyK0UVH2D3fTpa1_dSWnp1gvGpAxRul/view", "needs much memory"
     ),
-    "nas-bench-201": Published(
+    "nas-bench-201": PublishedFile(
         "NAS-Bench-201-v1_1-096897.pth", f"{_NATS}16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_/view", "4.7 GB"
     ),
 }
@@ -42,7 +42,7 @@ def fetch(name: str, *, url: str | None = None, checksum: str | None = None, dir
     """The published file or folder: where it lies already, or downloaded from a mirror that you name.
 
     Args:
-        name: a name in `PUBLISHED`.
+        name: a name in `PUBLISHED_FILES`.
         url: a mirror; the published places are shared drives that want a browser.
         checksum: of the mirror's file, as `sha256:...` or `md5:...`.
         directory: where it is looked for and kept; `benchmarks` in the download cache by default.
@@ -50,9 +50,9 @@ def fetch(name: str, *, url: str | None = None, checksum: str | None = None, dir
     Raises:
         UserError: if it is not there and cannot be downloaded; the message says how to get it by hand.
     """
-    if name not in PUBLISHED:
-        raise unknown("benchmark", name, PUBLISHED)
-    published = PUBLISHED[name]
+    if name not in PUBLISHED_FILES:
+        raise unknown("benchmark", name, PUBLISHED_FILES)
+    published = PUBLISHED_FILES[name]
     folder = directory or default_directory() / "benchmarks"
     place = folder / published.file
     if url is None:

@@ -41,7 +41,7 @@ def correlate(
     # statistics and plots are heavy, and the command line's help must not wait for them
     from supernas.evaluation import correlate as study
     from supernas.evaluation.supernet_accuracy import EvaluationSettings, read_run
-    from supernas.runs.folder import choose_device
+    from supernas.runs.device import choose_device
 
     evaluation = build(EvaluationSettings, {"images": images, "batch_norm": batch_norm}, "correlate")
     space = read_run(run_dir)[0].space

@@ -48,7 +48,7 @@ def _settings_class(kind: str, name: str, space: str) -> type:
         "supernet": network.supernet_settings,
         "network": network.network_settings,
         "weights": TrainingWeightsSettings,
-        "data": kinds.get(where.domain),
+        "data": kinds.get(where.data_kind),
         "search": SearchSettings,
         "budget": BudgetSettings,
         "train": TrainSettings,

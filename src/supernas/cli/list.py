@@ -23,7 +23,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },
-    "datasets": lambda: {**data.names(), **data.text_names()},
+    "datasets": lambda: {**data.image_names(), **data.text_names()},
     "presets": presets.meanings,
 }
 

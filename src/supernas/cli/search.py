@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from supernas.api import make_search
+from supernas.api import Search
 from supernas.cli.options import (
     Config,
     DataDir,
@@ -61,7 +61,7 @@ def search(
     tensorboard: Tensorboard = False,
 ) -> None:
     """Search for an architecture; leaves it, the supernet's weights, a picture and a record in the run folder."""
-    run = make_search(
+    run = Search(
         method=method,
         space=space,
         objective=objective,

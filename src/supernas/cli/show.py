@@ -30,7 +30,7 @@ def show(
     text, space_document, _ = read_architecture(architecture, space)
     where = read_space(space_document or DEFAULT_SPACE)
     shown = where.parse(text)
-    size = kinds.get(where.domain).published(classes, resolution)
+    size = kinds.get(where.data_kind).usual_shape(classes, resolution)
     spent = cost(where.build(shown, **size.network), size.input_shape, dtype=size.input_type)
     live = set(where.live(shown))
     for choice, option in shown.pairs:

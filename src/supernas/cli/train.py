@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from supernas.api import make_training
+from supernas.api import Training
 from supernas.cli.architecture import read_architecture
 from supernas.cli.options import (
     Config,
@@ -68,7 +68,7 @@ def train(
         ),
         "device": device,
     }
-    run = make_training(text, **made, out=out, resume=resume, parameters=read_count(parameters, "--parameters"))
+    run = Training(text, **made, out=out, resume=resume, parameters=read_count(parameters, "--parameters"))
     if compare_random and "test" not in run.data.parts:
         alone = f"train.split leaves the test {run.data.examples} alone"
         why = alone if run.config.train.split else f"{run.data.name} has no test {run.data.examples}"

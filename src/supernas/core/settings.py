@@ -22,11 +22,11 @@ __all__ = [
     "build",
     "describe",
     "field_names",
-    "leave_out",
     "parse_value",
-    "plain",
+    "refuse_unused",
     "setting",
     "settings",
+    "to_plain",
 ]
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def field_names(cls: type) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
-def leave_out(instance: Any, names: Iterable[str], where: str, prefix: str = "") -> None:
+def refuse_unused(instance: Any, names: Iterable[str], where: str, prefix: str = "") -> None:
     """Settings that would have no effect must be as they are by default.
 
     Args:
@@ -92,8 +92,8 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         if not first["loc"]:  # what `__post_init__` says of the settings together
             raise UserError(f"{where}: {_wanted(first)}") from None
         name = str(first["loc"][0])
-        same = [one for one in error.errors() if one["loc"][:1] == first["loc"][:1]]
-        wanted = "; ".join(dict.fromkeys(_wanted(one) for one in same))
+        alike = [mistake for mistake in error.errors() if mistake["loc"][:1] == first["loc"][:1]]
+        wanted = "; ".join(dict.fromkeys(map(_wanted, alike)))
         raise UserError(f"{where}.{name} = {first['input']!r}: {wanted}") from None
 
 
@@ -113,7 +113,7 @@ def _wanted(error: Any) -> str:
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "wanted")
 
 
-def plain(instance: Any) -> dict[str, Any]:
+def to_plain(instance: Any) -> dict[str, Any]:
     """A settings instance as plain values."""
     document: dict[str, Any] = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
     return document
@@ -152,8 +152,8 @@ def describe(cls: type) -> list[Description]:
     for name, field in fields.items():
         if isinstance(field.annotation, type) and is_pydantic_dataclass(field.annotation):
             made += [
-                dataclasses.replace(one, name=f"{name}.{one.name}", default=_default(field.default, one))
-                for one in describe(field.annotation)
+                dataclasses.replace(inner, name=f"{name}.{inner.name}", default=_default(field.default, inner))
+                for inner in describe(field.annotation)
             ]
         else:
             made.append(_described(name, field))

@@ -15,13 +15,16 @@ import torch
 
 from supernas.core.architecture import Architecture
 
-__all__ = ["State", "load_tree", "static", "to_tree"]
+__all__ = ["UNSAVED", "State", "load_tree", "to_tree"]
+
+UNSAVED = {"unsaved": True}
+"""The metadata of a field that is part of a state's set-up and is not saved."""
 
 _ARCHITECTURE = "(choice, option) pairs"  # marks an architecture in a tree
 
 
 class State:
-    """A base for the dataclasses that hold what changes during a run. Fields with metadata `static` are left out."""
+    """A base for the dataclasses that hold what changes during a run. A `field(metadata=UNSAVED)` is left out."""
 
     def tree(self) -> dict[str, Any]:
         """Everything that changes, as tensors, numbers and strings only."""
@@ -38,12 +41,7 @@ class State:
 
 def _moving(state: State) -> dict[str, Any]:
     fields = dataclasses.fields(state)  # type: ignore[arg-type]
-    return {field.name: getattr(state, field.name) for field in fields if not field.metadata.get("static")}
-
-
-def static() -> Any:
-    """A field that is part of a state's set-up and is not saved."""
-    return dataclasses.field(metadata={"static": True})
+    return {field.name: getattr(state, field.name) for field in fields if not field.metadata.get("unsaved")}
 
 
 def to_tree(value: Any) -> Any:
@@ -61,9 +59,9 @@ def to_tree(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, dict):
-        return {key: to_tree(one) for key, one in value.items()}
+        return {key: to_tree(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | deque):
-        return [to_tree(one) for one in value]
+        return [to_tree(item) for item in value]
     if type(value) in (type(None), bool, int, float, str):  # subclasses are not read back with `weights_only`
         return value
     raise TypeError(f"a {type(value).__name__} cannot be part of a state")
@@ -92,10 +90,10 @@ def _plain(value: Any, tree: Any) -> Any:
         if set(tree) == {_ARCHITECTURE}:
             return Architecture(tuple((choice, option) for choice, option in tree[_ARCHITECTURE]))
         old = value if isinstance(value, dict) else {}
-        return {key: load_tree(old.get(key), one) for key, one in tree.items()}
+        return {key: load_tree(old.get(key), saved) for key, saved in tree.items()}
     if isinstance(tree, list):
         before = value if isinstance(value, list | tuple | deque) else ()
-        items = [load_tree(one, new) for one, new in zip([*before, *([None] * len(tree))], tree, strict=False)]
+        items = [load_tree(item, saved) for item, saved in zip([*before, *([None] * len(tree))], tree, strict=False)]
         if isinstance(value, deque):
             return deque(items, value.maxlen)
         return tuple(items) if isinstance(value, tuple) else items

@@ -6,15 +6,16 @@ normalised image. Each image of a batch gets its own draw. Draws come from a gen
 the same crops on every device, and its state is the whole state.
 """
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from supernas.core.settings import setting, settings
-from supernas.data.images import ImageData, SearchData
 
-__all__ = ["Augmentation", "blank_square", "flip_and_crop", "random_cutout", "usual_augmentation", "window"]
+__all__ = ["Augmentation", "blank_square", "flip_and_crop", "random_cutout", "window"]
 
 
 @settings
@@ -32,18 +33,18 @@ class Augmentation:
     )
     cutout: int = setting(default=0, meaning="side of the blanked square in pixels; 0: no cutout", ge=0, le=1024)
 
+    def usual_for(self, resolution: int, mirror: bool) -> "Augmentation":
+        """The same with the published recipe for what is None: padding 4 at 32 pixels, 2 at 16, 1 at 8.
 
-def usual_augmentation(data: ImageData | SearchData, given: Augmentation | None = None) -> Augmentation:
-    """The published recipe at the resolution at hand, where nothing else is given.
-
-    Padding 4 at 32 pixels, 2 at 16, 1 at 8; flips where a mirrored image keeps its class; no cutout.
-    """
-    given = given or Augmentation()
-    return Augmentation(
-        flip=data.mirror if given.flip is None else given.flip,
-        crop_padding=data.resolution // 8 if given.crop_padding is None else given.crop_padding,
-        cutout=given.cutout,
-    )
+        Args:
+            resolution: side of the images.
+            mirror: whether a mirrored image keeps its class.
+        """
+        return replace(
+            self,
+            flip=mirror if self.flip is None else self.flip,
+            crop_padding=resolution // 8 if self.crop_padding is None else self.crop_padding,
+        )
 
 
 def flip_and_crop(

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from supernas.data.formats.base import Format
+from supernas.data.formats.base import FileFormat
 from supernas.data.formats.cifar import CIFAR10, CIFAR100
 from supernas.data.formats.idx import IDX
 from supernas.data.formats.imagenet16 import IMAGENET16_120
 
-__all__ = ["PUBLISHED", "Download", "Published"]
+__all__ = ["PUBLISHED_IMAGES", "Download", "PublishedImages"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedImages:
     """A published data set.
 
     Attributes:
@@ -41,7 +41,7 @@ class Published:
     """
 
     description: str
-    format: Format
+    format: FileFormat
     folders: tuple[str, ...]
     downloads: tuple[Download, ...]
     train: int
@@ -65,8 +65,8 @@ def _idx(address: str, checksums: tuple[str, str, str, str]) -> tuple[Download, 
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
 
 # The constants of CIFAR and ImageNet16-120 are those of NAS-Bench-201 (Dong & Yang, ICLR 2020).
-PUBLISHED: dict[str, Published] = {
-    "cifar10": Published(
+PUBLISHED_IMAGES: dict[str, PublishedImages] = {
+    "cifar10": PublishedImages(
         description="CIFAR-10: 50,000 + 10,000 colour photographs, 32x32, 10 classes (162 MB download)",
         format=CIFAR10,
         folders=("cifar-10-batches-bin", "cifar-10-batches-py"),
@@ -76,7 +76,7 @@ PUBLISHED: dict[str, Published] = {
         mean=_levels(125.3, 123.0, 113.9),
         std=_levels(63.0, 62.1, 66.7),
     ),
-    "cifar100": Published(
+    "cifar100": PublishedImages(
         description="CIFAR-100: 50,000 + 10,000 colour photographs, 32x32, 100 classes (161 MB download)",
         format=CIFAR100,
         folders=("cifar-100-binary", "cifar-100-python"),
@@ -86,7 +86,7 @@ PUBLISHED: dict[str, Published] = {
         mean=_levels(129.3, 124.1, 112.4),
         std=_levels(68.2, 65.4, 70.4),
     ),
-    "imagenet16-120": Published(
+    "imagenet16-120": PublishedImages(
         description="ImageNet16-120: 151,700 + 6,000 colour photographs, 16x16, 120 classes (files of your own)",
         format=IMAGENET16_120,
         folders=("ImageNet16",),
@@ -98,7 +98,7 @@ PUBLISHED: dict[str, Published] = {
         advice="get the 16x16 ImageNet of image-net.org (an account is needed) and put train_data_batch_1 to "
         "train_data_batch_10 and val_data",
     ),
-    "mnist": Published(
+    "mnist": PublishedImages(
         description="MNIST: 60,000 + 10,000 grey handwritten digits, 28x28, 10 classes (12 MB download)",
         format=IDX,
         folders=("MNIST/raw",),
@@ -115,7 +115,7 @@ PUBLISHED: dict[str, Published] = {
         test=10_000,
         mirror=False,
     ),
-    "fashion-mnist": Published(
+    "fashion-mnist": PublishedImages(
         description="Fashion-MNIST: 60,000 + 10,000 grey pictures of clothes, 28x28, 10 classes (31 MB download)",
         format=IDX,
         folders=("FashionMNIST/raw",),

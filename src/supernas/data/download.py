@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from supernas.core.errors import UserError
-from supernas.data.catalogue import Download, Published
+from supernas.data.catalogue import Download, PublishedImages
 
 __all__ = ["default_directory", "locate"]
 
@@ -14,7 +14,7 @@ def default_directory() -> Path:
     return Path(os.environ.get("SUPERNAS_CACHE") or Path.home() / ".cache" / "supernas")
 
 
-def locate(name: str, published: Published, directory: Path, *, download: bool) -> Path:
+def locate(name: str, published: PublishedImages, directory: Path, *, download: bool) -> Path:
     """The folder with the files of a data set: `directory`, `directory`/`name`, or what the archives unpack to there.
 
     Raises:

@@ -1,7 +1,6 @@
 """Labelled images as plain tensors, and how they are split.
 
-Images stay unsigned bytes until a batch is drawn (`stream.py`): a quarter of the memory, and every data set alike.
-A search gets a `SearchData`, which has no test images: what is not there cannot leak.
+Images stay unsigned bytes until a batch is drawn (`image_stream.py`): a quarter of the memory, all data sets alike.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from torch import Tensor
 from supernas.core.errors import UserError
 from supernas.data.balance import even_quotas, proportional_quotas, split_indices
 
-__all__ = ["ImageData", "ImageSet", "SearchData", "Splits", "halves", "moments", "resized", "search_data", "subset"]
+__all__ = ["ImageParts", "ImageSet", "halves", "moments", "resized", "subset"]
 
 _CHUNK = 4096  # images converted to floating point at a time
 _SUBSET_SEED = 0  # `train_size` names one fixed subset
@@ -42,72 +41,12 @@ class ImageSet:
         return ImageSet(self.images[indices], self.labels[indices])
 
 
-class Splits(NamedTuple):
+class ImageParts(NamedTuple):
     """What a file format holds: training images, test images (where there are any) and the names of the classes."""
 
     train: ImageSet
     test: ImageSet | None
     classes: tuple[str, ...]
-
-
-class _Described:
-    """What follows from the training images and the class names."""
-
-    train: ImageSet
-    classes: tuple[str, ...]
-
-    @property
-    def channels(self) -> int:
-        """Channels of an image: 1 (grey) or 3 (red, green, blue)."""
-        return self.train.images.shape[1]
-
-    @property
-    def resolution(self) -> int:
-        """Height and width of an image, in pixels."""
-        return self.train.images.shape[2]
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
-
-
-@dataclass(frozen=True, eq=False)
-class ImageData(_Described):
-    """A data set of labelled square images.
-
-    Attributes:
-        name: the published name, or the name of the folder or file.
-        train: training images.
-        test: test images, or None where the source has none.
-        classes: the name of each class.
-        mean: mean of each channel, with pixels between 0 and 1.
-        std: standard deviation of each channel, in the same unit.
-        note: what the reader of a result should know (for instance that only part of the published images is there).
-        mirror: whether a mirrored image keeps its class (digits do not).
-    """
-
-    name: str
-    train: ImageSet
-    test: ImageSet | None
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    note: str = ""
-    mirror: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class SearchData(_Described):
-    """What a search may see: training images for the weights, validation images for the architecture, no others."""
-
-    name: str
-    train: ImageSet
-    valid: ImageSet
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    mirror: bool = True
 
 
 def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet, ImageSet]:
@@ -130,12 +69,6 @@ def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet
     quotas = proportional_quotas(torch.bincount(images.labels).tolist(), size)
     first, second = split_indices(images.labels, quotas, seed)
     return images.select(first), images.select(second)
-
-
-def search_data(data: ImageData, seed: int, fraction: float = 0.5) -> SearchData:
-    """The training images of `data` split by `halves`, without the test images."""
-    train, valid = halves(data.train, seed, fraction)
-    return SearchData(data.name, train, valid, data.classes, data.mean, data.std, data.mirror)
 
 
 def subset(images: ImageSet, size: int) -> ImageSet:

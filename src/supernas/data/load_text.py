@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supernas.core.errors import UserError, unknown
+from supernas.data.datasets.text import TextDataset
 from supernas.data.download import default_directory
 from supernas.data.formats import python_docs, text_folder
-from supernas.data.texts import TextData, text_data
+from supernas.data.texts import Words, numbered
 
 __all__ = ["load_text", "text_names"]
 
@@ -24,7 +25,7 @@ class PublishedText:
     source: str
 
 
-PUBLISHED: dict[str, PublishedText] = {
+PUBLISHED_TEXTS: dict[str, PublishedText] = {
     "penn-treebank": PublishedText(
         description="Penn Treebank, prepared by Mikolov: 1.1 million words, vocabulary 10,000 (files of your own)",
         folders=("penn", "ptb", "simple-examples/data"),
@@ -44,11 +45,13 @@ PUBLISHED: dict[str, PublishedText] = {
 
 def text_names() -> dict[str, str]:
     """The texts by name, each with one line about it."""
-    described = {name: published.description for name, published in PUBLISHED.items()}
+    described = {name: published.description for name, published in PUBLISHED_TEXTS.items()}
     return {_PYTHON: "80,000 words of Python's own documentation (comes with Python)", **described}
 
 
-def load_text(name_or_path: str | Path, directory: Path | str | None = None, vocabulary: int | None = None) -> TextData:
+def load_text(
+    name_or_path: str | Path, directory: Path | str | None = None, vocabulary: int | None = None
+) -> TextDataset:
     """Load a text.
 
     Args:
@@ -63,31 +66,36 @@ def load_text(name_or_path: str | Path, directory: Path | str | None = None, voc
     name = str(name_or_path)
     if name == _PYTHON:
         words, note = python_docs.read()
-        return text_data(name, words, note, vocabulary)
-    if name in PUBLISHED:
+        return _dataset(name, words, vocabulary, note)
+    if name in PUBLISHED_TEXTS:
         return _published(name, Path(directory or default_directory()), vocabulary)
     path = Path(directory or ".", name)
     if path.is_dir():
-        return text_data(path.resolve().name, text_folder.read(path), limit=vocabulary)
+        return _dataset(path.resolve().name, text_folder.read(path), vocabulary)
     if "/" in name or len(path.parts) > 1:
         raise UserError(f"there is no folder {path}; give one, or a name: {', '.join(text_names())}")
     raise unknown("text", name, text_names())
 
 
-def _published(name: str, directory: Path, vocabulary: int | None) -> TextData:
-    published = PUBLISHED[name]
+def _published(name: str, directory: Path, vocabulary: int | None) -> TextDataset:
+    published = PUBLISHED_TEXTS[name]
     bases = (directory, directory / name)
     folders = (base / sub for base in bases for sub in ("", *published.folders))
     folder = next((folder for folder in folders if text_folder.found(folder)), None)
     if folder is None:
         raise UserError(f"{name} is not in {directory}; put {published.source} in {directory / name}")
     words = text_folder.read(folder)
-    return text_data(name, words, _note(words, published), vocabulary)
+    return _dataset(name, words, vocabulary, _note(words, published))
 
 
-def _note(words: tuple[object, ...], published: PublishedText) -> str:
+def _dataset(name: str, words: Words, limit: int | None, note: str = "") -> TextDataset:
+    numbers, vocabulary = numbered(words, limit)
+    return TextDataset(name=name, note=note, words=numbers, vocabulary=vocabulary)
+
+
+def _note(words: Words, published: PublishedText) -> str:
     """How the files differ from the published ones."""
-    have = tuple(len(part) for part in words)  # type: ignore[arg-type]
+    have = tuple(map(len, words))
     if have == published.words:
         return ""
     return "words (train, valid, test): {:,}, {:,}, {:,}; published {:,}, {:,}, {:,}".format(*have, *published.words)

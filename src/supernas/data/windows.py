@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from supernas.core.errors import UserError
-from supernas.data.stream import Batch
+from supernas.data.batch import Batch
 
 __all__ = ["TextStream", "windows"]
 

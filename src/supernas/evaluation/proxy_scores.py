@@ -19,21 +19,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from supernas import data, proxies
+from supernas import proxies
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import versions
-from supernas.core.settings import build, setting, settings
+from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
-from supernas.data.kinds.images import DataSettings
+from supernas.data.kinds.images import ImageSettings
 from supernas.evaluation.cache import Cache
 from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import NetworkSettings
 from supernas.networks.model_space import ModelSpace
 from supernas.proxies.base import Proxy
-from supernas.runs.configuration import DEFAULT_SPACE, Device, Document, plain, read_space, space_document
-from supernas.runs.folder import choose_device
+from supernas.runs.configuration import DEFAULT_SPACE, Device, Document, read_space, space_document
+from supernas.runs.device import choose_device
 from supernas.spaces.base import Space
 
 __all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
@@ -61,17 +61,17 @@ class ScoreConfig:
     space: Space
     proxies: Mapping[str, Proxy]
     network: NetworkSettings
-    data: DataSettings
+    data: ImageSettings
     score: ScoreSettings
 
     def document(self) -> Document:
         """The complete document, which `resolve_scores` takes with the names of the proxies."""
         return {
             "space": space_document(self.space),
-            "network": plain(self.network),
-            "data": plain(self.data),
-            "score": plain(self.score),
-            **{name: plain(proxy) for name, proxy in self.proxies.items()},
+            "network": to_plain(self.network),
+            "data": to_plain(self.data),
+            "score": to_plain(self.score),
+            **{name: to_plain(proxy) for name, proxy in self.proxies.items()},
         }
 
 
@@ -95,9 +95,9 @@ def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreCo
         if section != "space" and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
     space = read_space(document.get("space", DEFAULT_SPACE))
-    if space.domain != "images":
+    if space.data_kind != "images":
         raise UserError(
-            f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.domain}"
+            f"zero-cost proxies judge networks for images; those of the space {space.name} read {space.data_kind}"
         )
     if isinstance(space, ModelSpace):
         raise UserError(
@@ -108,7 +108,7 @@ def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreCo
         space,
         {name: build(kind, document.get(name, {}), name) for name, kind in chosen.items()},
         build(space.network_class.network_settings, document.get("network", {}), "network"),
-        build(DataSettings, document.get("data", {}), "data"),
+        build(ImageSettings, document.get("data", {}), "data"),
         build(ScoreSettings, document.get("score", {}), "score"),
     )
 
@@ -125,19 +125,17 @@ class Scorer:
 
     def __init__(self, config: ScoreConfig) -> None:
         self.config = config
-        material = config.data.load()
-        images, described = material.images("train"), material.described
+        dataset = config.data.load()
+        images = dataset.images["train"]
         count, seed = config.score.batch_size, config.score.seed
         if count > len(images):
-            raise UserError(f"score.batch_size = {count}: {material.name} has {len(images)} training images")
+            raise UserError(f"score.batch_size = {count}: {dataset.name} has {len(images)} training images")
         drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
         device = choose_device(config.score.device)
-        self.batch = next(
-            data.batches(images.select(drawn), count, mean=described.mean, std=described.std, device=device)
-        )
-        self.loss = material.task().loss
-        self.size = {**material.network, **vars(config.network)}
-        self.data = f"{material.name}, {len(images)} training images"
+        self.batch = next(dataset.in_order(images.select(drawn), count, device))
+        self.loss = dataset.task().loss
+        self.size = {**dataset.network, **vars(config.network)}
+        self.data = f"{dataset.name}, {len(images)} training images"
         self.digest = digest_of(self.batch)
 
     def score(self, name: str, architecture: Architecture) -> float:
@@ -152,7 +150,7 @@ class Scorer:
         proxy = config.proxies[name]
         seen: Document = {"data": self.data, "batch_size": config.score.batch_size, "batch": self.digest}
         return {
-            "proxy": {"name": name, **plain(proxy)},
+            "proxy": {"name": name, **to_plain(proxy)},
             "direction": proxy.direction,
             "shared_by_live_edges": proxy.live_only and config.space.enumerable,
             "space": space_document(config.space),

@@ -5,31 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from supernas.benchmarks import final_tests, load, truths
+from supernas.core.progress import Progress
 from supernas.core.task import Task
-from supernas.data.kinds import Material
+from supernas.data import Dataset
 from supernas.evaluation.tracking import Tracking, tracked_architectures
 from supernas.evaluation.watched_picture import WatchedPicture
 from supernas.runs.configuration import SearchConfig
 from supernas.runs.search import Epoch, Search
+from supernas.steps.contracts import Metrics
 
-__all__ = ["recorded_search"]
+__all__ = ["RecordedSearch"]
 
 
-def recorded_search(
-    config: SearchConfig,
-    folder: Path | None = None,
-    *,
-    benchmark: str | Path | None = None,
-    resume: bool = False,
-    on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
-    on_step: Callable[..., None] | None = None,
-    task: Task | None = None,
-    data: Material | None = None,
-) -> Search:
-    """A search that has not begun, with the listeners that its configuration asks for.
+class RecordedSearch(Search):
+    """A search with the listeners that its configuration asks for: with `search.track` architectures are followed, and
+    what is watched is drawn.
 
     Args:
-        config: the configuration; with `search.track` architectures are followed; what is watched is drawn.
+        config: a validated configuration.
         folder: the run folder; `runs/<name of the run>` by default.
         benchmark: a table whose truth is recorded; no method sees it.
         resume: go on from the folder's checkpoint, if it has one.
@@ -41,15 +34,27 @@ def recorded_search(
     Raises:
         UserError: as `Search` does, or if the benchmark cannot be read or is of another space.
     """
-    table = load(benchmark) if benchmark else None
-    truth = truths(table, config.space) if table else None
-    tracked = tracked_architectures(config) if config.search.track else []
-    search = Search(
-        config, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth, task=task, data=data
-    )
-    if tracked:
-        tracking = Tracking(search, tracked, final_tests(table, config.space) if table else None)
-        search.on_epoch = (tracking, *search.on_epoch)
-    if config.watch:
-        search.on_epoch = (WatchedPicture(search), *search.on_epoch)
-    return search
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        folder: Path | None = None,
+        *,
+        benchmark: str | Path | None = None,
+        resume: bool = False,
+        on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
+        on_step: Callable[[Progress, Metrics], None] | None = None,
+        task: Task | None = None,
+        data: Dataset | None = None,
+    ) -> None:
+        table = load(benchmark) if benchmark else None
+        truth = truths(table, config.space) if table else None
+        tracked = tracked_architectures(config) if config.search.track else []
+        super().__init__(
+            config, folder, resume=resume, on_epoch=tuple(on_epoch), on_step=on_step, truth=truth, task=task, data=data
+        )
+        if tracked:
+            tracking = Tracking(self, tracked, final_tests(table, config.space) if table else None)
+            self.on_epoch = (tracking, *self.on_epoch)
+        if config.watch:
+            self.on_epoch = (WatchedPicture(self), *self.on_epoch)

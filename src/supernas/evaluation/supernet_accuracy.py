@@ -7,7 +7,6 @@ in the run folder, so that a run that was killed goes on where it was.
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,12 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernas import data
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import CLASSIFICATION
-from supernas.data.kinds.images import ImageMaterial
+from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache
 from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network
@@ -79,18 +77,18 @@ class Supernet:
         config, weights = read_run(folder)
         self.folder, self.space, self.evaluation = folder, config.space, evaluation
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
-        material = config.data.load().for_search(config.search.seed, config.search.split)
-        if not isinstance(material, ImageMaterial):
-            raise UserError(f"{folder} is a search on {material.examples}; wanted one on images, which has accuracies")
-        network = _network(config, material, folder, weights, evaluation.batch_norm)
+        dataset = config.data.load().for_search(config.search.seed, config.search.split)
+        if not isinstance(dataset, ImageDataset):
+            raise UserError(f"{folder} is a search on {dataset.examples}; wanted one on images, which has accuracies")
+        network = _network(config, dataset, folder, weights, evaluation.batch_norm)
         self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False).eval()
-        self.data = material.name
-        self.batches = _batches(material, "valid", evaluation.images, evaluation.batch_size, device)
+        self.data = dataset.name
+        self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
         self.training: list[Tensor] = []
         if evaluation.batch_norm == "recalibrate":
             size = evaluation.recalibration_batch_size
-            taken = _batches(material, "train", evaluation.recalibration_images, size, device)
+            taken = _batches(dataset, "train", evaluation.recalibration_images, size, device)
             self.training = [batch.inputs for batch in taken]
         self.norms = [module for module in self.network.modules() if isinstance(module, BatchNorm)]
         # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
@@ -215,12 +213,12 @@ def _name(key: tuple[Pair, ...]) -> str:
 # -- the network and its images ----------------------------------------------------------------------------------------
 
 
-def _network(config: SearchConfig, material: ImageMaterial, folder: Path, weights: bytes, policy: Policy) -> Network:
+def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
     saved = read_weights(folder, weights)
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
     size = {**vars(config.supernet), "batch_norm": batch_norm}
-    network: Network = config.space.supernet(**material.network, **size)
+    network: Network = config.space.supernet(**dataset.network, **size)
     tracked = any(name.endswith(_STATISTICS) for name in saved)
     if policy == "tracked" and not tracked:
         raise UserError(
@@ -245,15 +243,13 @@ def _network(config: SearchConfig, material: ImageMaterial, folder: Path, weight
     return network
 
 
-def _batches(material: ImageMaterial, part: str, count: int, size: int, device: torch.device | str) -> list[data.Batch]:
+def _batches(dataset: ImageDataset, part: str, count: int, size: int, device: torch.device | str) -> list[Batch]:
     """The first images of a part as they are, in batches of equal size."""
-    described, images = material.described, material.images(part)
+    images = dataset.images[part]
     if count > len(images):
         which = {"train": "training", "valid": "validation"}[part]
         raise UserError(f"{count} {which} images wanted, and the run has {len(images)}; ask for fewer")
-    first = images.select(torch.arange(count))
-    equal = math.ceil(count / math.ceil(count / size))
-    return list(data.batches(first, equal, mean=described.mean, std=described.std, device=device))
+    return list(dataset.in_order(images.select(torch.arange(count)), size, device))
 
 
 def _all_pairs(architecture: Architecture) -> tuple[Pair, ...]:

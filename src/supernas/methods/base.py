@@ -6,7 +6,7 @@ on, what moves alpha.
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.progress import END, Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import static
+from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Weights
 from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Validate
@@ -51,7 +51,7 @@ class AlphaState(TrainedState):
         paths: the generator of uniform paths, where there are any.
     """
 
-    support: Support = static()
+    support: Support = field(metadata=UNSAVED)
     trainer: PathTrainer | MixtureTrainer
     alpha: dict[str, Tensor]
     alpha_optimiser: Any

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.progress import Progress
-from supernas.core.settings import leave_out, setting, settings
+from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
 from supernas.networks.base import Mixture
@@ -54,9 +54,9 @@ class DARTS(Alternating):
 
     def __post_init__(self) -> None:
         if self.order == 1:
-            leave_out(self, ("hypergradient", "radius"), "order=1")
+            refuse_unused(self, ("hypergradient", "radius"), "order=1")
         elif self.hypergradient == "exact":
-            leave_out(self, ("radius",), "hypergradient=exact")
+            refuse_unused(self, ("radius",), "hypergradient=exact")
 
     @property
     def relaxation(self) -> Softmax:

@@ -23,6 +23,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
+from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate
 
@@ -33,7 +34,7 @@ __all__ = ["ZeroCost"]
 class _Scored(MethodState):
     """The candidates, the batch that they are scored on, and the scores of the first of them."""
 
-    candidates: list[Architecture] = field(metadata={"static": True})  # follow from the seed
+    candidates: list[Architecture] = field(metadata=UNSAVED)  # follow from the seed
     inputs: Tensor | None = None
     targets: Tensor | None = None
     scores: list[float] = field(default_factory=list)
@@ -67,10 +68,10 @@ class ZeroCost(Method[_Scored]):
     def refuses(self, chosen: Chosen) -> str:
         """Networks that read something else than images."""
         space = chosen.space
-        if space.domain == "images":
+        if space.data_kind == "images":
             return ""
         why = "its proxies judge networks for images"
-        return f"does not go with the space {space.name}, whose networks read {space.domain}: {why}"
+        return f"does not go with the space {space.name}, whose networks read {space.data_kind}: {why}"
 
     def step(self, state: _Scored, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """Scores this step's share of the candidates."""

@@ -43,7 +43,7 @@ class ModelSpace(Space):
         make: makes the module, with fresh weights: a class, or a function without necessary arguments. Where it has
             arguments `num_classes` or `in_channels`, it is given those of the data.
         name: what runs call the space; by default the name of `make`.
-        domain: the kind of data that it reads: `tensors` that are given in Python, `images` or `text` by name.
+        data_kind: the kind of data that it reads: `tensors` that are given in Python, `images` or `text` by name.
 
     Raises:
         UserError: if the module has no choice, or two of one name.
@@ -53,11 +53,11 @@ class ModelSpace(Space):
     cost_convention = CostConvention("convolutions and linear layers with the biases of these", linear_bias=True)
     family = "model"
 
-    def __init__(self, make: Callable[..., nn.Module], name: str | None = None, domain: str = "tensors") -> None:
+    def __init__(self, make: Callable[..., nn.Module], name: str | None = None, data_kind: str = "tensors") -> None:
         self.make = make
         shown = name or str(getattr(make, "__name__", type(make).__name__))
         self.name = re.sub(r"[^\w-]+", "-", shown).strip("-").lower() or "model"  # type: ignore[misc]
-        self.domain = domain  # type: ignore[misc]
+        self.data_kind = data_kind  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
             found = choices_of(made(make, {}))
         self._choices = tuple(ChoicePoint(name, "model", layer.option_names) for name, layer in found.items())

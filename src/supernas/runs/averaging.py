@@ -123,7 +123,7 @@ class TriggeredAverage(WeightAverage):
     def epoch(self, metric: float) -> None:
         """Begins the average if the trigger says so."""
         if not self.begun:
-            self.begun = any(self.better(one, metric) for one in self.metrics[: -self.patience])
+            self.begun = any(self.better(earlier, metric) for earlier in self.metrics[: -self.patience])
             self.metrics.append(metric)
 
     def restart(self) -> None:

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from supernas import methods, spaces
 from supernas.core.errors import UserError, unknown
-from supernas.core.settings import build, field_names, parse_value, plain, setting, settings
+from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.data import kinds
-from supernas.data.kinds import Domain
+from supernas.data.kinds import DataKind
 from supernas.networks.base import NetworkSettings
 from supernas.networks.costs.budget import BudgetSettings
 from supernas.runs import diagnostics, presets, stopping
@@ -43,7 +43,6 @@ __all__ = [
     "assign",
     "fingerprint",
     "merge",
-    "plain",
     "read_file",
     "read_space",
     "resolve_search",
@@ -118,7 +117,7 @@ class SearchConfig(Chosen):
     """A validated search."""
 
     weights: SGDSettings
-    data: Domain
+    data: DataKind
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
 
@@ -126,15 +125,15 @@ class SearchConfig(Chosen):
         """The complete document, which resolves to this configuration again."""
         return {
             "space": space_document(self.space),
-            "method": {"name": self.method_name, **plain(self.method)},
-            "objective": {"name": self.objective_name, **plain(self.objective)},
-            "stopping": {"name": self.stopping_name, **plain(self.stopping)},
-            "supernet": plain(self.supernet),
-            "weights": plain(self.weights),
-            "data": plain(self.data),
-            "search": plain(self.search),
-            "budget": plain(self.budget),
-            **({"watch": {name: plain(one) for name, one in self.watch.items()}} if self.watch else {}),
+            "method": {"name": self.method_name, **to_plain(self.method)},
+            "objective": {"name": self.objective_name, **to_plain(self.objective)},
+            "stopping": {"name": self.stopping_name, **to_plain(self.stopping)},
+            "supernet": to_plain(self.supernet),
+            "weights": to_plain(self.weights),
+            "data": to_plain(self.data),
+            "search": to_plain(self.search),
+            "budget": to_plain(self.budget),
+            **({"watch": {name: to_plain(one) for name, one in self.watch.items()}} if self.watch else {}),
         }
 
 
@@ -146,7 +145,7 @@ class TrainConfig:
     architecture: str
     network: NetworkSettings
     weights: TrainingWeightsSettings
-    data: Domain
+    data: DataKind
     train: TrainSettings
 
     def document(self) -> Document:
@@ -154,10 +153,10 @@ class TrainConfig:
         return {
             "space": space_document(self.space),
             "architecture": self.architecture,
-            "network": plain(self.network),
-            "weights": plain(self.weights),
-            "data": plain(self.data),
-            "train": plain(self.train),
+            "network": to_plain(self.network),
+            "weights": to_plain(self.weights),
+            "data": to_plain(self.data),
+            "train": to_plain(self.train),
         }
 
 
@@ -187,7 +186,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
         stopping=rule.build(),
         supernet=build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet"),
         weights=build(SGDSettings, given.get("weights", {}), "weights"),
-        data=build(kinds.get(space.domain), given.get("data", {}), "data"),
+        data=build(kinds.get(space.data_kind), given.get("data", {}), "data"),
         search=build(SearchSettings, given.get("search", {}), "search"),
         budget=build(BudgetSettings, given.get("budget", {}), "budget"),
         watch=_watched(given.get("watch", {})),
@@ -212,7 +211,7 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
         space.format(space.parse(str(given["architecture"]))),
         build(space.network_class.network_settings, given.get("network", {}), "network"),
         build(TrainingWeightsSettings, given.get("weights", {}), "weights"),
-        build(kinds.get(space.domain), given.get("data", {}), "data"),
+        build(kinds.get(space.data_kind), given.get("data", {}), "data"),
         build(TrainSettings, given.get("train", {}), "train"),
     )
 

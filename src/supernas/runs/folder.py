@@ -1,31 +1,16 @@
 """The folder of a run: whose it is, where it stands, and what it leaves behind."""
 
-import random
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any
 
-import numpy as np
-import torch
-
-from supernas.core.errors import UserError, unknown
+from supernas.core.errors import UserError
 from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.runs.configuration import Document, fingerprint, read_file
 
-__all__ = [
-    "RunFolder",
-    "check_precision",
-    "choose_device",
-    "diverged",
-    "generator_states",
-    "restore_generators",
-    "seed_everything",
-    "stop_on_interrupt",
-]
+__all__ = ["RunFolder"]
 
 
 class RunFolder:
@@ -140,101 +125,11 @@ def _seed(document: Document) -> Any:
 
 
 def _differences(theirs: Document, mine: Document, where: str = "") -> list[str]:
-    found = []
+    differences = []
     for key in dict.fromkeys([*theirs, *mine]):
-        one, other = theirs.get(key), mine.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            found += _differences(one, other, f"{where}{key}.")
-        elif one != other:
-            found.append(f"{where}{key} is {one} there and {other} here")
-    return found
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name; `auto` is the fastest at hand.
-
-    Raises:
-        UserError: if the machine has no such device.
-    """
-    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if here[device])
-    if name not in here:
-        raise unknown("device", name, ["auto", *here])
-    if not here[name]:
-        raise UserError(f"this machine has no device '{name}'; use --device {' or '.join(d for d in here if here[d])}")
-    return torch.device(name)
-
-
-def check_precision(precision: str, device: torch.device) -> None:
-    """Whether a device computes in a precision.
-
-    Raises:
-        UserError: if it does not.
-    """
-    if precision == "bfloat16":
-        there = torch.amp.is_autocast_available(device.type)
-        if not there or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
-            raise UserError(f"this {device.type} does not compute in bfloat16; use train.precision=float32")
-
-
-def seed_everything(seed: int) -> None:
-    """Seeds the global generators (initial weights, dropout, and what libraries draw)."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries draw from it
-    torch.manual_seed(seed)
-
-
-def generator_states() -> dict[str, Any]:
-    """Where the global generators stand, as tensors, numbers and strings."""
-    name, keys, *place = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
-    return {
-        "python": list(random.getstate()[1]),
-        "numpy": [name, keys.tolist(), *place],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-
-
-def restore_generators(states: dict[str, Any]) -> None:
-    """Puts the global generators where `generator_states` found them."""
-    random.setstate((3, tuple(states["python"]), None))
-    np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002
-    torch.set_rng_state(states["torch"])
-    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states["cuda"])
-
-
-@contextmanager
-def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """The first ^C calls `stop`, the second interrupts at once. Whoever handles ^C already goes on doing so."""
-    mine = threading.current_thread() is threading.main_thread()
-    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-
-    def first(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop()
-
-    signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def diverged(name: str, epoch: int, folder: RunFolder) -> NoReturn:
-    """Stops a run whose loss or weights are no longer numbers.
-
-    Raises:
-        UserError: always.
-    """
-    saved = checkpoint_exists(folder.path)
-    kept = f"the last good checkpoint is in {folder.path}" if saved else "nothing was saved yet"
-    weights = folder.document["weights"]
-    clip = "" if weights["clip"] else ", or clip gradients (--set weights.clip=5)"
-    raise UserError(
-        f"{name} is not a finite number in epoch {epoch}; {kept}. "
-        f"Try a weights.lr below {weights['lr']:g} (--set weights.lr=...){clip}"
-    )
+        there, here = theirs.get(key), mine.get(key)
+        if isinstance(there, dict) and isinstance(here, dict):
+            differences += _differences(there, here, f"{where}{key}.")
+        elif there != here:
+            differences.append(f"{where}{key} is {there} there and {here} here")
+    return differences

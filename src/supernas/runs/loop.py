@@ -22,22 +22,17 @@ from supernas.core.files import append_line, environment
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
-from supernas.data import Batch
-from supernas.data.kinds import Material, Stream
+from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Output
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
-from supernas.runs.folder import (
-    RunFolder,
-    choose_device,
-    diverged,
-    generator_states,
-    restore_generators,
-    seed_everything,
-    stop_on_interrupt,
-)
+from supernas.runs.device import choose_device
+from supernas.runs.divergence import diverged, holds_nan, is_finite
+from supernas.runs.folder import RunFolder
+from supernas.runs.generators import generator_states, restore_generators, seed_everything
+from supernas.runs.interrupt import stop_on_interrupt
 from supernas.steps.contracts import Metrics
 
-__all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving", "is_finite"]
+__all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving"]
 
 Carry = tuple[Tensor, ...] | None
 Forward = Callable[[Tensor, Carry], Output]
@@ -92,7 +87,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self,
         config: SearchConfig | TrainConfig,
         settings: SearchSettings | TrainSettings,
-        data: Material,
+        data: Dataset,
         path: Path,
         resume: bool,
         on_epoch: tuple[Callable[[EpochT], dict[str, Any] | None], ...],
@@ -234,7 +229,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             return self._step(progress)
         except (ArithmeticError, RuntimeError, ValueError):  # a factorisation or a draw fails where there is a NaN
             self._check_finite(progress)
-            if _holds_nan(self.state.tree()):
+            if holds_nan(self.state.tree()):
                 diverged("a value that the run has learnt", progress.epoch, self.folder)
             raise
 
@@ -325,16 +320,3 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                     totals[number] += float(metric(output.prediction, batch.targets)) * batch.targets.numel()
         network.train()
         return self.task.finish(totals[0] / count), *(total / count for total in totals[1:])
-
-
-def is_finite(network: nn.Module) -> bool:
-    """Whether all weights are numbers."""
-    return all(bool(weight.isfinite().all()) for weight in network.parameters())
-
-
-def _holds_nan(tree: Any) -> bool:
-    if isinstance(tree, dict):
-        return any(_holds_nan(value) for value in tree.values())
-    if isinstance(tree, list | tuple):
-        return any(_holds_nan(value) for value in tree)
-    return isinstance(tree, Tensor) and tree.is_floating_point() and bool(tree.isnan().any())

@@ -14,8 +14,7 @@ from supernas.core.files import read_json
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Task
-from supernas.data import Batch
-from supernas.data.kinds import Material, Stream
+from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Network, Output
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
 from supernas.networks.costs.cost import Cost, cost
@@ -104,14 +103,14 @@ class Search(Loop[Epoch, Result]):
         on_step: Callable[[Progress, Metrics], None] | None = None,
         truth: Callable[[Architecture], dict[str, float]] | None = None,
         task: Task | None = None,
-        data: Material | None = None,
+        data: Dataset | None = None,
     ) -> None:
         self.config = config
         self.truth = truth
-        material = (data or config.data.load()).for_search(config.search.seed, config.search.split)
-        self.task = task or material.task()
-        folder = folder or Path("runs") / run_name(config, material.name)
-        super().__init__(config, config.search, material, folder, resume, on_epoch, on_step)
+        dataset = (data or config.data.load()).for_search(config.search.seed, config.search.split)
+        self.task = task or dataset.task()
+        folder = folder or Path("runs") / run_name(config, dataset.name)
+        super().__init__(config, config.search, dataset, folder, resume, on_epoch, on_step)
 
     # -- set-up and stages --------------------------------------------------------------------------------------------
 
@@ -301,7 +300,7 @@ class Search(Loop[Epoch, Result]):
 
     def _result(self, record: dict[str, Any]) -> Result:
         space, text = self.config.space, record["architecture"]
-        history = [space.parse(one) for one in self.state.history]
+        history = [space.parse(derived) for derived in self.state.history]
         return Result(space.parse(text), text, history, record, self.network, self.folder.path)
 
     def cost(self, architecture: Architecture) -> Cost:

@@ -22,14 +22,15 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
-from supernas.data.kinds import Material
+from supernas.data import Dataset
 from supernas.networks.base import Standalone
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint
+from supernas.runs.device import check_precision
+from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
-from supernas.runs.folder import check_precision, diverged
-from supernas.runs.loop import Carry, EpochReport, Loop, Moving, is_finite
+from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.spaces.search_strategies import draw
 from supernas.steps.contracts import Metrics
 from supernas.steps.optimisers import WeightsOptimiser
@@ -119,27 +120,27 @@ class Training(Loop[EpochReport, TrainResult]):
         on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         task: Task | None = None,
-        data: Material | None = None,
+        data: Dataset | None = None,
     ) -> None:
         self.config = config
         self.architecture = config.space.parse(config.architecture)
-        material = _material(config, data)
+        dataset = _dataset(config, data)
         if task is not None and config.train.label_smoothing:
             raise UserError("train.label_smoothing is of the usual task; a task of your own smooths in its loss")
-        self.task = task or material.task(config.train.label_smoothing)
-        self._check(material)
-        folder = folder or Path("runs") / run_name(config, material.name)
-        super().__init__(config, config.train, material, folder, resume, on_epoch, on_step)
-        if "test" not in material.parts and config.train.split is None:
-            lacking = f"{material.name} has no test {material.examples}: the result has no test {self.task.quantity}"
+        self.task = task or dataset.task(config.train.label_smoothing)
+        self._check(dataset)
+        folder = folder or Path("runs") / run_name(config, dataset.name)
+        super().__init__(config, config.train, dataset, folder, resume, on_epoch, on_step)
+        if "test" not in dataset.parts and config.train.split is None:
+            lacking = f"{dataset.name} has no test {dataset.examples}: the result has no test {self.task.quantity}"
             self.notes.append(lacking)
 
-    def _check(self, material: Material) -> None:
+    def _check(self, dataset: Dataset) -> None:
         config = self.config
         wanted = {"train.keep=best": config.train.keep == "best", "weights.patience": config.weights.patience > 0}
-        for name in (name for name, asked in wanted.items() if asked and "valid" not in material.parts):
+        for name in (name for name, asked in wanted.items() if asked and "valid" not in dataset.parts):
             raise UserError(
-                f"{name} needs validation {material.examples}, and {material.name} has none; leave it out, or keep "
+                f"{name} needs validation {dataset.examples}, and {dataset.name} has none; leave it out, or keep "
                 "some apart with train.split=0.9"
             )
         if config.weights.patience and config.train.ema:
@@ -272,13 +273,12 @@ def _copy(model: Standalone) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def sized(config: TrainConfig, parameters: int, data: Material | None = None) -> TrainConfig:
+def sized(config: TrainConfig, parameters: int, data: Dataset) -> TrainConfig:
     """The same training with as many channels (or units) as bring the network nearest to a number of parameters.
 
     Raises:
-        UserError: if the data cannot be read.
+        UserError: if the networks of the space have no width.
     """
-    material = data or config.data.load()
     width = config.space.network_class.width
     if not width:
         raise UserError(f"the networks of {config.space.name} have no width to be found by a number of parameters")
@@ -286,10 +286,10 @@ def sized(config: TrainConfig, parameters: int, data: Material | None = None) ->
     def with_width(value: int) -> TrainConfig:
         return replace(config, network=replace(config.network, **{width: value}))
 
-    return with_width(width_for(parameters, lambda value: _build(with_width(value), material)))
+    return with_width(width_for(parameters, lambda value: _build(with_width(value), data)))
 
 
-def _build(config: TrainConfig, data: Material) -> Standalone:
+def _build(config: TrainConfig, data: Dataset) -> Standalone:
     """The network of a training, with its initial weights."""
     model: Standalone = config.space.standalone(config.architecture, **data.network, **vars(config.network))
     return model
@@ -337,23 +337,23 @@ def train_each(
     Raises:
         UserError: as `Training` does.
     """
-    name, results = config.data.load().name, []
+    data, results = config.data.load(), []
     for architecture in architectures:
-        one = replace(config, architecture=config.space.format(architecture))
-        path = (folder or Path("runs")) / run_name(one, name)
-        training = Training(one, path, resume=True, on_epoch=on_epoch, on_step=on_step)
+        this = replace(config, architecture=config.space.format(architecture))
+        path = (folder or Path("runs")) / run_name(this, data.name)
+        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())
     return results
 
 
-def _material(config: TrainConfig, data: Material | None) -> Material:
+def _dataset(config: TrainConfig, data: Dataset | None) -> Dataset:
     """The data; with a split the test data go no further than this function."""
-    options, material = config.train, data or config.data.load()
+    options, dataset = config.train, data or config.data.load()
     if options.split is None:
-        return material
-    return material.for_validation(options.seed if options.split_seed is None else options.split_seed, options.split)
+        return dataset
+    return dataset.for_validation(options.seed if options.split_seed is None else options.split_seed, options.split)
 
 
 def run_name(config: TrainConfig, data_name: str) -> str:

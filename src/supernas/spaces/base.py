@@ -20,7 +20,7 @@ import numpy as np
 
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.graphs import Graph, GraphFamily
-from supernas.core.settings import plain
+from supernas.core.settings import to_plain
 
 __all__ = ["ChoicePoint", "CostConvention", "Space", "best_first"]
 
@@ -57,8 +57,8 @@ class Space(ABC):
     name: ClassVar[str]
     network: ClassVar[str]
     """Where the space's network is, as `module:class`. An entry point, so that a space needs no torch to be read."""
-    domain: ClassVar[str] = "images"
-    """The kind of data that the network reads: a file of `domains/`."""
+    data_kind: ClassVar[str] = "images"
+    """The kind of data that the network reads: a file of `data/kinds/`."""
     reference_architectures: ClassVar[Mapping[str, Architecture]] = {}
     """Architectures that take no search and that every search should beat, by what to call them in a table."""
     cost_convention: ClassVar[CostConvention]
@@ -72,7 +72,7 @@ class Space(ABC):
 
     def document(self) -> dict[str, Any]:
         """The name, and all settings: what tells this space from others, as plain values."""
-        return {"name": self.name, **plain(self)}
+        return {"name": self.name, **to_plain(self)}
 
     @property
     @abstractmethod

@@ -49,7 +49,7 @@ class DARTSRNN(Space):
     name = "darts-rnn"
     network = "supernas.networks.darts_rnn:DARTSRNNNetwork"
     choices = tuple(ChoicePoint(f"{node}<-{source}", "recurrent", OPERATIONS) for node, source in EDGES)
-    domain = "text"
+    data_kind = "text"
     cost_convention = CostConvention("linear layers without biases", linear_bias=False)
     enumerable = False
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.progress import Progress
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.networks.base import Network, NetworkSettings, Output, Weights
@@ -211,7 +211,7 @@ class Stage:
 class MethodState(State, ABC):
     """What every method's state has: what the search is about."""
 
-    context: SearchContext = field(metadata={"static": True})
+    context: SearchContext = field(metadata=UNSAVED)
 
     @property
     @abstractmethod

@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Output, Weights
@@ -38,7 +38,7 @@ class Trainer(State):
         valid_carry: the same after the last validation batch.
     """
 
-    context: SearchContext = field(metadata={"static": True})
+    context: SearchContext = field(metadata=UNSAVED)
     optimiser: WeightsOptimiser
     last: Architecture | None = None
     carry: Carry = None

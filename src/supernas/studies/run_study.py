@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supernas.core.errors import UserError
 from supernas.core.files import read_json, write_json
-from supernas.runs.folder import choose_device
+from supernas.runs.device import choose_device
 from supernas.studies.plan import Plan, PlannedRun
 from supernas.studies.results import Failure, Truth, read_results
 from supernas.studies.table import StudyTable, make_table

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from supernas.core.errors import UserError
 from supernas.evaluation.processes import Worker, WorkerDiedError
-from supernas.evaluation.recorded_search import recorded_search
+from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.runs.configuration import resolve_search
-from supernas.runs.folder import stop_on_interrupt
+from supernas.runs.interrupt import stop_on_interrupt
 from supernas.runs.log import RunLog
 from supernas.studies.plan import PlannedRun
 
@@ -156,7 +156,7 @@ def _search(job: Mapping[str, Any], folder: Path, asked_to_stop: Callable[[], bo
     if asked_to_stop():
         raise KeyboardInterrupt
     config = resolve_search(job["document"])
-    search = recorded_search(config, folder, benchmark=job["benchmark"], resume=True)
+    search = RecordedSearch(config, folder, benchmark=job["benchmark"], resume=True)
     with RunLog(folder, search.state.step) as log:
 
         def on_step(*step: Any) -> None:

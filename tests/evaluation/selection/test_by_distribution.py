@@ -152,8 +152,8 @@ def test_a_proxy_sees_training_images_its_seed_and_its_direction(balenas_run, sp
     """By hand, from the images to the choice; `ntk` is the better the smaller."""
     found = supernas.derive(balenas_run, by="proxy", proxy="ntk", draws=6, batch_size=4, seed=5)
     config, _ = read_run(balenas_run)
-    material = config.data.load().for_search(config.search.seed, config.search.split)
-    batch = material.first("train", 4, torch.device("cpu"))
+    dataset = config.data.load().for_search(config.search.seed, config.search.split)
+    batch = dataset.first("train", 4, torch.device("cpu"))
     size = {"num_classes": 10, "in_channels": 1, "channels": 2, "cells": 1}
     ntk = proxies.get("ntk")()
     scores = [

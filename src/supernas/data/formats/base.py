@@ -9,19 +9,19 @@ import numpy as np
 import torch
 
 from supernas.core.errors import UserError
-from supernas.data.images import ImageSet, Splits
+from supernas.data.images import ImageParts, ImageSet
 
-__all__ = ["Format", "check_labels", "contents", "image_set", "joined", "verify"]
+__all__ = ["FileFormat", "check_labels", "contents", "image_set", "joined", "verify"]
 
 
 @runtime_checkable
-class Format(Protocol):
+class FileFormat(Protocol):
     """A reader of one kind of folder."""
 
     def found(self, folder: Path) -> bool:
         """Whether the folder holds files of this kind (they may still be damaged)."""
 
-    def read(self, folder: Path) -> Splits:
+    def read(self, folder: Path) -> ImageParts:
         """The images in the folder.
 
         Raises:

@@ -14,7 +14,7 @@ import numpy as np
 from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, contents, image_set, joined, verify
 from supernas.data.formats.pickled import read_batch
-from supernas.data.images import ImageSet, Splits
+from supernas.data.images import ImageParts, ImageSet
 
 __all__ = ["CIFAR10", "CIFAR100", "Cifar", "Layout"]
 
@@ -45,7 +45,7 @@ class Cifar:
         """Whether the folder holds a training file of either layout."""
         return self._layout(folder) is not None
 
-    def read(self, folder: Path) -> Splits:
+    def read(self, folder: Path) -> ImageParts:
         """All training batches that are there, and the test batch.
 
         Raises:
@@ -60,7 +60,7 @@ class Cifar:
         complete = len(names) == len(layout.train) and all(len(part) == self.train_batch for part in train)
         if complete and len(test) == self.test_batch:
             verify(folder, {**layout.train, layout.test[0]: layout.test[1]})
-        return Splits(joined(train), test, self.classes)
+        return ImageParts(joined(train), test, self.classes)
 
     def _layout(self, folder: Path) -> Layout | None:
         for layout in self.layouts:

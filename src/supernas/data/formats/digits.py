@@ -5,7 +5,7 @@ import torch
 
 from supernas.data.balance import proportional_quotas, split_indices
 from supernas.data.formats.base import image_set
-from supernas.data.images import Splits
+from supernas.data.images import ImageParts
 
 __all__ = ["read"]
 
@@ -13,7 +13,7 @@ _TRAIN = 1_437  # four fifths; the rest, 360, is the test set
 _SEED = 0  # the split is part of the data set
 
 
-def read() -> Splits:
+def read() -> ImageParts:
     """The digits, split into 1,437 training and 360 test images in which every class keeps its share."""
     from sklearn.datasets import load_digits  # slow to import, and needed for this data set only
 
@@ -23,4 +23,4 @@ def read() -> Splits:
     train, test = split_indices(
         images.labels, proportional_quotas(torch.bincount(images.labels).tolist(), _TRAIN), _SEED
     )
-    return Splits(images.select(train), images.select(test), tuple(str(digit) for digit in range(10)))
+    return ImageParts(images.select(train), images.select(test), tuple(str(digit) for digit in range(10)))

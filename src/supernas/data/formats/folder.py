@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from supernas.core.errors import UserError
 from supernas.data.balance import proportional_quotas, split_indices
 from supernas.data.formats.base import image_set
-from supernas.data.images import ImageSet, Splits
+from supernas.data.images import ImageParts, ImageSet
 
 __all__ = ["ImageFolder"]
 
@@ -28,7 +28,7 @@ _SEED = 0  # the split is part of the data set
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A reader of image folders; with a `resolution` every image becomes a square of that size on reading."""
+    """A reader of image folders; with a `resolution` every larger image becomes a square of that size on reading."""
 
     resolution: int | None = None
 
@@ -36,7 +36,7 @@ class ImageFolder:
         """Whether there are image files in sub-folders."""
         return bool(_classes(folder / "train") or _classes(folder))
 
-    def read(self, folder: Path) -> Splits:
+    def read(self, folder: Path) -> ImageParts:
         """All images, classes in alphabetical order of their folders.
 
         Raises:
@@ -53,7 +53,7 @@ class ImageFolder:
         grey = all(_mode(path) in _GREY_MODES for path, _ in train_files + test_files)
         train = self._read_files(train_files, grey)
         if test_root:
-            return Splits(train, self._read_files(test_files, grey), classes)
+            return ImageParts(train, self._read_files(test_files, grey), classes)
         return _split(train, classes)
 
     def _read_files(self, files: list[tuple[Path, int]], grey: bool) -> ImageSet:
@@ -62,18 +62,19 @@ class ImageFolder:
         for index, (path, _) in enumerate(files):
             pixels = self._pixels(path, grey)
             if pixels.shape != first.shape:
+                least = min(pixels.shape[:2] + first.shape[:2])
                 raise UserError(
                     f"{path} is {pixels.shape[1]}x{pixels.shape[0]} pixels and {files[0][0].name} "
-                    f"{first.shape[1]}x{first.shape[0]}; give a resolution to resize them"
+                    f"{first.shape[1]}x{first.shape[0]}; give a resolution of {least} or less to resize them"
                 )
             images[index] = pixels
         return image_set(images.transpose(0, 3, 1, 2), np.array([label for _, label in files]))
 
     def _pixels(self, path: Path, grey: bool) -> np.ndarray:
-        """One image as uint8 [h, w, c]; with a resolution, its central square averaged down to that."""
+        """One image as uint8 [h, w, c]; of one larger than the resolution the central square, averaged down to that."""
         image = _opened(path).convert("L" if grey else "RGB")
         side = self.resolution
-        if side is not None:
+        if side is not None and side < max(image.size):
             if not 1 <= side <= min(image.size):
                 size = f"{image.width}x{image.height}"
                 raise UserError(f"resolution is {side}; wanted 1 to {min(image.size)}, for {path} has {size} pixels")
@@ -124,9 +125,9 @@ def _mode(path: Path) -> str:
         raise UserError(f"{path} is no readable image ({type(error).__name__}); remove or replace it") from None
 
 
-def _split(images: ImageSet, classes: tuple[str, ...]) -> Splits:
+def _split(images: ImageSet, classes: tuple[str, ...]) -> ImageParts:
     """Four fifths of every class for training, the rest for testing; the same ones every time."""
     size = min(round(_TRAIN_SHARE * len(images)), len(images) - 1)
     quotas = proportional_quotas(torch.bincount(images.labels).tolist(), size)
     train, test = split_indices(images.labels, quotas, _SEED)
-    return Splits(images.select(train), images.select(test), classes)
+    return ImageParts(images.select(train), images.select(test), classes)

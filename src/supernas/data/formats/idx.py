@@ -15,7 +15,7 @@ import numpy as np
 
 from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, contents, image_set
-from supernas.data.images import ImageSet, Splits
+from supernas.data.images import ImageParts, ImageSet
 
 __all__ = ["IDX", "Idx", "parse"]
 
@@ -30,7 +30,7 @@ class Idx:
         """Whether the training images are there."""
         return _file(folder, "train-images-idx3-ubyte").is_file()
 
-    def read(self, folder: Path) -> Splits:
+    def read(self, folder: Path) -> ImageParts:
         """The training and test images; there are as many classes as the training labels say.
 
         Raises:
@@ -39,7 +39,7 @@ class Idx:
         train, test = (_read_part(folder, part) for part in _PARTS)
         num_classes = int(train.labels.max()) + 1
         check_labels(test.labels.numpy(), num_classes, _file(folder, "t10k-labels-idx1-ubyte"))
-        return Splits(train, test, tuple(str(label) for label in range(num_classes)))
+        return ImageParts(train, test, tuple(str(label) for label in range(num_classes)))
 
 
 IDX = Idx()

@@ -11,7 +11,7 @@ import numpy as np
 from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, image_set, joined, verify
 from supernas.data.formats.pickled import read_batch
-from supernas.data.images import ImageSet, Splits
+from supernas.data.images import ImageParts, ImageSet
 
 __all__ = ["IMAGENET16_120", "ImageNet16"]
 
@@ -44,7 +44,7 @@ class ImageNet16:
         """Whether the folder holds a training batch."""
         return any((folder / name).is_file() for name in _TRAIN)
 
-    def read(self, folder: Path) -> Splits:
+    def read(self, folder: Path) -> ImageParts:
         """All training batches that are there, and the validation file as test images.
 
         Raises:
@@ -57,7 +57,7 @@ class ImageNet16:
         test = self._read_file(folder / "val_data")
         if len(names) == len(_TRAIN) and (len(train), len(test)) == (self.train, self.test):
             verify(folder, {**_TRAIN, **_TEST})
-        return Splits(train, test, tuple(f"imagenet_{label}" for label in range(1, self.num_classes + 1)))
+        return ImageParts(train, test, tuple(f"imagenet_{label}" for label in range(1, self.num_classes + 1)))
 
     def _read_file(self, path: Path) -> ImageSet:
         images, labels = read_batch(path, _SIDE, "labels")

@@ -9,14 +9,14 @@ import numpy as np
 
 from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, image_set
-from supernas.data.images import Splits
+from supernas.data.images import ImageParts
 
 __all__ = ["read"]
 
 _CHANNELS = (1, 3)
 
 
-def read(path: Path) -> Splits:
+def read(path: Path) -> ImageParts:
     """The images in the file; there are as many classes as the training labels say.
 
     Raises:
@@ -30,7 +30,7 @@ def read(path: Path) -> Splits:
         images, labels = _part(arrays, "test", path)
         check_labels(labels, num_classes, path)
         test = image_set(images, labels)
-    return Splits(train, test, tuple(str(label) for label in range(num_classes)))
+    return ImageParts(train, test, tuple(str(label) for label in range(num_classes)))
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

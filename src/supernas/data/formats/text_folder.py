@@ -10,13 +10,13 @@ from supernas.data.texts import END, Words
 
 __all__ = ["found", "read"]
 
-_SPLITS = {"train": ("train",), "valid": ("valid", "val", "validation", "dev"), "test": ("test",)}
+_PARTS = {"train": ("train",), "valid": ("valid", "val", "validation", "dev"), "test": ("test",)}
 _PATTERNS = ("{}.txt", "ptb.{}.txt", "wiki.{}.tokens", "wiki.{}.raw", "{}.tokens", "{}.raw")
 
 
 def found(folder: Path) -> bool:
     """Whether the folder holds one of the texts (the others may still be missing)."""
-    return any(_file(folder, split) for split in _SPLITS)
+    return any(_file(folder, part) for part in _PARTS)
 
 
 def read(folder: Path) -> Words:
@@ -25,19 +25,19 @@ def read(folder: Path) -> Words:
     Raises:
         UserError: if a text is missing or cannot be read.
     """
-    return Words(*(_words(folder, split) for split in _SPLITS))
+    return Words(*(_words(folder, part) for part in _PARTS))
 
 
-def _file(folder: Path, split: str) -> Path | None:
-    candidates = (folder / pattern.format(name) for pattern in _PATTERNS for name in _SPLITS[split])
+def _file(folder: Path, part: str) -> Path | None:
+    candidates = (folder / pattern.format(name) for pattern in _PATTERNS for name in _PARTS[part])
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _words(folder: Path, split: str) -> list[str]:
-    path = _file(folder, split)
+def _words(folder: Path, part: str) -> list[str]:
+    path = _file(folder, part)
     if path is None:
         raise UserError(
-            f"{folder} holds no {split} text; wanted train.txt, valid.txt and test.txt (or ptb.train.txt, "
+            f"{folder} holds no {part} text; wanted train.txt, valid.txt and test.txt (or ptb.train.txt, "
             "wiki.train.tokens and so on)"
         )
     try:

@@ -1,8 +1,8 @@
 """The kinds of data, one file each; the folder lists itself."""
 
 from supernas.core import registry
-from supernas.data.kinds.base import Domain, Material, Published, Stream
+from supernas.data.kinds.base import DataKind, DataShape
 
-__all__ = ["Domain", "Material", "Published", "Stream", "get", "names"]
+__all__ = ["DataKind", "DataShape", "get", "names"]
 
-names, get = registry.of(__name__, Domain, "kind of data")
+names, get = registry.of(__name__, DataKind, "kind of data")

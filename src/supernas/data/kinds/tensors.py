@@ -1,228 +1,24 @@
 """Data that are given in Python, as arrays: any inputs, any targets, any task."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
-
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
-from supernas.core.task import Task, classification, regression
-from supernas.data import Batch
-from supernas.data.kinds.base import Domain, Material, Published
+from supernas.data.datasets import Dataset
+from supernas.data.kinds.base import DataKind, DataShape
 
-__all__ = ["TensorMaterial", "TensorSettings", "TensorStream"]
-
-Pair = tuple[Any, Any]
-Augment = Callable[[Tensor, torch.Generator], Tensor]
-_EVALUATION_BATCH = 500
+__all__ = ["TensorSettings"]
 
 
 @settings
-class TensorSettings(Domain):
+class TensorSettings(DataKind):
     """Arrays that are given in Python: a configuration only knows what they are called."""
 
     source: str = setting("arrays", "what the data are called")
 
-    def load(self) -> Material:
+    def load(self) -> Dataset:
         """They cannot be loaded."""
         raise UserError(f"the data '{self.source}' were given in Python; give them again: data=(inputs, targets)")
 
     @classmethod
-    def published(cls, classes: int | None, resolution: int | None) -> Published:
+    def usual_shape(cls, classes: int | None, resolution: int | None) -> DataShape:
         """There are none."""
         raise UserError("data that are given in Python have no published size")
-
-
-@dataclass(frozen=True)
-class TensorMaterial(Material):
-    """Inputs and targets in memory.
-
-    Attributes:
-        arrays: part -> (inputs [n, ...], targets [n, ...]).
-        given_task: the task, if not the usual one.
-        augment: how a batch of training inputs is varied, with the random numbers of a generator on the host.
-    """
-
-    arrays: Mapping[str, tuple[Tensor, Tensor]]
-    given_task: Task | None
-    augment: Augment | None
-
-    @classmethod
-    def of(
-        cls,
-        train: Pair,
-        valid: Pair | None = None,
-        test: Pair | None = None,
-        task: Task | None = None,
-        augment: Augment | None = None,
-        name: str = "arrays",
-    ) -> "TensorMaterial":
-        """Data in arrays.
-
-        Args:
-            train: (inputs, targets): tensors or numpy arrays of equal length.
-            valid: data that judge on the way; without them a search keeps half of the training data apart.
-            test: data that judge at the end.
-            task: the loss and the metric; by default classification for whole numbers, else regression.
-            augment: how training inputs are varied.
-            name: what runs call the data.
-
-        Raises:
-            UserError: if inputs and targets do not fit.
-        """
-        parts = {"train": train, "valid": valid, "test": test}
-        arrays = {part: _tensors(part, pair) for part, pair in parts.items() if pair is not None}
-        inputs, targets = arrays["train"]
-        classes = {} if targets.is_floating_point() else {"num_classes": int(targets.max()) + 1}
-        for part, (_, labels) in arrays.items() if classes and task is None else ():
-            if labels.ndim != 1 or int(labels.min()) < 0 or int(labels.max()) >= classes["num_classes"]:
-                raise UserError(
-                    f"the {part} targets are whole numbers, so classes: wanted one for each example, from 0 to "
-                    f"{classes['num_classes'] - 1} as in the training data"
-                )
-        return cls(
-            name=name,
-            note="",
-            parts=tuple(arrays),
-            network={**classes, **({"in_channels": inputs.shape[1]} if inputs.ndim == 4 else {})},
-            input_shape=tuple(inputs.shape[1:]),
-            input_type=inputs.dtype,
-            examples="examples",
-            arrays=arrays,
-            given_task=task,
-            augment=augment,
-        )
-
-    def task(self, label_smoothing: float = 0.0) -> Task:
-        """The task that was given; else classification of whole numbers, regression of others."""
-        usual = self.given_task is None and not self.arrays["train"][1].is_floating_point()
-        if label_smoothing and not usual:
-            raise UserError("train.label_smoothing is for classification as usual; a task of your own smooths itself")
-        if self.given_task is not None:
-            return self.given_task
-        return classification(label_smoothing) if usual else regression()
-
-    @property
-    def digest(self) -> str:
-        """Eight letters that tell data apart."""
-        found = hashlib.sha256()
-        for part, pair in self.arrays.items():
-            for one in pair:
-                found.update(f"{part} {one.dtype} {tuple(one.shape)}".encode())
-                found.update(one.detach().cpu().contiguous().numpy().tobytes())
-        return found.hexdigest()[:8]
-
-    def count(self, part: str) -> int:
-        """How many examples."""
-        return len(self.arrays[part][0])
-
-    def stream(self, part: str, batch_size: int, seed: int, device: torch.device) -> "TensorStream":
-        """Endless shuffled batches."""
-        return TensorStream(*self.arrays[part], batch_size, self.augment, seed, device)
-
-    def batches(self, part: str, device: torch.device, limit: int | None = None, number: int = 0) -> Iterator[Batch]:
-        """Examples in order, in batches of nearly equal size."""
-        inputs, targets = self.arrays[part]
-        count = len(inputs) if limit is None else min(limit, len(inputs))
-        start = number % (len(inputs) // count) * count
-        chosen = [one[start : start + count] for one in (inputs, targets)]
-        pieces = -(-count // _EVALUATION_BATCH)
-        for x, y in zip(*(one.tensor_split(pieces) for one in chosen), strict=True):
-            yield Batch(x.to(device), y.to(device))
-
-    def first(self, part: str, count: int, device: torch.device) -> Batch:
-        """The first examples."""
-        inputs, targets = self.arrays[part]
-        return Batch(inputs[:count].to(device), targets[:count].to(device))
-
-    def for_search(self, seed: int, split: float | None) -> "TensorMaterial":
-        """Training and validation data; without any of these, a random half of the training data, or another part."""
-        arrays = {part: pair for part, pair in self.arrays.items() if part != "test"}
-        if split is not None and "valid" in arrays:
-            raise UserError(f"a split of {split:g} and validation data of their own were given; wanted one of them")
-        if "valid" not in arrays:
-            inputs, targets = arrays["train"]
-            order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
-            place = round((0.5 if split is None else split) * len(inputs))
-            if not 0 < place < len(inputs):
-                raise UserError(f"a split of {len(inputs)} examples at {place} leaves one part empty; give more data")
-            arrays = {
-                part: (inputs[where], targets[where])
-                for part, where in (("train", order[:place]), ("valid", order[place:]))
-            }
-        return replace(self, parts=tuple(arrays), arrays=arrays)
-
-
-class TensorStream:
-    """Endless batches in a random order, a new one each pass; what is left of a pass and smaller is left out.
-
-    Its state is the order, the place in it and one generator.
-    """
-
-    def __init__(
-        self,
-        inputs: Tensor,
-        targets: Tensor,
-        batch_size: int,
-        augment: Augment | None,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self._inputs, self._targets = inputs.to(device), targets.to(device)
-        self._augment = augment
-        self._size = min(batch_size, len(inputs))
-        self._generator = torch.Generator().manual_seed(seed)
-        self._order = torch.randperm(len(inputs), generator=self._generator)
-        self._place = 0
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in one pass."""
-        return len(self._inputs) // self._size
-
-    def __next__(self) -> Batch:
-        if self._place + self._size > len(self._order):
-            self._order = torch.randperm(len(self._order), generator=self._generator)
-            self._place = 0
-        chosen = self._order[self._place : self._place + self._size].to(self._inputs.device)
-        self._place += self._size
-        inputs = self._inputs[chosen]
-        if self._augment is not None:
-            inputs = self._augment(inputs, self._generator)
-        return Batch(inputs, self._targets[chosen])
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands."""
-        return {"order": self._order, "place": self._place, "generator": self._generator.get_state()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to where `state_dict` was taken.
-
-        Raises:
-            UserError: if the state is of a stream over other data.
-        """
-        if len(state["order"]) != len(self._order):
-            raise UserError(
-                f"the saved run has {len(state['order'])} training examples, these data {len(self._order)}; "
-                "resume with the data of the saved run"
-            )
-        self._order, self._place = state["order"].cpu(), int(state["place"])
-        self._generator.set_state(state["generator"].cpu())
-
-
-def _tensors(part: str, pair: Pair) -> tuple[Tensor, Tensor]:
-    try:
-        inputs, targets = (torch.as_tensor(np.asarray(one) if not isinstance(one, Tensor) else one) for one in pair)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"the {part} data are no (inputs, targets): {error}") from None
-    if not inputs.ndim or not targets.ndim:
-        raise UserError(f"the {part} data are single numbers; wanted arrays whose first dimension counts examples")
-    if len(inputs) != len(targets) or not len(inputs):
-        raise UserError(f"the {part} data have {len(inputs)} inputs and {len(targets)} targets; wanted equally many")
-    kept = [one.float() if one.dtype == torch.float64 else one for one in (inputs, targets)]
-    return kept[0], kept[1] if kept[1].is_floating_point() else kept[1].long()

@@ -15,13 +15,13 @@ from typing import Any
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import environment, read_json, write_atomically, write_json
-from supernas.core.settings import build, field_names, plain
+from supernas.core.settings import build, field_names, to_plain
 from supernas.evaluation.selection.selectors import SELECTORS, Question, Selector
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import fingerprint
+from supernas.runs.device import choose_device
 from supernas.runs.finished import read_run
-from supernas.runs.folder import choose_device
 from supernas.runs.training import Training
 
 __all__ = ["Derived", "derive"]
@@ -150,7 +150,7 @@ def _how(selector: Selector, by: str, question: Question, weights: bytes) -> dic
     """All that decides what is chosen, apart from how trainings go."""
     return {
         "by": by,
-        **plain(selector),
+        **to_plain(selector),
         "seed": question.seed,
         "evaluation": question.evaluation.described(),
         "supernet": hashlib.sha256(weights).hexdigest()[:16],

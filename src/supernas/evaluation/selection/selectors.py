@@ -232,11 +232,11 @@ class ByProxy(Selector):
         config, proxy = question.config, proxies.get(self.proxy)()
         method, state = learnt(question.folder)
         context: SearchContext = state.context
-        if config.space.domain != "images":
-            domain = config.space.domain
-            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {domain}")
-        material = config.data.load().for_search(config.search.seed, config.search.split)
-        batch = material.first("train", self.batch_size, question.device)
+        if config.space.data_kind != "images":
+            kind = config.space.data_kind
+            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {kind}")
+        dataset = config.data.load().for_search(config.search.seed, config.search.split)
+        batch = dataset.first("train", self.batch_size, question.device)
         cache = Cache(question.folder, f"scores-{self.proxy}", self._deciding(question, context, batch))
         report, scored = question.on_progress or (lambda done, of: None), 0
         generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))

@@ -39,7 +39,7 @@ from torch import Tensor
 from supernas import methods
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
-from supernas.core.settings import leave_out, setting, settings
+from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
@@ -86,11 +86,11 @@ class BaLeNAS(Alternating, Distribution):
         if self.order == 2 and self.adam.curvature == "exact":
             raise ValueError("order=2 gives no exact curvature (it would take third derivatives): choose one of them")
         if self.order == 1:
-            leave_out(self, ("unroll", "hypergradient", "radius"), "order=1")
+            refuse_unused(self, ("unroll", "hypergradient", "radius"), "order=1")
         elif self.hypergradient == "exact":
-            leave_out(self, ("radius",), "hypergradient=exact")
+            refuse_unused(self, ("radius",), "hypergradient=exact")
         if self.inference == "backprop":
-            leave_out(self.adam, _OF_VADAM, "inference=backprop", "adam.")
+            refuse_unused(self.adam, _OF_VADAM, "inference=backprop", "adam.")
 
     # -- the mixture --------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
+from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
@@ -61,7 +62,7 @@ _NORM_DECAY = 0.999
 class E2NASState(TrainedState):
     """What changes during the search. Shapes: kinds = kinds of cell, n = latent dimensions (or logits of a kind)."""
 
-    autoencoder: GraphAutoencoder | None = field(metadata={"static": True})
+    autoencoder: GraphAutoencoder | None = field(metadata=UNSAVED)
     trainer: PathTrainer
     alpha: Tensor  # [kinds, n]
     alpha_optimiser: torch.optim.Adam

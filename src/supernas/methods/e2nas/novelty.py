@@ -58,7 +58,7 @@ from torch.nn import functional as F
 
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
-from supernas.core.state import State, static
+from supernas.core.state import UNSAVED, State
 from supernas.methods.e2nas.densities import (
     Density,
     Gaussian,
@@ -138,10 +138,10 @@ class Novelty(State):
         UserError: if the radial term is on and the latent space leaves no normal space.
     """
 
-    decode: Decode = static()
-    widths: tuple[int, ...] = static()
-    dimensions: int = static()
-    settings: NoveltySettings = static()
+    decode: Decode = field(metadata=UNSAVED)
+    widths: tuple[int, ...] = field(metadata=UNSAVED)
+    dimensions: int = field(metadata=UNSAVED)
+    settings: NoveltySettings = field(metadata=UNSAVED)
     latent: Density = field(init=False)
     radius: LogNormal = field(init=False, default_factory=LogNormal)
     calls: int | None = field(init=False, default=None)

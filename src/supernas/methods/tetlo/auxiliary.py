@@ -16,8 +16,8 @@ from torch.func import functional_call
 
 from supernas.core.errors import UserError, unknown
 from supernas.core.progress import Progress
-from supernas.core.settings import build, leave_out, setting, settings
-from supernas.core.state import State
+from supernas.core.settings import build, refuse_unused, setting, settings
+from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Output, Weights
 from supernas.networks.model import made
 from supernas.networks.resnet import ResNet
@@ -62,7 +62,7 @@ class AuxiliarySettings:
             raise ValueError("network is a module; wanted what makes one, as its class does, since it can begin anew")
         build(SGDSettings, self.weights, "weights")
         if not self.searched:
-            leave_out(self, ("adam",), "a fixed auxiliary")
+            refuse_unused(self, ("adam",), "a fixed auxiliary")
 
     @pydantic.field_serializer("network")
     def _name(self, network: str | Callable) -> str:
@@ -87,7 +87,7 @@ class AuxiliaryModel(State):
         restarts: how often its weights began anew.
     """
 
-    fresh: Callable[[int], nn.Module] = field(metadata={"static": True})
+    fresh: Callable[[int], nn.Module] = field(metadata=UNSAVED)
     network: nn.Module
     optimiser: WeightsOptimiser
     alpha: dict[str, Tensor]

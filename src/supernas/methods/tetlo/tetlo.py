@@ -38,7 +38,7 @@ from supernas import methods
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import build, leave_out, setting, settings
+from supernas.core.settings import build, refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating
 from supernas.methods.tetlo.auxiliary import AuxiliaryModel, AuxiliarySettings
@@ -108,7 +108,7 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     def __post_init__(self) -> None:
         base = self.main_method
         if not self.transfer_weight:
-            leave_out(self, ("transfer", "hypergradient", "radius"), "transfer_weight=0")
+            refuse_unused(self, ("transfer", "hypergradient", "radius"), "transfer_weight=0")
         if self.transfer.qrs.targets == "hard":
             raise ValueError(
                 "hard targets have no derivative in the main model, so that nothing would reach its architecture; "
@@ -122,7 +122,7 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
                 "exact derivative; take hypergradient=finite-difference"
             )
         if self.hypergradient == "exact":
-            leave_out(self, ("radius",), "hypergradient=exact")
+            refuse_unused(self, ("radius",), "hypergradient=exact")
 
     @cached_property
     def main_method(self) -> Alternating:
@@ -136,7 +136,7 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     def refuses(self, chosen: Chosen) -> str:
         """Texts: what an auxiliary would say of a word depends on a hidden state, which it has not."""
         space = chosen.space
-        if space.domain == "text":
+        if space.data_kind == "text":
             why = "its auxiliary model keeps no hidden state, and the batches of a text go on from one another"
             return f"cannot search the space {space.name}: {why}"
         return self.main_method.refuses(chosen)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.errors import UserError
-from supernas.core.settings import field_names, leave_out, setting, settings
+from supernas.core.settings import field_names, refuse_unused, setting, settings
 from supernas.methods.tetlo.quadruples import QRSSettings, choose, pair_similarities, qrs_loss
 from supernas.methods.tetlo.trilevel import Match
 
@@ -36,9 +36,9 @@ class TransferSettings:
     def __post_init__(self) -> None:
         used = {"quadruples": field_names(QRSSettings), "pairs": _OF_PAIRS, "logits": ()}[self.form]
         unused = [name for name in field_names(QRSSettings) if name not in used]
-        leave_out(self.qrs, unused, f"form={self.form}", "qrs.")
+        refuse_unused(self.qrs, unused, f"form={self.form}", "qrs.")
         if self.form != "logits":
-            leave_out(self, ("softening",), f"form={self.form}")
+            refuse_unused(self, ("softening",), f"form={self.form}")
 
     def of(self, prediction: Tensor, features: Tensor) -> Tensor:
         """What a network says, out of its logits [batch, classes] and penultimate embedding [batch, features].

@@ -13,7 +13,7 @@ from torch import Tensor
 from supernas import spaces
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
-from supernas.data.kinds import Material
+from supernas.data import Dataset
 from supernas.networks.base import Standalone
 from supernas.runs.configuration import TrainConfig, read_file, resolve_train
 from supernas.spaces.base import Space
@@ -34,8 +34,8 @@ class Trained:
         config: its configuration.
         record: the content of its `result.json`.
         model: the trained network, in evaluation mode.
-        facts: what one must know of the data to use it (`Material.facts`).
-        material: the data; None where they cannot be had any more.
+        facts: what one must know of the data to use it (`Dataset.facts`).
+        dataset: the data; None where they cannot be had any more.
         examples: some inputs.
         examples_are: what these are, in words.
         logits: what the network makes of them.
@@ -46,7 +46,7 @@ class Trained:
     record: Mapping[str, Any]
     model: Standalone
     facts: Mapping[str, Any]
-    material: Material | None
+    dataset: Dataset | None
     examples: Tensor
     examples_are: str
     logits: Tensor
@@ -75,13 +75,13 @@ def read_trained(run: Path, space: Space | None = None) -> Trained:
     record = read_json(folder / "result.json")
     if record is None:
         raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
-    material, why_not = _material(config, record.get("inputs"))
-    facts = record.get("inputs") or (material.facts() if material else None)
+    dataset, why_not = _dataset(config, record.get("inputs"))
+    facts = record.get("inputs") or (dataset.facts() if dataset else None)
     if facts is None:
         raise UserError(f"the data of {folder} cannot be read, and its result.json does not describe them: {why_not}")
     model = _model(config, facts, weights)
-    examples, examples_are = _examples(material, facts, why_not)
-    return Trained(weights, config, record, model, facts, material, examples, examples_are, _logits(model, examples))
+    examples, examples_are = _examples(dataset, facts, why_not)
+    return Trained(weights, config, record, model, facts, dataset, examples, examples_are, _logits(model, examples))
 
 
 def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
@@ -104,15 +104,15 @@ def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
     return resolve_train({**document, "space": space or document["space"]})
 
 
-def _material(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Material | None, str]:
+def _dataset(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Dataset | None, str]:
     """(the data, or None, why they are not to be had); `facts` are those of the training, where they were recorded."""
     try:
-        material = config.data.load()
+        dataset = config.data.load()
     except UserError as error:
         return None, str(error)
-    if facts is not None and material.facts() != facts:
-        return None, f"{material.name} is not what it was in the training"
-    return material, ""
+    if facts is not None and dataset.facts() != facts:
+        return None, f"{dataset.name} is not what it was in the training"
+    return dataset, ""
 
 
 def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Standalone:
@@ -127,17 +127,17 @@ def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Stan
     return model.eval()
 
 
-def _examples(material: Material | None, facts: Mapping[str, Any], why_not: str) -> tuple[Tensor, str]:
+def _examples(dataset: Dataset | None, facts: Mapping[str, Any], why_not: str) -> tuple[Tensor, str]:
     """(inputs, what they are): test data, or random ones of their shape where there are none."""
-    if material is None or "test" not in material.parts:
-        why = why_not if material is None else f"{material.name} has no test {material.examples}"
+    if dataset is None or "test" not in dataset.parts:
+        why = why_not if dataset is None else f"{dataset.name} has no test {dataset.examples}"
         shape, generator = (_RANDOM, *facts["input_shape"]), torch.Generator().manual_seed(0)
         if facts["input_type"] == "int64":  # words
             words = torch.randint(facts["network"].get("num_classes", 2), shape, generator=generator)
             return words, f"{_RANDOM} random words ({why})"
         return torch.randn(shape, generator=generator), f"{_RANDOM} random inputs ({why})"
-    inputs = next(material.batches("test", torch.device("cpu"), _EXAMPLES)).inputs.contiguous()
-    return inputs, f"the first test {material.examples} of {material.name} ({'x'.join(map(str, inputs.shape))})"
+    inputs = next(dataset.batches("test", torch.device("cpu"), _EXAMPLES)).inputs.contiguous()
+    return inputs, f"the first test {dataset.examples} of {dataset.name} ({'x'.join(map(str, inputs.shape))})"
 
 
 def _logits(model: Standalone, examples: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from supernas.core.errors import UserError
-from supernas.core.settings import parse_value, plain
+from supernas.core.settings import parse_value, to_plain
 from supernas.runs import stopping
 from supernas.runs.configuration import Document, assign, merge, resolve_search, resolve_train
 
@@ -85,7 +85,7 @@ def _defaults(base: Document, resolve: Any) -> Document:
     name = base["stopping"]["name"]
     return {
         **resolve({**base, "stopping": "never"}).document(),
-        "stopping": {"name": name, **plain(stopping.get(name)())},
+        "stopping": {"name": name, **to_plain(stopping.get(name)())},
     }
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from supernas.core.architecture import Architecture
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
 from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
@@ -35,7 +35,7 @@ __all__ = ["Complementation"]
 class Remembered(State):
     """The last path, the last path that differed from it, and the generator of the complements."""
 
-    space: Space = field(metadata={"static": True})
+    space: Space = field(metadata=UNSAVED)
     generator: np.random.Generator
     last: Architecture | None = None
     before: Architecture | None = None

@@ -34,7 +34,7 @@ import numpy as np
 
 from supernas.core.architecture import Architecture
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
 from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
@@ -52,7 +52,7 @@ class Archive(State):
     `members` has a list for each kind of cell; of its architectures only the cells of that kind count.
     """
 
-    space: Space = field(metadata={"static": True})
+    space: Space = field(metadata=UNSAVED)
     generator: np.random.Generator
     members: dict[str, list[Architecture]]
     recent: deque[Architecture]

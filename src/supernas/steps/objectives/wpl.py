@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture
 from supernas.core.settings import setting, settings
-from supernas.core.state import State
+from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
 from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
@@ -38,7 +38,7 @@ __all__ = ["WPL", "squared_gradients"]
 class Anchor(State):
     """Fisher information and anchored weights by name, and the squared gradients that the next anchor takes up."""
 
-    network: Network = field(metadata={"static": True})
+    network: Network = field(metadata=UNSAVED)
     fisher: dict[str, Tensor] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
     squares: dict[str, Tensor] = field(default_factory=dict)

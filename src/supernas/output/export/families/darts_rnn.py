@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from supernas.data.kinds.text import TextMaterial
+from supernas.data import TextDataset
 from supernas.networks.darts_rnn import DARTSRNNNetwork
 from supernas.output.export.families.base import Family, docstring, table
 from supernas.output.export.source import literal, written
@@ -42,6 +42,6 @@ class DARTSRNNFamily(Family):
 
     def texts(self, trained: Trained) -> dict[str, str]:
         """The vocabulary, one word a line, where the text can be read."""
-        if not isinstance(trained.material, TextMaterial):
+        if not isinstance(trained.dataset, TextDataset):
             return {}
-        return {"vocabulary.txt": "\n".join(trained.material.text.vocabulary)}
+        return {"vocabulary.txt": "\n".join(trained.dataset.vocabulary)}

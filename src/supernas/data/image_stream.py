@@ -1,4 +1,4 @@
-"""Batches: an endless shuffled stream for training, one ordered pass for evaluation.
+"""Batches of images: an endless shuffled stream for training, one ordered pass for evaluation.
 
 Images live on the device as unsigned bytes, channels last; a batch is gathered, augmented and normalised there. The
 whole state of a stream is the order of the present pass, the place in it and one random generator, so a stream resumed
@@ -6,36 +6,20 @@ in the middle of a pass goes on bit for bit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from supernas.core.errors import UserError
 from supernas.data.augment import Augmentation, flip_and_crop, random_cutout
+from supernas.data.batch import Batch
 from supernas.data.images import ImageSet
 
-__all__ = ["Batch", "Stream", "batches"]
+__all__ = ["ImageStream", "image_batches"]
 
 
-class Batch(NamedTuple):
-    """Inputs and targets.
-
-    Attributes:
-        inputs: images float32 [b, c, h, w], normalised, channels last; of a text word numbers int64 [time, b].
-        targets: labels int64 [b]; of a text the words that follow, int64 [time, b].
-        share: the size of the batch as a part of a usual one; a step is that much longer or shorter.
-        follows: whether it goes on where the batch before ended, so that a hidden state may be carried over.
-    """
-
-    inputs: Float32[Tensor, "b c h w"] | Int64[Tensor, "time b"]
-    targets: Int64[Tensor, " b"] | Int64[Tensor, "time b"]
-    share: float = 1.0
-    follows: bool = False
-
-
-class Stream:
+class ImageStream:
     """Endless random batches of labelled images.
 
     Each pass visits the images in a new order; a last part smaller than a batch is left out of the pass. Where there
@@ -79,7 +63,7 @@ class Stream:
         """Batches in one pass over the images."""
         return len(self._order) // self.batch_size
 
-    def __iter__(self) -> "Stream":
+    def __iter__(self) -> "ImageStream":
         return self
 
     def __next__(self) -> Batch:
@@ -120,7 +104,7 @@ class Stream:
         return torch.randperm(len(self._labels), generator=self._generator)
 
 
-def batches(
+def image_batches(
     images: ImageSet,
     batch_size: int,
     *,
@@ -128,7 +112,7 @@ def batches(
     std: Sequence[float],
     device: torch.device | str = "cpu",
 ) -> Iterator[Batch]:
-    """All images once, in order, as they are; the last batch may be smaller. Arguments and errors as in `Stream`."""
+    """All images once, in order, as they are; the last batch may be smaller. Arguments and errors: as `ImageStream`."""
     _check(images, batch_size)
     scale, shift = _affine(mean, std, images, device)
     for start in range(0, len(images), batch_size):

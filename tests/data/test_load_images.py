@@ -1,8 +1,11 @@
 """Loading by name or path, sizes, splits, and what a person reads when it fails."""
 
 import hashlib
+import struct
 import tarfile
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pooch
@@ -10,12 +13,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+import supernas
 from supernas import data
 from supernas.core.errors import UserError
 from supernas.data import catalogue, download
 from supernas.data.balance import even_quotas, proportional_quotas
 from supernas.data.images import moments, resized, subset
+from supernas.data.kinds.images import ImageSettings
 
 
 def labelled(counts, side=4):
@@ -29,20 +35,21 @@ def numbers(images):
 
 
 def test_digits():
-    digits, again = data.load("digits"), data.load("digits")
-    assert (len(digits.train), len(digits.test)) == (1_437, 360)
+    digits, again = data.load_images("digits"), data.load_images("digits")
+    assert (len(digits.images["train"]), len(digits.images["test"])) == (1_437, 360)
     assert (digits.channels, digits.resolution, digits.num_classes) == (1, 8, 10)
-    assert digits.train.images.max() == 255
-    assert torch.equal(digits.train.images, again.train.images)
-    shares = digits.train.labels.bincount() / (digits.train.labels.bincount() + digits.test.labels.bincount())
+    assert digits.images["train"].images.max() == 255
+    assert torch.equal(digits.images["train"].images, again.images["train"].images)
+    train, test = (digits.images[part].labels.bincount() for part in ("train", "test"))
+    shares = train / (train + test)
     assert (shares - 0.8).abs().max() < 0.01
-    pixels = digits.train.images.double() / 255
+    pixels = digits.images["train"].images.double() / 255
     assert digits.mean == pytest.approx((pixels.mean().item(),))
     assert digits.std == pytest.approx((pixels.std(correction=0).item(),))
 
 
 def test_published_constants():
-    cifar10, imagenet = catalogue.PUBLISHED["cifar10"], catalogue.PUBLISHED["imagenet16-120"]
+    cifar10, imagenet = catalogue.PUBLISHED_IMAGES["cifar10"], catalogue.PUBLISHED_IMAGES["imagenet16-120"]
     assert cifar10.mean == pytest.approx((0.49139968, 0.48215841, 0.44653091), abs=3e-4)  # those of DARTS
     assert imagenet.mean == pytest.approx((0.481098, 0.45749, 0.407882), abs=1e-5)
 
@@ -82,21 +89,22 @@ def test_halves_depend_on_the_seed_and_mix_the_classes():
 
 
 def test_a_search_sees_no_test_images():
-    digits = data.load("digits")
-    search = data.search_data(digits, 0)
-    seen = {row.numpy().tobytes() for part in (search.train, search.valid) for row in part.images}
-    assert len(search.train) + len(search.valid) == len(digits.train)
-    assert seen == {row.numpy().tobytes() for row in digits.train.images}
-    assert not hasattr(search, "test")
+    digits = data.load_images("digits")
+    search = digits.for_search(0, None)
+    seen = {row.numpy().tobytes() for part in (search.images["train"], search.images["valid"]) for row in part.images}
+    assert len(search.images["train"]) + len(search.images["valid"]) == len(digits.images["train"])
+    assert seen == {row.numpy().tobytes() for row in digits.images["train"].images}
+    assert search.parts == tuple(search.images) == ("train", "valid")
 
 
 def test_train_size_is_even_and_fixed():
     images = labelled([20, 10, 2])
     assert subset(images, 14).labels.bincount().tolist() == [6, 6, 2]
     assert numbers(subset(images, 14)) == numbers(subset(images, 14))
-    assert len(data.load("digits", train_size=100).train) == 100
-    with pytest.raises(UserError, match="1 to 1437"):
-        data.load("digits", train_size=1438)
+    assert len(data.load_images("digits", train_size=100).images["train"]) == 100
+    assert data.load_images("digits", train_size=1438).count("train") == 1437
+    with pytest.raises(UserError, match="1 to 32"):
+        subset(images, 33)
 
 
 @pytest.mark.parametrize("resolution", [1, 2, 3, 4, 5, 6])
@@ -112,9 +120,11 @@ def test_resolution_averages_areas(resolution):
 
 
 def test_resolution_never_enlarges():
-    assert data.load("digits", resolution=4).resolution == 4
+    assert data.load_images("digits", resolution=4).resolution == 4
+    digits = data.load_images("digits", resolution=16)
+    assert digits.resolution == 8
     with pytest.raises(UserError, match="1 to 8"):
-        data.load("digits", resolution=16)
+        resized(digits.images["train"], 16)
 
 
 def test_moments_of_a_constant_channel():
@@ -125,20 +135,20 @@ def test_moments_of_a_constant_channel():
 
 
 def test_names_have_one_line_each():
-    assert list(data.names()) == ["digits", *catalogue.PUBLISHED]
-    assert all(line and "\n" not in line for line in data.names().values())
+    assert list(data.image_names()) == ["digits", *catalogue.PUBLISHED_IMAGES]
+    assert all(line and "\n" not in line for line in data.image_names().values())
 
 
 def test_unknown_names_and_paths(tmp_path):
     with pytest.raises(UserError, match="did you mean 'cifar10'"):
-        data.load("cifer10")
+        data.load_images("cifer10")
     with pytest.raises(UserError, match="no file or folder"):
-        data.load(tmp_path / "nowhere")
+        data.load_images(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no images in a known layout"):
-        data.load(tmp_path)
+        data.load_images(tmp_path)
     (tmp_path / "table.csv").touch()
     with pytest.raises(UserError, match=r"no \.npz file"):
-        data.load("table.csv", tmp_path)
+        data.load_images("table.csv", tmp_path)
 
 
 def test_what_is_not_there_says_where_to_put_it(tmp_path, monkeypatch):
@@ -149,14 +159,14 @@ def test_what_is_not_there_says_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path))
     for name, archive in (("cifar100", "cifar-100-binary.tar.gz"), ("mnist", "train-images-idx3-ubyte.gz")):
         with pytest.raises(UserError) as error:
-            data.load(name)
+            data.load_images(name)
         message = str(error.value)
         assert f"put {archive} in {tmp_path / name}" in message
         assert "\n" not in message
     with pytest.raises(UserError, match=rf"allow the download.* in {tmp_path / 'cifar10'}"):
-        data.load("cifar10", download=False)
+        data.load_images("cifar10", download=False)
     with pytest.raises(UserError, match=rf"val_data in {tmp_path / 'imagenet16-120'}"):
-        data.load("imagenet16-120")
+        data.load_images("imagenet16-120")
 
 
 def test_an_archive_put_there_by_hand_is_checked_and_unpacked(tmp_path, monkeypatch):
@@ -168,9 +178,61 @@ def test_an_archive_put_there_by_hand_is_checked_and_unpacked(tmp_path, monkeypa
     archive.parent.mkdir(parents=True)
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(folder, folder.name)
-    published = catalogue.PUBLISHED["cifar10"]
+    published = catalogue.PUBLISHED_IMAGES["cifar10"]
     item = replace(published.downloads[0], md5=hashlib.md5(archive.read_bytes()).hexdigest())
-    monkeypatch.setitem(catalogue.PUBLISHED, "cifar10", replace(published, downloads=(item,)))
-    assert len(data.load("cifar10", tmp_path / "cache").train) == 2
+    monkeypatch.setitem(catalogue.PUBLISHED_IMAGES, "cifar10", replace(published, downloads=(item,)))
+    assert len(data.load_images("cifar10", tmp_path / "cache").images["train"]) == 2
     found = download.locate("cifar10", published, tmp_path / "cache", download=False)
     assert found == archive.parent / folder.name
+
+
+def test_larger_images_are_averaged_down_and_more_of_them_left_out(tmp_path):
+    file, pixels = tmp_path / "some.npz", np.arange(20 * 64, dtype=np.uint8).reshape(20, 8, 8)
+    np.savez(file, x_train=pixels, y_train=np.arange(20) % 2, x_test=pixels[:2], y_test=np.arange(2))
+    whole = ImageSettings(source=str(file)).load()
+    small = ImageSettings(source=str(file), resolution=4, train_size=6).load()
+    assert (whole.resolution, whole.count("train"), whole.count("test")) == (8, 20, 2)
+    assert (small.resolution, small.count("train"), small.count("test")) == (4, 6, 2)
+    shrunk = resized(whole.images["train"], 4)
+    assert (small.mean, small.std) == moments(shrunk)  # of all training images
+    assert torch.equal(small.images["train"].images, subset(shrunk, 6).images)
+    as_it_is = ImageSettings(source=str(file), resolution=9, train_size=21).load()
+    assert torch.equal(as_it_is.images["train"].images, whole.images["train"].images)
+
+
+def test_a_folder_of_images_of_several_sizes_is_read_at_the_resolution_of_the_settings(tmp_path):
+    for name, side in (("cat", 6), ("dog", 9)):
+        (tmp_path / name).mkdir()
+        for number in range(5):
+            Image.new("L", (side, side), 10 * number).save(tmp_path / name / f"{number}.png")
+    assert ImageSettings(source=str(tmp_path), resolution=6).load().input_shape == (1, 6, 6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"resolution": 4, "train_size": 8}], ids=["whole", "shrunk"])
+@pytest.mark.parametrize("run", ["search", "train"])
+def test_a_run_reads_its_files_once(tmp_path, monkeypatch, settings, run):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(256, size=(16, 8, 8), dtype=np.uint8)
+    for part, number in (("train", 16), ("t10k", 4)):
+        header = bytes((0, 0, 8, 3)) + struct.pack(">3I", number, 8, 8)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + pixels[:number].tobytes())
+        labels = (np.arange(number) % 2).astype(np.uint8)
+        header = bytes((0, 0, 8, 1)) + struct.pack(">I", number)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
+    reads, read_bytes = Counter(), Path.read_bytes
+
+    def counted(path):
+        if path.parent == folder:
+            reads[path.name] += 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    small = {"channels": 2, "cells": 1}
+    config = {"data": settings, run: {"batch_size": 4}, ("supernet" if run == "search" else "network"): small}
+    common = {"data": str(folder), "epochs": 1, "device": "cpu", "config": config, "out": tmp_path / "run"}
+    if run == "search":
+        supernas.search(method="random-nas", **common)
+    else:
+        supernas.train("3", **common, parameters=2_000)
+    assert list(reads.values()) == [1, 1, 1, 1]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from supernas.core.errors import UserError
-from supernas.data import Augmentation, ImageSet, Stream, batches
+from supernas.data import Augmentation, ImageSet, ImageStream, image_batches
 
 MEAN, STD = (0.2, 0.5, 0.4), (0.3, 0.1, 0.25)
 FULL = Augmentation(flip=True, crop_padding=2, cutout=3)
@@ -19,7 +19,7 @@ def images(count=23, channels=3, side=8):
 
 
 def stream(count=23, batch_size=5, augmentation=FULL, seed=1):
-    return Stream(images(count), batch_size, mean=MEAN, std=STD, augmentation=augmentation, seed=seed)
+    return ImageStream(images(count), batch_size, mean=MEAN, std=STD, augmentation=augmentation, seed=seed)
 
 
 def same(first, second):
@@ -72,7 +72,7 @@ def test_inputs_are_normalised_channels_last():
 
 def test_batches_keep_order_and_the_last_part():
     given = images()
-    parts = list(batches(given, 10, mean=MEAN, std=STD))
+    parts = list(image_batches(given, 10, mean=MEAN, std=STD))
     assert [len(part.targets) for part in parts] == [10, 10, 3]
     assert torch.equal(torch.cat([part.targets for part in parts]), given.labels)
     unvaried = {int(target): row for part in parts for row, target in zip(part.inputs, part.targets, strict=True)}
@@ -86,4 +86,4 @@ def test_user_errors():
     with pytest.raises(UserError, match="23 images, this one 24"):
         stream(count=24).load_state_dict(stream(count=23).state_dict())
     with pytest.raises(UserError, match="3 channels"):
-        Stream(images(), 5, mean=(0.5,), std=(0.5,))
+        ImageStream(images(), 5, mean=(0.5,), std=(0.5,))

@@ -1,0 +1,43 @@
+"""What a step takes, and where the steps get it from."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+__all__ = ["Batch", "Stream"]
+
+
+class Batch(NamedTuple):
+    """Inputs and targets.
+
+    Attributes:
+        inputs: images float32 [b, c, h, w], normalised, channels last; of a text word numbers int64 [time, b].
+        targets: labels int64 [b]; of a text the words that follow, int64 [time, b].
+        share: the size of the batch as a part of a usual one; a step is that much longer or shorter.
+        follows: whether it goes on where the batch before ended, so that a hidden state may be carried over.
+    """
+
+    inputs: Float32[Tensor, "b c h w"] | Int64[Tensor, "time b"]
+    targets: Int64[Tensor, " b"] | Int64[Tensor, "time b"]
+    share: float = 1.0
+    follows: bool = False
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Endless batches, which go on bit for bit from a saved state."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the data (on average)."""
+
+    def __next__(self) -> Batch:
+        """The next batch."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Where the stream stands."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to where `state_dict` was taken."""

@@ -1,0 +1,231 @@
+"""Arrays that were given in Python: any inputs, any targets, any task."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from supernas.core.errors import UserError
+from supernas.core.task import Task, classification, regression
+from supernas.data.batch import Batch
+from supernas.data.datasets.base import Dataset
+
+__all__ = ["TensorDataset", "TensorStream"]
+
+Pair = tuple[Any, Any]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+_EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TensorDataset(Dataset):
+    """Inputs and targets in memory.
+
+    Attributes:
+        arrays: part -> (inputs [n, ...], targets [n, ...]).
+        num_classes: how many classes the targets are; None where they are not whole numbers.
+        given_task: the task, if not the usual one.
+        augment: how a batch of training inputs is varied, with the random numbers of a generator on the host.
+    """
+
+    examples: ClassVar[str] = "examples"
+
+    arrays: Mapping[str, tuple[Tensor, Tensor]]
+    num_classes: int | None = None
+    given_task: Task | None = None
+    augment: Augment | None = None
+
+    @classmethod
+    def of(
+        cls,
+        train: Pair,
+        valid: Pair | None = None,
+        test: Pair | None = None,
+        task: Task | None = None,
+        augment: Augment | None = None,
+        name: str = "arrays",
+    ) -> "TensorDataset":
+        """Data in arrays.
+
+        Args:
+            train: (inputs, targets): tensors or numpy arrays of equal length.
+            valid: data that judge on the way; without them a search keeps half of the training data apart.
+            test: data that judge at the end.
+            task: the loss and the metric; by default classification for whole numbers, else regression.
+            augment: how training inputs are varied.
+            name: what runs call the data.
+
+        Raises:
+            UserError: if inputs and targets do not fit.
+        """
+        parts = {"train": train, "valid": valid, "test": test}
+        arrays = {part: _tensors(part, pair) for part, pair in parts.items() if pair is not None}
+        targets = arrays["train"][1]
+        classes = None if targets.is_floating_point() else int(targets.max()) + 1
+        if classes is not None and task is None:
+            for part, (_, labels) in arrays.items():
+                _check_labels(part, labels, classes)
+        return cls(name=name, arrays=arrays, num_classes=classes, given_task=task, augment=augment)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that were given."""
+        return tuple(self.arrays)
+
+    @property
+    def network(self) -> Mapping[str, Any]:
+        """How many classes, where targets are whole numbers, and channels, where inputs have the shape of images."""
+        classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
+        inputs = self.arrays["train"][0]
+        return {**classes, **({"in_channels": inputs.shape[1]} if inputs.ndim == 4 else {})}
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example's input."""
+        return tuple(self.arrays["train"][0].shape[1:])
+
+    @property
+    def input_type(self) -> torch.dtype:
+        """The type of the inputs."""
+        return self.arrays["train"][0].dtype
+
+    def task(self, label_smoothing: float = 0.0) -> Task:
+        """The task that was given; else classification of whole numbers, regression of others."""
+        usual = self.given_task is None and not self.arrays["train"][1].is_floating_point()
+        if label_smoothing and not usual:
+            raise UserError("train.label_smoothing is for classification as usual; a task of your own smooths itself")
+        if self.given_task is not None:
+            return self.given_task
+        return classification(label_smoothing) if usual else regression()
+
+    @property
+    def digest(self) -> str:
+        """Eight letters that tell data apart."""
+        digest = hashlib.sha256()
+        for part, pair in self.arrays.items():
+            for array in pair:
+                digest.update(f"{part} {array.dtype} {tuple(array.shape)}".encode())
+                digest.update(array.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:8]
+
+    def count(self, part: str) -> int:
+        """How many examples."""
+        return len(self.arrays[part][0])
+
+    def stream(self, part: str, batch_size: int, seed: int, device: torch.device) -> "TensorStream":
+        """Endless shuffled batches."""
+        return TensorStream(*self.arrays[part], batch_size, self.augment, seed, device)
+
+    def batches(self, part: str, device: torch.device, limit: int | None = None, number: int = 0) -> Iterator[Batch]:
+        """Examples in order, in batches of nearly equal size."""
+        inputs, targets = self.arrays[part]
+        count = len(inputs) if limit is None else min(limit, len(inputs))
+        start = number % (len(inputs) // count) * count
+        chosen = [array[start : start + count] for array in (inputs, targets)]
+        pieces = -(-count // _EVALUATION_BATCH)
+        for x, y in zip(*(array.tensor_split(pieces) for array in chosen), strict=True):
+            yield Batch(x.to(device), y.to(device))
+
+    def first(self, part: str, count: int, device: torch.device) -> Batch:
+        """The first examples."""
+        inputs, targets = self.arrays[part]
+        return Batch(inputs[:count].to(device), targets[:count].to(device))
+
+    def for_search(self, seed: int, split: float | None) -> "TensorDataset":
+        """Training and validation data; without any of these, a random half of the training data, or another part."""
+        arrays = {part: pair for part, pair in self.arrays.items() if part != "test"}
+        if split is not None and "valid" in arrays:
+            raise UserError(f"a split of {split:g} and validation data of their own were given; wanted one of them")
+        if "valid" not in arrays:
+            inputs, targets = arrays["train"]
+            order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
+            place = round((0.5 if split is None else split) * len(inputs))
+            if not 0 < place < len(inputs):
+                raise UserError(f"a split of {len(inputs)} examples at {place} leaves one part empty; give more data")
+            arrays = {
+                part: (inputs[where], targets[where])
+                for part, where in (("train", order[:place]), ("valid", order[place:]))
+            }
+        return replace(self, arrays=arrays)
+
+
+class TensorStream:
+    """Endless batches in a random order, a new one each pass; what is left of a pass and smaller is left out.
+
+    Its state is the order, the place in it and one generator.
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        batch_size: int,
+        augment: Augment | None,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._inputs, self._targets = inputs.to(device), targets.to(device)
+        self._augment = augment
+        self._size = min(batch_size, len(inputs))
+        self._generator = torch.Generator().manual_seed(seed)
+        self._order = torch.randperm(len(inputs), generator=self._generator)
+        self._place = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass."""
+        return len(self._inputs) // self._size
+
+    def __next__(self) -> Batch:
+        if self._place + self._size > len(self._order):
+            self._order = torch.randperm(len(self._order), generator=self._generator)
+            self._place = 0
+        chosen = self._order[self._place : self._place + self._size].to(self._inputs.device)
+        self._place += self._size
+        inputs = self._inputs[chosen]
+        if self._augment is not None:
+            inputs = self._augment(inputs, self._generator)
+        return Batch(inputs, self._targets[chosen])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands."""
+        return {"order": self._order, "place": self._place, "generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to where `state_dict` was taken.
+
+        Raises:
+            UserError: if the state is of a stream over other data.
+        """
+        if len(state["order"]) != len(self._order):
+            raise UserError(
+                f"the saved run has {len(state['order'])} training examples, these data {len(self._order)}; "
+                "resume with the data of the saved run"
+            )
+        self._order, self._place = state["order"].cpu(), int(state["place"])
+        self._generator.set_state(state["generator"].cpu())
+
+
+def _tensors(part: str, pair: Pair) -> tuple[Tensor, Tensor]:
+    try:
+        inputs, targets = (given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given)) for given in pair)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the {part} data are no (inputs, targets): {error}") from None
+    if not inputs.ndim or not targets.ndim:
+        raise UserError(f"the {part} data are single numbers; wanted arrays whose first dimension counts examples")
+    if len(inputs) != len(targets) or not len(inputs):
+        raise UserError(f"the {part} data have {len(inputs)} inputs and {len(targets)} targets; wanted equally many")
+    kept = [array.float() if array.dtype == torch.float64 else array for array in (inputs, targets)]
+    return kept[0], kept[1] if kept[1].is_floating_point() else kept[1].long()
+
+
+def _check_labels(part: str, labels: Tensor, classes: int) -> None:
+    if labels.ndim != 1 or int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise UserError(
+            f"the {part} targets are whole numbers, so classes: wanted one for each example, from 0 to {classes - 1} "
+            "as in the training data"
+        )
