@@ -80,7 +80,7 @@ def test_a_network_as_source_needs_torch_and_safetensors_only(name, sources, run
     assert made.record["difference"] <= check.TOLERANCE * made.record["largest_logit"] != 0
     source = made.files[0].read_text()
     assert {path.partition(".")[0] for path in imports(source)} - sys.stdlib_module_names == {"torch", "safetensors"}
-    assert trained.config.architecture[:60] in source
+    assert trained.config.text[:60] in source
     weights = load_file(made.folder / "weights.safetensors")
     assert not [one for one in weights if "auxiliary" in one]
     counted = trained.model.network.state_dict()

@@ -79,7 +79,8 @@ def test_a_complete_document_of_a_search_resolves_to_itself(space, preset):
 def test_a_complete_document_of_a_training_resolves_to_itself(space, preset):
     given_ = {"space": space, "architecture": ARCHITECTURES[space], "train": {"preset": preset}, "weights": {"clip": 1}}
     config = resolve_train(given_)
-    assert config.architecture == config.space.format(config.space.parse(ARCHITECTURES[space]))
+    assert config.architecture == config.space.parse(ARCHITECTURES[space])
+    assert config.space.parse(config.text) == config.architecture
     document = json.loads(json.dumps(config.document()))
     assert resolve_train(document) == config
     assert resolve_train(document).document() == document

@@ -355,7 +355,7 @@ def test_random_architectures_are_trained_alike(tmp_path, monkeypatch):
     assert loaded == [config.data]  # once for all of them
     for result in results:
         theirs = json.loads((result.folder / "config.json").read_text())
-        assert {**theirs, "architecture": config.architecture} == config.document()
+        assert {**theirs, "architecture": config.text} == config.document()
         assert result.test_accuracy == result.record["test_accuracy"]
     again = train_random(config, 2, tmp_path, on_step=lambda *_: pytest.fail("a finished run took a step"))
     assert [result.record for result in again] == [result.record for result in results]

@@ -67,7 +67,7 @@ def derive(
             device=device,
             on_progress=lambda done, of: bar.update(task, completed=done, total=of),
             on_training=lambda run: bar.console.print(
-                f"training for {run.epochs} epochs: {run.config.architecture}", markup=False, soft_wrap=True
+                f"training for {run.epochs} epochs: {run.config.text}", markup=False, soft_wrap=True
             ),
         )
     print_rows(

@@ -40,9 +40,7 @@ def retrain(
         "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
     training = resolve_train(document(merge(beside, read_file(config) if config else {}), given, set or ()))
-    results = train_followed(
-        run_dir, training, lambda run: out.print(f"training {run.config.architecture}", markup=False)
-    )
+    results = train_followed(run_dir, training, lambda run: out.print(f"training {run.config.text}", markup=False))
     for number, result in enumerate(results, start=1):
         metric = result.task.text(result.record[f"valid_{result.task.quantity}"])
         out.print(f"A{number}  {metric} on the validation part  {result.text}", markup=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from supernas import methods, spaces
+from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError, unknown
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.data import kinds
@@ -139,20 +140,25 @@ class SearchConfig(Chosen):
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A validated training from scratch; `architecture` is text of the space."""
+    """A validated training from scratch."""
 
     space: Space
-    architecture: str
+    architecture: Architecture
     network: NetworkSettings
     weights: TrainingWeightsSettings
     data: DataKind
     train: TrainSettings
 
+    @property
+    def text(self) -> str:
+        """The architecture as text of the space."""
+        return self.space.format(self.architecture)
+
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
         return {
             "space": space_document(self.space),
-            "architecture": self.architecture,
+            "architecture": self.text,
             "network": to_plain(self.network),
             "weights": to_plain(self.weights),
             "data": to_plain(self.data),
@@ -208,7 +214,7 @@ def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
         raise UserError("no architecture to train: give one as text, or the folder of a search")
     return TrainConfig(
         space,
-        space.format(space.parse(str(given["architecture"]))),
+        space.parse(str(given["architecture"])),
         build(space.network_class.network_settings, given.get("network", {}), "network"),
         build(TrainingWeightsSettings, given.get("weights", {}), "weights"),
         build(kinds.get(space.data_kind), given.get("data", {}), "data"),

@@ -123,7 +123,7 @@ class Training(Loop[EpochReport, TrainResult]):
         data: Dataset | None = None,
     ) -> None:
         self.config = config
-        self.architecture = config.space.parse(config.architecture)
+        self.architecture = config.architecture
         dataset = _dataset(config, data)
         if task is not None and config.train.label_smoothing:
             raise UserError("train.label_smoothing is of the usual task; a task of your own smooths in its loss")
@@ -252,7 +252,7 @@ class Training(Loop[EpochReport, TrainResult]):
             "data": data.name,
             "data_note": data.note,
             "inputs": data.facts(),
-            "architecture": config.architecture,
+            "architecture": config.text,
             "seed": config.train.seed,
             "preset": config.train.preset,
             "epochs": self.epochs,
@@ -266,7 +266,7 @@ class Training(Loop[EpochReport, TrainResult]):
         }
 
     def _result(self, record: dict[str, Any]) -> TrainResult:
-        return TrainResult(self.architecture, self.config.architecture, self.model, record, self.folder.path, self.task)
+        return TrainResult(self.architecture, self.config.text, self.model, record, self.folder.path, self.task)
 
 
 def _copy(model: Standalone) -> dict[str, Tensor]:
@@ -339,7 +339,7 @@ def train_each(
     """
     data, results = config.data.load(), []
     for architecture in architectures:
-        this = replace(config, architecture=config.space.format(architecture))
+        this = replace(config, architecture=architecture)
         path = (folder or Path("runs")) / run_name(this, data.name)
         training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, data=data)
         if on_start:

@@ -72,7 +72,7 @@ def test_top_k_trains_the_best_by_halving_with_planted_scores(run, space, monkey
     order = sorted(range(20), key=lambda place: -accuracies[place])[:4]
     trained_first = [space.format(drawn[place]) for place in order]
     planted = dict(zip(trained_first, (10.0, 40.0, 30.0, 20.0), strict=True))
-    monkeypatch.setattr(Training, "_judge", lambda self, *_: (planted[self.config.architecture],))
+    monkeypatch.setattr(Training, "_judge", lambda self, *_: (planted[self.config.text],))
     found = supernas.derive(run.folder, by="top-k", candidates=20, top=4, epochs=1, images=40, set=["weights.lr=0.01"])
     assert (found.text, found.score) == (trained_first[1], 40.0)
     first, second = found.record["rounds"]

@@ -121,7 +121,7 @@ def docstring(trained: Trained, usage: tuple[str, ...]) -> str:
     parts = (
         f"A network of the space {config.space.name}, trained on {record['data']}.",
         "\n".join(f"    {line}" for line in usage),
-        f"Architecture: {config.architecture}",
+        f"Architecture: {config.text}",
         f"Training: {', '.join([training, *measured])}.",
         f"Written by supernas {version('supernas')}; needs torch and safetensors.",
     )
