@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Task
@@ -16,7 +17,7 @@ from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.output.export import export
 from supernas.output.report import report
 from supernas.runs import training
-from supernas.runs.configuration import Document, assign, merge, resolve_search, resolve_train
+from supernas.runs.configuration import assign, merge, resolve_search, resolve_train
 from supernas.runs.loop import EpochReport
 from supernas.runs.search import Epoch, Result
 from supernas.runs.training import TrainResult, sized
@@ -80,7 +81,7 @@ class Search(RecordedSearch):
         self,
         *,
         method: str | None = None,
-        space: str | Mapping[str, Any] | Space | None = None,
+        space: str | Values | Space | None = None,
         objective: str | None = None,
         data: Data | None = None,
         data_dir: str | Path | None = None,
@@ -94,16 +95,16 @@ class Search(RecordedSearch):
         max_parameters: float | None = None,
         max_flops: float | None = None,
         max_latency_ms: float | None = None,
-        config: Mapping[str, Any] | None = None,
+        config: Values | None = None,
         set: Iterable[str] = (),  # the name of the command line's option
         out: str | Path | None = None,
         resume: bool = False,
-        on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
+        on_epoch: Iterable[Callable[[Epoch], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         benchmark: str | Path | None = None,
     ) -> None:
         source, dataset = _data(data)
-        flags: Mapping[str, Any] = {
+        flags: Values = {
             "method": method,
             "space": space,
             "objective": objective,
@@ -161,7 +162,7 @@ class Training(training.Training):
         self,
         architecture: str | Path,
         *,
-        space: str | Mapping[str, Any] | Space | None = None,
+        space: str | Values | Space | None = None,
         data: Data | None = None,
         data_dir: str | Path | None = None,
         task: Task | None = None,
@@ -169,16 +170,16 @@ class Training(training.Training):
         epochs: int | None = None,
         seed: int | None = None,
         device: str | None = None,
-        config: Mapping[str, Any] | None = None,
+        config: Values | None = None,
         set: Iterable[str] = (),
         out: str | Path | None = None,
         resume: bool = False,
-        on_epoch: Iterable[Callable[[EpochReport], dict[str, Any] | None]] = (),
+        on_epoch: Iterable[Callable[[EpochReport], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         parameters: int | None = None,
     ) -> None:
         source, dataset = _data(data)
-        flags: Mapping[str, Any] = {
+        flags: Values = {
             "space": space,
             "architecture": str(architecture),
             "data": {"source": source, "directory": _text(data_dir)},
@@ -238,9 +239,7 @@ def train(architecture: str | Path, **arguments: Any) -> TrainResult:
     return Training(architecture, **arguments).run()
 
 
-def document(
-    config: Mapping[str, Any] | None, flags: Mapping[str, Mapping[str, Any] | Any], assignments: Iterable[str]
-) -> Document:
+def document(config: Values | None, flags: Mapping[str, Values | Any], assignments: Iterable[str]) -> Document:
     """A document from a file's content, flags (None where not given) and `section.name=value` assignments."""
     given: Document = {}
     for section, value in flags.items():
@@ -280,7 +279,7 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
 def score_config(
     *,
     proxy: str | Iterable[str] = "synflow",
-    space: str | Mapping[str, Any] | None = None,
+    space: str | Values | None = None,
     data: str | Path | None = None,
     data_dir: str | Path | None = None,
     channels: int | None = None,
@@ -288,7 +287,7 @@ def score_config(
     batch_size: int | None = None,
     seed: int | None = None,
     device: str | None = None,
-    config: Mapping[str, Any] | None = None,
+    config: Values | None = None,
     set: Iterable[str] = (),
 ) -> ScoreConfig:
     """How architectures are to be scored. The arguments are those of `score`."""
@@ -333,7 +332,7 @@ def score(
 
 
 def study(
-    source: str | Path | Mapping[str, Any],
+    source: str | Path | Values,
     *,
     out: str | Path | None = None,
     workers: int | None = None,

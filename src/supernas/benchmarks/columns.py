@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from typing_extensions import Unpack
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 
 __all__ = ["Address", "Column", "Seed", "Value", "choose", "dataset_name"]
@@ -97,9 +98,9 @@ def choose(columns: Iterable[Column], **address: Unpack[Address]) -> Column:
     raise UserError(f"{said} fits {len(fitting)} columns; add {_differences(fitting)}")
 
 
-def _given(address: Address) -> dict[str, Any]:
+def _given(address: Address) -> Document:
     """The parts that are given, in the order of a column, the data set by the name used here."""
-    parts: dict[str, Any] = {**address}
+    parts: Document = {**address}
     names = [field.name for field in fields(Column)]
     for name in parts:
         if name not in names:

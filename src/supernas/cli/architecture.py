@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs.configuration import read_file
 
 __all__ = ["read_architecture"]
 
 
-def read_architecture(text: str, space: str | None) -> tuple[str, Any, dict[str, Any]]:
+def read_architecture(text: str, space: str | None) -> tuple[str, Any, Document]:
     """(architecture text, space with its settings, defaults) of an argument that is a text, the folder of a run, or a
     record in one.
     """

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from supernas.benchmarks.table import Table, load
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import out, print_rows
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs.configuration import read_file
 
@@ -121,7 +122,7 @@ def query(
 ) -> None:
     """The true accuracy of an architecture. What several columns fit is refused, with what would tell them apart."""
     table = load(benchmark)
-    asked: dict[str, Any] = {"dataset": dataset, "trained_on": trained_on, "split": split, "epochs": epochs}
+    asked: Document = {"dataset": dataset, "trained_on": trained_on, "split": split, "epochs": epochs}
     if seed != "mean" and not seed.isdecimal():
         raise UserError(f"--seed {seed}: wanted a number or mean")
     try:

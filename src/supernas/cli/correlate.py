@@ -12,6 +12,7 @@ from rich.table import Table
 
 from supernas.cli.display import counting_bar
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.settings import build
 
@@ -75,7 +76,7 @@ def correlate(
 
 
 def _from_table(
-    path: Path, column: dict[str, Any], space: Any, count: str, seed: int
+    path: Path, column: Document, space: Any, count: str, seed: int
 ) -> tuple[list[Architecture], np.ndarray, str]:
     """(architectures, truth, name of the truth)."""
     from supernas.benchmarks import load

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import print_rows
+from supernas.core.documents import Document
 
 __all__ = ["derive"]
 
@@ -49,7 +50,7 @@ def derive(
 
     if workers is None and by in SELECTORS and SELECTORS[by].asks_many:
         workers = os.cpu_count()
-    options: dict[str, Any] = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
+    options: Document = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
     options |= {"population": population, "sample": sample}
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from supernas.core.documents import Values
 from supernas.runs.log import RunLog
 
 __all__ = ["Display", "counting_bar"]
@@ -51,7 +51,7 @@ class Display(RunLog):
         self.progress.stop()
         super().__exit__(kind, error, trace)
 
-    def step(self, progress: Any, metrics: Mapping[str, Any]) -> None:
+    def step(self, progress: Any, metrics: Values) -> None:
         """After a step: moves the bar."""
         super().step(progress, metrics)
         if self.live:

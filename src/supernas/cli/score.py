@@ -12,6 +12,7 @@ from rich.table import Table
 
 from supernas.api import score_config
 from supernas.cli.display import counting_bar
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs.configuration import read_file
 from supernas.spaces.search_strategies import draw
@@ -79,7 +80,7 @@ def score(
         _print_rankings(scores.rankings(truth, made.score.seed), truth, str(table.choose(**column)))
 
 
-def _table(path: Path | None, column: dict[str, Any], space: Any) -> Any:
+def _table(path: Path | None, column: Document, space: Any) -> Any:
     """The benchmark, whose column is known to be there; None without one."""
     from supernas.benchmarks import load
 
@@ -131,7 +132,7 @@ def _rises(scores: Any, name: str) -> bool:
     return bool(scores.config.proxies[name].direction == "max")
 
 
-def _print_rankings(rankings: dict[str, Any], truth: np.ndarray, column: str) -> None:
+def _print_rankings(rankings: Document, truth: np.ndarray, column: str) -> None:
     out = Console(highlight=False, soft_wrap=True)
     regrets = list(next(iter(rankings.values())).regret)
     grid = Table("ranked by", "Spearman rho", "Kendall tau-b", *(f"regret of top {k}, %" for k in regrets), box=None)

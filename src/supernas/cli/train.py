@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,6 +25,7 @@ from supernas.cli.options import (
 )
 from supernas.cli.rows import print_rows
 from supernas.cli.running import run_displayed
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs.configuration import TrainConfig, merge, read_file
 from supernas.runs.training import TrainResult, train_random
@@ -55,7 +56,7 @@ def train(
 ) -> None:
     """Train an architecture from scratch and test it. With a search's folder, its space, data and preset are taken."""
     text, where, defaults = read_architecture(architecture, space)
-    made: dict[str, Any] = {
+    made: Document = {
         "space": where,
         "data": data,
         "data_dir": data_dir,

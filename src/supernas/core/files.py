@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 import torch
 
+from supernas.core.documents import Document
+
 __all__ = [
     "append_line",
     "cut_back",
@@ -50,7 +52,7 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> Document | None:
     """The table in a JSON file, or None if the file is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -84,7 +86,7 @@ def versions() -> dict[str, str]:
     return {"supernas": version("supernas"), "torch": str(torch.__version__)}  # torch's is a class of its own
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device) -> Document:
     """Versions, and what a resumed run must share with the first to be the same bit for bit."""
     return {
         **versions(),

@@ -15,6 +15,7 @@ from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 from typing_extensions import dataclass_transform
 
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 
 __all__ = [
@@ -71,7 +72,7 @@ def refuse_unused(instance: Any, names: Iterable[str], where: str, prefix: str =
             raise ValueError(f"{where} has no {prefix}{name}: leave it out")
 
 
-def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+def build(cls: type[T], values: Values, where: str) -> T:
     """An instance of a settings class from plain values.
 
     Args:
@@ -113,9 +114,9 @@ def _wanted(error: Any) -> str:
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "wanted")
 
 
-def to_plain(instance: Any) -> dict[str, Any]:
+def to_plain(instance: Any) -> Document:
     """A settings instance as plain values."""
-    document: dict[str, Any] = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
+    document: Document = pydantic.TypeAdapter(type(instance)).dump_python(instance, mode="json")
     return document
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 
 __all__ = ["UNSAVED", "State", "load_tree", "to_tree"]
 
@@ -26,11 +27,11 @@ _ARCHITECTURE = "(choice, option) pairs"  # marks an architecture in a tree
 class State:
     """A base for the dataclasses that hold what changes during a run. A `field(metadata=UNSAVED)` is left out."""
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self) -> Document:
         """Everything that changes, as tensors, numbers and strings only."""
         return {name: to_tree(value) for name, value in _moving(self).items()}
 
-    def load(self, tree: dict[str, Any]) -> None:
+    def load(self, tree: Document) -> None:
         """Makes this state equal to the one that `tree` was taken from."""
         mine = _moving(self)
         if set(mine) != set(tree):
@@ -39,7 +40,7 @@ class State:
             setattr(self, name, load_tree(value, tree[name]))
 
 
-def _moving(state: State) -> dict[str, Any]:
+def _moving(state: State) -> Document:
     fields = dataclasses.fields(state)  # type: ignore[arg-type]
     return {field.name: getattr(state, field.name) for field in fields if not field.metadata.get("unsaved")}
 

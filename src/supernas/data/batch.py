@@ -1,10 +1,11 @@
 """What a step takes, and where the steps get it from."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float32, Int64
 from torch import Tensor
+
+from supernas.core.documents import Values
 
 __all__ = ["Batch", "Stream"]
 
@@ -36,8 +37,8 @@ class Stream(Protocol):
     def __next__(self) -> Batch:
         """The next batch."""
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> Values:
         """Where the stream stands."""
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Values) -> None:
         """Go to where `state_dict` was taken."""

@@ -5,12 +5,12 @@ whole state of a stream is the order of the present pass, the place in it and on
 in the middle of a pass goes on bit for bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.data.augment import Augmentation, flip_and_crop, random_cutout
 from supernas.data.batch import Batch
@@ -85,7 +85,7 @@ class ImageStream:
             "generator": self._generator.get_state(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Values) -> None:
         """Go to where `state_dict` was taken.
 
         Raises:

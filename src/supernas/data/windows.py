@@ -4,13 +4,13 @@ A text is cut into `columns` equally long pieces that are read side by side; a b
 all of them, and the next one goes on where it ended. The state of a stream is its place and one random generator.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.data.batch import Batch
 
@@ -92,7 +92,7 @@ class TextStream:
         """Where the stream stands; `load_state_dict` of an equally made stream goes on from there bit for bit."""
         return {"rows": len(self._rows), "position": self._position, "generator": self._generator.get_state()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Values) -> None:
         """Go to where `state_dict` was taken.
 
         Raises:

@@ -6,11 +6,11 @@ in another file. The other lines are [key, number or null] each.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
 
@@ -30,7 +30,7 @@ class Cache:
         values: key -> number; None where it is not defined.
     """
 
-    def __init__(self, folder: Path, name: str, description: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, description: Values) -> None:
         first = json.dumps(description, sort_keys=True)
         self.path = folder / f"{name}-{hashlib.sha256(first.encode()).hexdigest()[:8]}.jsonl"
         self.values: dict[str, float | None] = {}

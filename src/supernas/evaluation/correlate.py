@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json, write_atomically, write_json
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
@@ -55,7 +55,7 @@ class Correlation:
     seed: int
     missing: int
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Document:
         """As JSON: how it was found, and every ranking."""
         return {
             "space": self.space.name,

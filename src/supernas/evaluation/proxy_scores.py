@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from supernas import proxies
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
@@ -32,7 +32,7 @@ from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import NetworkSettings
 from supernas.networks.model_space import ModelSpace
 from supernas.proxies.base import Proxy
-from supernas.runs.configuration import DEFAULT_SPACE, Device, Document, read_space, space_document
+from supernas.runs.configuration import DEFAULT_SPACE, Device, read_space, space_document
 from supernas.runs.device import choose_device
 from supernas.spaces.base import Space
 
@@ -75,7 +75,7 @@ class ScoreConfig:
         }
 
 
-def resolve_scores(names: Sequence[str], document: Mapping[str, Any]) -> ScoreConfig:
+def resolve_scores(names: Sequence[str], document: Values) -> ScoreConfig:
     """The scoring that a partial document means.
 
     Args:

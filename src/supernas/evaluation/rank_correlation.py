@@ -12,10 +12,10 @@ They say nothing of how another search would come out.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 
 __all__ = ["Estimate", "Ranking", "bootstrap", "rank", "regret", "rho", "tau"]
@@ -56,7 +56,7 @@ class Ranking:
     rho: Estimate
     regret: dict[int, Estimate]
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Document:
         """As JSON."""
         regrets = {str(k): estimate.record() for k, estimate in self.regret.items()}
         return {"count": self.count, "tau": self.tau.record(), "rho": self.rho.record(), "regret": regrets}

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from supernas.benchmarks import final_tests, load, truths
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.task import Task
 from supernas.data import Dataset
@@ -42,7 +42,7 @@ class RecordedSearch(Search):
         *,
         benchmark: str | Path | None = None,
         resume: bool = False,
-        on_epoch: Iterable[Callable[[Epoch], dict[str, Any] | None]] = (),
+        on_epoch: Iterable[Callable[[Epoch], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         task: Task | None = None,
         data: Dataset | None = None,

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.task import CLASSIFICATION
@@ -54,7 +55,7 @@ class EvaluationSettings:
     recalibration_images: int = setting(500, "training images of the re-estimated statistics", ge=2)
     recalibration_batch_size: int = setting(125, "images in one of their batches", ge=2)
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> Document:
         """The settings that have a part in the accuracies."""
         unused = () if self.batch_norm == "recalibrate" else ("recalibration_images", "recalibration_batch_size")
         return {name: value for name, value in vars(self).items() if name not in unused}
@@ -120,7 +121,7 @@ class Supernet:
             self.network(inputs, active=key)
         self.network.eval()
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> Document:
         """All that the accuracies depend on, as plain values."""
         return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.evaluation.described()}
 

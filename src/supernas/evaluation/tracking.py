@@ -9,11 +9,11 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json, read_lines, write_atomically
 from supernas.evaluation.plots.forgetting import forgetting_svg
@@ -71,13 +71,13 @@ class Tracking:
         }
         search.folder.write("tracked.json", (json.dumps(self._about, indent=2) + "\n").encode())
 
-    def __call__(self, epoch: Epoch) -> dict[str, Any]:
+    def __call__(self, epoch: Epoch) -> Document:
         """What is added to the line of a finished epoch."""
         search = self.search
         sampled = search.state.method.last_path or epoch.architecture
         values = [self._ask(architecture) for architecture in self.architectures]
         scores = self._sign * _array(values)
-        line: dict[str, Any] = {
+        line: Document = {
             "valid_metric": values,
             "sampled": search.config.space.format(sampled),
             "sampled_metric": search.validate(sampled),
@@ -133,7 +133,7 @@ def retrain(
     return results
 
 
-def _picture(about: dict[str, Any], lines: Sequence[dict[str, Any]], retrained: Sequence[np.ndarray] = ()) -> bytes:
+def _picture(about: Document, lines: Sequence[Document], retrained: Sequence[np.ndarray] = ()) -> bytes:
     names = dict.fromkeys(name for line in lines for name in line["tau"])
     return forgetting_svg(
         np.stack([_array(line["valid_metric"]) for line in lines]),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import field_names, setting, settings
 from supernas.spaces.base import Space
@@ -117,7 +118,7 @@ class Network(nn.Module, ABC):
     auxiliary_weight: float = 0.0
 
     @classmethod
-    def size_of(cls, supernet: NetworkSettings) -> dict[str, Any]:
+    def size_of(cls, supernet: NetworkSettings) -> Document:
         """The settings of an architecture's network that is as large as a supernet."""
         return {name: getattr(supernet, name) for name in field_names(cls.network_settings) if hasattr(supernet, name)}
 

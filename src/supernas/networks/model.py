@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from supernas.core.architecture import Pair
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
@@ -138,9 +139,7 @@ class ModelNetwork(Network):
         self.space = space
         self.pairs = pairs or space.pairs
         make: Callable[..., nn.Module] = space.make  # type: ignore[attr-defined]
-        known: dict[str, Any] = {
-            name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings
-        }
+        known: Document = {name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings}
         self.model = made(make, known)
         self.choices = list(choices_of(self.model).values())
         self._restrict()
@@ -197,7 +196,7 @@ def _replaced(module: nn.Module) -> nn.Module:
     return module
 
 
-def made(make: Callable[..., nn.Module], known: Mapping[str, Any]) -> nn.Module:
+def made(make: Callable[..., nn.Module], known: Values) -> nn.Module:
     """What a user's class or function makes, given those of the known arguments that it takes.
 
     Raises:

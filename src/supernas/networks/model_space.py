@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.networks.base import Standalone
@@ -72,7 +73,7 @@ class ModelSpace(Space):
         """Whether all architectures can be numbered."""
         return self.size < 2**62
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Document:
         """The name, and the options of every choice."""
         return {"name": self.name, "choices": {choice.name: list(choice.options) for choice in self.choices}}
 

@@ -1,12 +1,13 @@
 """An architecture's score, and the best of many."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import torch
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Values
 from supernas.data import Batch
 from supernas.proxies.base import Loss, Proxy
 from supernas.spaces.base import Space
@@ -15,7 +16,7 @@ __all__ = ["best_by_proxy", "score_architecture"]
 
 
 def score_architecture(
-    proxy: Proxy, space: Space, architecture: Architecture, size: Mapping[str, Any], batch: Batch, loss: Loss, seed: int
+    proxy: Proxy, space: Space, architecture: Architecture, size: Values, batch: Batch, loss: Loss, seed: int
 ) -> float:
     """The score of an architecture's network with initial weights of its own.
 

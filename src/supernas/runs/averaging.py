@@ -13,11 +13,11 @@ length of a window.
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 
+from supernas.core.documents import Document
 from supernas.core.settings import setting, settings
 from supernas.steps.optimisers import SGDSettings
 
@@ -72,11 +72,11 @@ class WeightAverage:
             else:
                 average.copy_(current[name])
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Document:
         """The averages, and what decides about the next."""
         return {"network": self.network.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Document) -> None:
         """Restores them."""
         self.network.load_state_dict(state["network"])
 
@@ -130,11 +130,11 @@ class TriggeredAverage(WeightAverage):
         """Begins the mean anew."""
         self.steps = 0
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Document:
         """The mean, and where the trigger stands."""
         return {**super().state_dict(), "metrics": list(self.metrics), "begun": self.begun, "steps": self.steps}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Document) -> None:
         """Restores them."""
         super().load_state_dict(state)
         self.metrics, self.begun, self.steps = list(state["metrics"]), state["begun"], state["steps"]

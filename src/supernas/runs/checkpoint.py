@@ -6,10 +6,10 @@ A checkpoint is a `torch.save` file of tensors, numbers and strings; it is read 
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
 
@@ -23,7 +23,7 @@ def checkpoint_exists(folder: Path) -> bool:
     return any((folder / name).exists() for name in (_CURRENT, _PREVIOUS))
 
 
-def save_checkpoint(folder: Path, tree: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, tree: Document) -> None:
     """Writes `checkpoint.pt`, keeping the one before as `checkpoint.previous.pt`."""
     current = folder / _CURRENT
     if current.exists():
@@ -31,7 +31,7 @@ def save_checkpoint(folder: Path, tree: dict[str, Any]) -> None:
     write_atomically(current, lambda file: torch.save(tree, file))
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, Any] | None, str]:
+def load_checkpoint(folder: Path) -> tuple[Document | None, str]:
     """The last good checkpoint of a run folder, and a note about what was found (empty if all is well).
 
     A damaged `checkpoint.pt` is set aside, so that the next save does not put it in the place of the good one.
@@ -55,14 +55,14 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any] | None, str]:
     return tree, f"{_CURRENT} is damaged (kept as {_DAMAGED}); going on from {_PREVIOUS}"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Document | None:
     """The content of a checkpoint, or None if it is missing, or damaged anywhere."""
     try:
         content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.testzip() is not None:
                 return None
-        tree: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        tree: Document = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # there is no list of what a damaged archive can make its readers raise
         return None
     return tree if isinstance(tree, dict) else None

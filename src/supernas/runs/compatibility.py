@@ -1,9 +1,9 @@
 """Whether what was chosen for a search goes together: all parts are built first, then each is asked."""
 
 from dataclasses import replace
-from typing import Any
 
 from supernas import methods
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs import stopping
 from supernas.steps import objectives
@@ -12,7 +12,7 @@ from supernas.steps.contracts import Chosen
 __all__ = ["check_together"]
 
 _CALLED = {"method": "method", "objective": "objective", "stopping": "stopping rule", "watch": "diagnostic"}
-_OTHERS: dict[str, Any] = {"method": methods, "objective": objectives, "stopping": stopping}
+_OTHERS: Document = {"method": methods, "objective": objectives, "stopping": stopping}
 _SHOWN = 6
 
 

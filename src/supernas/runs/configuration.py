@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.data import kinds
@@ -36,7 +37,6 @@ else:
 __all__ = [
     "DEFAULT_SPACE",
     "SEARCH_SECTIONS",
-    "Document",
     "SearchConfig",
     "SearchSettings",
     "TrainConfig",
@@ -51,7 +51,6 @@ __all__ = [
     "space_document",
 ]
 
-Document = dict[str, Any]
 SEARCH_SECTIONS = (
     *("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search", "watch"),
 )
@@ -166,7 +165,7 @@ class TrainConfig:
         }
 
 
-def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
+def resolve_search(document: Values) -> SearchConfig:
     """The search that a partial document means.
 
     Raises:
@@ -201,7 +200,7 @@ def resolve_search(document: Mapping[str, Any]) -> SearchConfig:
     return config
 
 
-def resolve_train(document: Mapping[str, Any]) -> TrainConfig:
+def resolve_train(document: Values) -> TrainConfig:
     """The training from scratch that a partial document means.
 
     Raises:
@@ -268,7 +267,7 @@ def assign(document: Document, assignment: str) -> None:
         document[name] = value
 
 
-def merge(*documents: Mapping[str, Any]) -> Document:
+def merge(*documents: Values) -> Document:
     """Documents laid over each other, the later ones on top."""
     merged: Document = {}
     for document in documents:
@@ -313,7 +312,7 @@ def fingerprint(document: Document) -> str:
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _with_preset(document: Mapping[str, Any], section: str, known: Mapping[str, Mapping[str, Any]]) -> Document:
+def _with_preset(document: Values, section: str, known: Mapping[str, Values]) -> Document:
     """The document on top of the preset that it names."""
     name = str(document.get(section, {}).get("preset", "demo"))
     if name not in known:
@@ -321,7 +320,7 @@ def _with_preset(document: Mapping[str, Any], section: str, known: Mapping[str, 
     return merge(known[name], {section: {"preset": name}}, document)
 
 
-def _named(value: Any, section: str, default: str) -> tuple[str, dict[str, Any]]:
+def _named(value: Any, section: str, default: str) -> tuple[str, Document]:
     """(name, settings) of a section that names a part: `"e2nas"` or `{"name": "e2nas", "gamma": 0.5}`."""
     if not isinstance(value, str | Mapping):
         raise UserError(f"{section} = {value!r}: wanted a name, or settings with a name")
@@ -335,7 +334,7 @@ class _Part(NamedTuple):
     section: str
     name: str
     cls: Any
-    values: dict[str, Any]
+    values: Document
 
     def build(self) -> Any:
         """The part with its settings."""
@@ -355,7 +354,7 @@ def _check_sections_of_settings(part: _Part, other: _Part) -> None:
             raise UserError(f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {right}")
 
 
-def _watched(given: Mapping[str, Any]) -> dict[str, Diagnostic]:
+def _watched(given: Values) -> dict[str, Diagnostic]:
     """The diagnostics of a section `watch`, name -> settings."""
     watched: dict[str, Diagnostic] = {}
     for name, values in given.items():
@@ -366,7 +365,7 @@ def _watched(given: Mapping[str, Any]) -> dict[str, Diagnostic]:
     return watched
 
 
-def _check_sections(document: Mapping[str, Any], known: Iterable[str]) -> None:
+def _check_sections(document: Values, known: Iterable[str]) -> None:
     for section, value in document.items():
         if section not in known:
             raise unknown("section", section, known)

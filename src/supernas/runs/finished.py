@@ -1,16 +1,16 @@
 """What a finished search left, for others to build on: its configuration, its weights, and how to train beside it."""
 
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.networks.base import Standalone
 from supernas.networks.operations import BatchNorm
-from supernas.runs.configuration import Document, SearchConfig, TrainConfig, read_file, resolve_search
+from supernas.runs.configuration import SearchConfig, TrainConfig, read_file, resolve_search
 from supernas.spaces.base import Space
 
 __all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]
@@ -52,7 +52,7 @@ def training_beside(config: SearchConfig) -> Document:
     """
     document = config.document()
     size = config.space.network_class.size_of(config.supernet)
-    options: dict[str, Any] = {"preset": config.search.preset, "seed": config.search.seed}
+    options: Document = {"preset": config.search.preset, "seed": config.search.seed}
     split = _split(config)
     halves = {} if split is None else {"split": split, "split_seed": config.search.seed}
     return {

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
-from supernas.runs.configuration import Document, fingerprint, read_file
+from supernas.runs.configuration import fingerprint, read_file
 
 __all__ = ["RunFolder"]
 
@@ -28,14 +29,14 @@ class RunFolder:
         UserError: if the folder holds the run of another configuration, or a run and `resume` is not asked for.
     """
 
-    environment: dict[str, Any]
+    environment: Document
 
     def __init__(self, path: Path, document: Document, resume: bool) -> None:
         self.path = path
         self.document = document
         self.notes: list[str] = []
-        self.checkpoint: dict[str, Any] | None = None
-        self.earlier: list[dict[str, Any]] = []
+        self.checkpoint: Document | None = None
+        self.earlier: list[Document] = []
         self._check_owner()
         if resume:
             self.checkpoint, note = load_checkpoint(path)
@@ -57,7 +58,7 @@ class RunFolder:
             differ = "; ".join(_differences(theirs, self.document)[:3])
             raise UserError(f"{self.path} holds the run of another configuration ({differ}); choose another --out")
 
-    def begin(self, environment: dict[str, Any], finished: bool) -> None:
+    def begin(self, environment: Document, finished: bool) -> None:
         """Writes the configuration, and cuts the records back to the checkpoint; a `finished` run has no more to do.
 
         Raises:
@@ -72,14 +73,14 @@ class RunFolder:
         if self.checkpoint and not finished:
             self._compare(self.checkpoint["environment"], self.checkpoint["earlier"])
 
-    def _compare(self, before: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
+    def _compare(self, before: Document, earlier: list[Document]) -> None:
         now = self.environment
         changed = [f"{key}: {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
         self.earlier = [*earlier, before] if changed else earlier
         if changed:
             self.notes.append("resumed in another environment, so not bit for bit the same: " + "; ".join(changed))
 
-    def save(self, tree: dict[str, Any], lines: int) -> None:
+    def save(self, tree: Document, lines: int) -> None:
         """Saves a checkpoint; `lines` of the records belong to it.
 
         Raises:
@@ -98,7 +99,7 @@ class RunFolder:
         with self._writing():
             write_atomically(self.path / name, lambda file: file.write(content))
 
-    def finish(self, record: dict[str, Any]) -> None:
+    def finish(self, record: Document) -> None:
         """Writes `result.json`: what has it is complete.
 
         Raises:
@@ -107,7 +108,7 @@ class RunFolder:
         with self._writing():
             write_json(self.path / "result.json", record)
 
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> Document | None:
         """The content of `result.json`, or None if it is missing or damaged."""
         return read_json(self.path / "result.json")
 

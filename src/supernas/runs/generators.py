@@ -6,6 +6,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from supernas.core.documents import Document
+
 __all__ = ["generator_states", "restore_generators", "seed_everything"]
 
 
@@ -16,7 +18,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def generator_states() -> dict[str, Any]:
+def generator_states() -> Document:
     """Where the global generators stand, as tensors, numbers and strings."""
     name, keys, *place = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
     return {
@@ -27,7 +29,7 @@ def generator_states() -> dict[str, Any]:
     }
 
 
-def restore_generators(states: dict[str, Any]) -> None:
+def restore_generators(states: Document) -> None:
     """Puts the global generators where `generator_states` found them."""
     random.setstate((3, tuple(states["python"]), None))
     np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002

@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from supernas.core.documents import Values
 
 __all__ = ["RunLog"]
 
@@ -43,7 +44,7 @@ class RunLog:
             self.log.removeHandler(handler)
             handler.close()
 
-    def step(self, progress: Any, metrics: Mapping[str, Any]) -> None:
+    def step(self, progress: Any, metrics: Values) -> None:
         """After a step."""
         self.done = progress.step + 1
 

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import append_line, environment
 from supernas.core.progress import Progress
@@ -90,7 +91,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         data: Dataset,
         path: Path,
         resume: bool,
-        on_epoch: tuple[Callable[[EpochT], dict[str, Any] | None], ...],
+        on_epoch: tuple[Callable[[EpochT], Document | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
     ) -> None:
         self._settings, self.data = settings, data
@@ -133,11 +134,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         """What a finished epoch left; `_means` and `_tick` give the metrics and the seconds."""
 
     @abstractmethod
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> Document:
         """The content of `result.json`, apart from seconds and versions."""
 
     @abstractmethod
-    def _result(self, record: dict[str, Any]) -> ResultT:
+    def _result(self, record: Document) -> ResultT:
         """What `run` returns."""
 
     def _trained(self) -> nn.Module:
@@ -150,10 +151,10 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _conclude(self) -> None:
         """What happens to the network after the last epoch; usually nothing."""
 
-    def _rebuild(self, tree: dict[str, Any]) -> None:
+    def _rebuild(self, tree: Document) -> None:
         """Makes `self.state` one that a saved state fits; usually it does already."""
 
-    def _line(self, epoch: EpochT) -> dict[str, Any]:
+    def _line(self, epoch: EpochT) -> Document:
         """What stands in the epoch's line of `metrics.jsonl` before its metrics."""
         return {"epoch": epoch.epoch}
 
@@ -287,7 +288,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         tree = {"state": self.state.tree(), "generators": generator_states()}
         self.folder.save(tree, lines=self.state.step // self.steps_per_epoch)
 
-    def _resume(self, tree: dict[str, Any]) -> None:
+    def _resume(self, tree: Document) -> None:
         try:
             self._rebuild(tree["state"])
             self.state.load(tree["state"])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.files import read_json
 from supernas.core.progress import Progress
 from supernas.core.state import State
@@ -52,7 +53,7 @@ class Result:
     architecture: Architecture
     text: str
     history: list[Architecture]
-    record: dict[str, Any]
+    record: Document
     supernet: Network
     folder: Path
 
@@ -99,7 +100,7 @@ class Search(Loop[Epoch, Result]):
         folder: Path | None = None,
         *,
         resume: bool = False,
-        on_epoch: tuple[Callable[[Epoch], dict[str, Any] | None], ...] = (),
+        on_epoch: tuple[Callable[[Epoch], Document | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         truth: Callable[[Architecture], dict[str, float]] | None = None,
         task: Task | None = None,
@@ -129,7 +130,7 @@ class Search(Loop[Epoch, Result]):
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
-    def _rebuild(self, tree: dict[str, Any]) -> None:
+    def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options
             self._enter_stage(stage, None if kept is None else tuple((choice, option) for choice, option in kept))
 
@@ -228,12 +229,12 @@ class Search(Loop[Epoch, Result]):
     def _first_images(self, count: int) -> Batch:
         return self.data.first("valid", count, self.device)
 
-    def _line(self, epoch: Epoch) -> dict[str, Any]:
+    def _line(self, epoch: Epoch) -> Document:
         operations = self.config.space.operation_counts(epoch.architecture)
         line = {"epoch": epoch.epoch, "architecture": epoch.text, "operations": operations}
         return {**line, **self._truth(epoch.architecture)}
 
-    def _truth(self, architecture: Architecture) -> dict[str, Any]:
+    def _truth(self, architecture: Architecture) -> Document:
         return {} if self.truth is None else {"truth": self.truth(architecture)}
 
     # -- asking the supernet ------------------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ class Search(Loop[Epoch, Result]):
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> Document:
         config, state = self.config, self.state
         architecture = self._answer()
         self.folder.write("cell.svg", cell_svg(config.space, architecture).encode())
@@ -298,7 +299,7 @@ class Search(Loop[Epoch, Result]):
             return self.config.space.parse(self.state.history[self.state.answer])
         return self.config.method.final(self.state.method, self.validate)
 
-    def _result(self, record: dict[str, Any]) -> Result:
+    def _result(self, record: Document) -> Result:
         space, text = self.config.space, record["architecture"]
         history = [space.parse(derived) for derived in self.state.history]
         return Result(space.parse(text), text, history, record, self.network, self.folder.path)
@@ -310,7 +311,7 @@ class Search(Loop[Epoch, Result]):
     def _standalone(self, architecture: Architecture) -> Any:
         return self.config.space.standalone(architecture, **self._size())
 
-    def _size(self) -> dict[str, Any]:
+    def _size(self) -> Document:
         """What makes an architecture's network fit these data and be as large as the supernet."""
         return {**self.data.network, **self.config.space.network_class.size_of(self.config.supernet)}
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
@@ -55,7 +56,7 @@ class TrainResult:
     architecture: Architecture
     text: str
     model: Standalone
-    record: dict[str, Any]
+    record: Document
     folder: Path
     task: Task
 
@@ -117,7 +118,7 @@ class Training(Loop[EpochReport, TrainResult]):
         folder: Path | None = None,
         *,
         resume: bool = False,
-        on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
+        on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         task: Task | None = None,
         data: Dataset | None = None,
@@ -240,7 +241,7 @@ class Training(Loop[EpochReport, TrainResult]):
     def _judge(self, part: str, *more: Judge) -> tuple[float, ...]:
         return self._measure(self.model, self.model.output, self.data.batches(part, self.device), *more)
 
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> Document:
         config, data, quantity = self.config, self.data, self.task.quantity
         spent = cost(self.model, data.input_shape, dtype=data.input_type)
         names = [quantity, *self.task.others]
@@ -265,7 +266,7 @@ class Training(Loop[EpochReport, TrainResult]):
             **{f"test_{name}": value for name, value in zip(names, tested, strict=True)},
         }
 
-    def _result(self, record: dict[str, Any]) -> TrainResult:
+    def _result(self, record: Document) -> TrainResult:
         return TrainResult(self.architecture, self.config.text, self.model, record, self.folder.path, self.task)
 
 
@@ -301,7 +302,7 @@ def train_random(
     folder: Path | None = None,
     *,
     on_start: Callable[[Training], None] | None = None,
-    on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
+    on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
     on_step: Callable[[Progress, Metrics], None] | None = None,
 ) -> list[TrainResult]:
     """Trains architectures drawn uniformly, all alike: what a found architecture has to beat.
@@ -329,7 +330,7 @@ def train_each(
     folder: Path | None = None,
     *,
     on_start: Callable[[Training], None] | None = None,
-    on_epoch: tuple[Callable[[EpochReport], dict[str, Any] | None], ...] = (),
+    on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
     on_step: Callable[[Progress, Metrics], None] | None = None,
 ) -> list[TrainResult]:
     """Trains architectures alike, each in a run folder of its own; the arguments are those of `train_random`.

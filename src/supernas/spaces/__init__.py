@@ -1,9 +1,7 @@
 """The search spaces, one file each; the folder lists itself."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from supernas.core import registry
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.settings import build, field_names
 from supernas.spaces.base import ChoicePoint, CostConvention, Space
@@ -15,7 +13,7 @@ _made: dict[Space, Space] = {}  # equal spaces are one, so that what they rememb
 names, settings_class = registry.of(__name__, Space, "space")
 
 
-def get(name: str, settings: Mapping[str, Any] | None = None) -> Space:
+def get(name: str, settings: Values | None = None) -> Space:
     """The search space called `name`, with its default settings or others.
 
     Raises:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import to_plain
 
@@ -70,7 +71,7 @@ class Space(ABC):
         """The name under which the space's presets are."""
         return self.name
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Document:
         """The name, and all settings: what tells this space from others, as plain values."""
         return {"name": self.name, **to_plain(self)}
 

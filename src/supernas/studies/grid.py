@@ -14,16 +14,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
-from supernas.runs.configuration import Document, merge
+from supernas.runs.configuration import merge
 
 __all__ = ["Combination", "combinations", "flattened", "grid_values", "label", "nested", "varying"]
 
-Combination = dict[str, Any]
+Combination = Document
 """Dotted setting -> value."""
 
 
-def flattened(document: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(document: Values, where: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted setting, value) of a nested document, in its order.
 
     >>> dict(flattened({"method": "e2nas", "objective": {"name": "plain"}}))
@@ -81,7 +82,7 @@ def varying(values: Mapping[str, Sequence[Any]]) -> list[str]:
     return [name for name, several in values.items() if len(several) > 1] or list(values)
 
 
-def label(values: Mapping[str, Any], names: Sequence[str]) -> str:
+def label(values: Values, names: Sequence[str]) -> str:
     """A short text of the settings `names`: parts by their names alone, others by the last word that tells them apart.
 
     >>> label({"method": "e2nas", "objective.epsilon": 0.2, "search.epochs": 3}, ["method", "objective.epsilon"])

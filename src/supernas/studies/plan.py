@@ -21,11 +21,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.settings import build, field_names, setting, settings
 from supernas.runs.configuration import (
     SEARCH_SECTIONS,
-    Document,
     SearchConfig,
     fingerprint,
     merge,
@@ -116,7 +116,7 @@ class Plan:
         return [row.runs[place] for place in range(most) for row in self.rows if place < len(row.runs)]
 
 
-def read_study(source: Path | str | Mapping[str, Any]) -> Plan:
+def read_study(source: Path | str | Values) -> Plan:
     """The study of a TOML or JSON file, or of its content.
 
     Raises:
@@ -239,7 +239,7 @@ def _check_configuration(document: Any, known: Iterable[str], where: str) -> Non
         raise UserError(f"{where}: search.seed is not for a study, which has `seeds`; remove it")
 
 
-def _check_names(document: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def _check_names(document: Values, known: Iterable[str], where: str) -> None:
     known = list(known)
     for name in document:
         if not isinstance(name, str) or name not in known:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from supernas.benchmarks import Table, load, named_columns
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import read_json, read_lines
 from supernas.studies.plan import Plan, PlannedRun
@@ -75,7 +75,7 @@ class Found:
 
     run: PlannedRun
     architecture: Architecture
-    record: dict[str, Any]
+    record: Document
     values: dict[str, float]
     trajectory: tuple[float, ...]
 
@@ -103,7 +103,7 @@ def _finished(runs: Sequence[PlannedRun], folder: Path, truth: Truth | None) -> 
     return finished
 
 
-def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth | None) -> Found:
+def _found(run: PlannedRun, folder: Path, record: Document, truth: Truth | None) -> Found:
     space = run.config.space
     try:
         architecture = space.parse(record["architecture"])
@@ -118,6 +118,6 @@ def _found(run: PlannedRun, folder: Path, record: dict[str, Any], truth: Truth |
         raise UserError(f"{folder} holds no record of a search ({error}); remove it, and run the study again") from None
 
 
-def _supernet_metric(record: dict[str, Any]) -> float:
+def _supernet_metric(record: Document) -> float:
     """The metric that a search's supernet gives the answer, whatever it measures."""
     return next(float(value) for name, value in record.items() if name.startswith("valid_"))

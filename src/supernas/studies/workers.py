@@ -2,13 +2,14 @@
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.evaluation.processes import Worker, WorkerDiedError
 from supernas.evaluation.recorded_search import RecordedSearch
@@ -128,7 +129,7 @@ def _epochs_done(folder: Path) -> int:
 # -- one run, in its process -------------------------------------------------------------------------------------------
 
 
-def work(job: Mapping[str, Any], asked_to_stop: Callable[[], bool]) -> dict[str, str]:
+def work(job: Values, asked_to_stop: Callable[[], bool]) -> dict[str, str]:
     """Runs or resumes one search, as `supernas search --resume` would.
 
     Args:
@@ -152,7 +153,7 @@ def work(job: Mapping[str, Any], asked_to_stop: Callable[[], bool]) -> dict[str,
     return {"state": "finished", "reason": ""}
 
 
-def _search(job: Mapping[str, Any], folder: Path, asked_to_stop: Callable[[], bool]) -> None:
+def _search(job: Values, folder: Path, asked_to_stop: Callable[[], bool]) -> None:
     if asked_to_stop():
         raise KeyboardInterrupt
     config = resolve_search(job["document"])

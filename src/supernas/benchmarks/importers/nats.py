@@ -10,6 +10,7 @@ from typing import Any
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.importers.official import add_architecture, check_order
 from supernas.benchmarks.table import Source
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.data.pickles import safe_load
 
@@ -104,7 +105,7 @@ def _unpacked(path: Path, checksum: Any, limit: int | None) -> bytes:
     return data
 
 
-def _table(data: bytes, path: Path) -> dict[str, Any]:
+def _table(data: bytes, path: Path) -> Document:
     content = safe_load(data, name=str(path))
     if not isinstance(content, dict):
         raise UserError(f"{path} holds {type(content).__name__}, wanted the table of an official file")

@@ -10,7 +10,7 @@ state for each length of training, with results by (data set, seed). Data sets a
 | cifar100, ImageNet16-120 | `train` | `valid` (half of the test images) | `test` (the other half) | `valid+test` |
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 from numbers import Real
@@ -21,6 +21,7 @@ import numpy as np
 
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.columns import Column
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 
 __all__ = ["add_architecture", "check_order"]
@@ -50,7 +51,7 @@ class _Trial:
     latency: float
 
 
-def add_architecture(collector: Collector, index: int, states: Mapping[str, Any], where: str) -> None:
+def add_architecture(collector: Collector, index: int, states: Values, where: str) -> None:
     """Notes everything that the states of one architecture hold.
 
     Args:
@@ -95,7 +96,7 @@ def check_order(meta_archs: Any, collector: Collector, where: str) -> None:
             )
 
 
-def _trial(key: Any, result: Mapping[str, Any], where: str) -> _Trial:
+def _trial(key: Any, result: Values, where: str) -> _Trial:
     official, seed = key
     dataset, trained_on = _TRAININGS[official]
     splits = _WHOLE if dataset == "cifar10" else _HALVED

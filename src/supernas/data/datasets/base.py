@@ -5,12 +5,13 @@ a network must know to fit it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
+from supernas.core.documents import Document, Values
 from supernas.core.task import Task
 from supernas.data.batch import Batch, Stream
 
@@ -39,7 +40,7 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def network(self) -> Mapping[str, Any]:
+    def network(self) -> Values:
         """What a network must know to fit them, as arguments of its class."""
 
     @property
@@ -79,7 +80,7 @@ class Dataset(ABC):
     def first(self, part: str, count: int, device: torch.device) -> Batch:
         """The first examples of a part as they are, as one batch."""
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Document:
         """What one must know of the data to use a network that was trained on them, as plain values."""
         kind = str(self.input_type).removeprefix("torch.")
         return {"network": dict(self.network), "input_shape": list(self.input_shape), "input_type": kind}

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
+from supernas.core.documents import Document, Values
 from supernas.core.task import Task, classification
 from supernas.data.augment import Augmentation
 from supernas.data.batch import Batch
@@ -62,7 +63,7 @@ class ImageDataset(Dataset):
         return tuple(self.images)
 
     @property
-    def network(self) -> Mapping[str, Any]:
+    def network(self) -> Values:
         """Classes and channels."""
         return {"num_classes": self.num_classes, "in_channels": self.channels}
 
@@ -110,7 +111,7 @@ class ImageDataset(Dataset):
         size = math.ceil(len(images) / math.ceil(len(images) / most))
         return image_batches(images, size, mean=self.mean, std=self.std, device=device)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Document:
         """The classes too, and how pixels (between 0 and 1) were normalised."""
         return {**super().facts(), "mean": list(self.mean), "std": list(self.std), "classes": list(self.classes)}
 

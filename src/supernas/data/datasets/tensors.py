@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
 from supernas.data.batch import Batch
@@ -77,7 +78,7 @@ class TensorDataset(Dataset):
         return tuple(self.arrays)
 
     @property
-    def network(self) -> Mapping[str, Any]:
+    def network(self) -> Values:
         """How many classes, where targets are whole numbers, and channels, where inputs have the shape of images."""
         classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
         inputs = self.arrays["train"][0]
@@ -191,11 +192,11 @@ class TensorStream:
             inputs = self._augment(inputs, self._generator)
         return Batch(inputs, self._targets[chosen])
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Document:
         """Where the stream stands."""
         return {"order": self._order, "place": self._place, "generator": self._generator.get_state()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Values) -> None:
         """Go to where `state_dict` was taken.
 
         Raises:

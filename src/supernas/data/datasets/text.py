@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from supernas.core.documents import Values
 from supernas.core.task import Task, language_modelling
 from supernas.data.batch import Batch
 from supernas.data.datasets.base import Dataset
@@ -50,7 +51,7 @@ class TextDataset(Dataset):
         return tuple(self.words)
 
     @property
-    def network(self) -> Mapping[str, Any]:
+    def network(self) -> Values:
         """The size of the vocabulary."""
         return {"num_classes": len(self.vocabulary)}
 

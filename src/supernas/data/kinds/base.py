@@ -1,12 +1,12 @@
 """What a kind of data is: settings that say which data, and load them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
+from supernas.core.documents import Values
 from supernas.data.datasets import Dataset
 
 __all__ = ["DataKind", "DataShape"]
@@ -16,7 +16,7 @@ __all__ = ["DataKind", "DataShape"]
 class DataShape:
     """Data that nobody has to have: what a network must know, one input, and both in words."""
 
-    network: Mapping[str, Any]
+    network: Values
     input_shape: tuple[int, ...]
     input_type: torch.dtype
     classes: str

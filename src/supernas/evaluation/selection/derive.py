@@ -7,12 +7,13 @@ it was; one that is done is read.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import environment, read_json, write_atomically, write_json
 from supernas.core.settings import build, field_names, to_plain
@@ -42,7 +43,7 @@ class Derived:
     architecture: Architecture
     text: str
     score: float
-    record: dict[str, Any]
+    record: Document
     file: Path
 
 
@@ -123,7 +124,7 @@ def derive(
     return Derived(config.space.parse(record["architecture"]), record["architecture"], record["score"], record, file)
 
 
-def _selector(by: str, options: Mapping[str, Any], workers: int | None) -> Selector:
+def _selector(by: str, options: Values, workers: int | None) -> Selector:
     """The selector with its settings.
 
     Raises:
@@ -146,7 +147,7 @@ def _selector(by: str, options: Mapping[str, Any], workers: int | None) -> Selec
     return build(SELECTORS[by], options, "derive")
 
 
-def _how(selector: Selector, by: str, question: Question, weights: bytes) -> dict[str, Any]:
+def _how(selector: Selector, by: str, question: Question, weights: bytes) -> Document:
     """All that decides what is chosen, apart from how trainings go."""
     return {
         "by": by,
@@ -157,7 +158,7 @@ def _how(selector: Selector, by: str, question: Question, weights: bytes) -> dic
     }
 
 
-def _write(file: Path, record: dict[str, Any], picture: str) -> None:
+def _write(file: Path, record: Document, picture: str) -> None:
     try:
         write_atomically(file.with_suffix(".svg"), lambda opened: opened.write(picture.encode()))
         write_json(file, record)

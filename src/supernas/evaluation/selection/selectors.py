@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 
 from supernas import proxies
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json, versions
 from supernas.core.settings import setting, settings
@@ -32,7 +33,6 @@ from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.networks.costs.budget import read_budget
 from supernas.networks.costs.limited_space import limited
 from supernas.runs.configuration import (
-    Document,
     SearchConfig,
     TrainConfig,
     assign,
@@ -109,7 +109,7 @@ class Selection:
     architecture: Architecture
     score: float
     score_is: str = "accuracy with inherited weights, %"
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Document = field(default_factory=dict)
 
 
 class Selector(ABC):

@@ -9,9 +9,9 @@ where it was.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.runs.configuration import TrainConfig
 from supernas.runs.training import Training, train_each
 from supernas.spaces.search_strategies import successive_halving
@@ -33,7 +33,7 @@ class HalvingResult:
     winner: Architecture
     accuracy: float
     epochs: int
-    rounds: list[dict[str, Any]]
+    rounds: list[Document]
 
 
 def train_by_halving(

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.utils.benchmark import Timer
 
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.networks.base import Network
@@ -83,12 +84,12 @@ class CostTable:
     least: float = 0.0
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> "CostTable":
+    def read(cls, document: Values) -> "CostTable":
         """The table of a document."""
         pairs = {kind: np.array(matrix) for kind, matrix in document["pairs"].items()}
         return cls(float(document["base"]), pairs, float(document["least"]))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Document:
         """The table as plain values."""
         pairs = {kind: matrix.tolist() for kind, matrix in self.pairs.items()}
         return {"base": self.base, "pairs": pairs, "least": self.least}
@@ -175,12 +176,12 @@ class Budget:
             raise UserError(f"no architecture of {self.space.name} was found within {limits} together; raise one")
         return best
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Document:
         """The tables, as plain values."""
         return {name: table.document() for name, table in self.tables.items()}
 
 
-def read_budget(space: Space, options: BudgetSettings, document: Mapping[str, Any]) -> Budget:
+def read_budget(space: Space, options: BudgetSettings, document: Values) -> Budget:
     """The budget of a finished search, from what its run folder's `budget.json` holds."""
     tables = {name: CostTable.read(document[name]) for name in options.limits}
     return Budget(space, options.limits, tables, options.penalty)
@@ -289,7 +290,7 @@ def make_budget(
     options: BudgetSettings,
     input_shape: tuple[int, ...],
     input_type: torch.dtype,
-    known: Mapping[str, Any] | None = None,
+    known: Values | None = None,
 ) -> Budget:
     """The budget of a search, with what it takes to keep it.
 

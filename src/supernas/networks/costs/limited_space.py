@@ -6,11 +6,11 @@ what it saves: of a relaxation the logarithm of its weights, otherwise nothing, 
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Values
 from supernas.core.graphs import Graph
 from supernas.networks.costs.budget import Budget
 from supernas.spaces.base import Space
@@ -92,7 +92,7 @@ class _Limited(Space):
         return (max(score - _score(self, near, weights), 0.0) / saved, -saved)
 
 
-def _score(space: Space, architecture: Architecture, weights: Mapping[str, Any] | None) -> float:
+def _score(space: Space, architecture: Architecture, weights: Values | None) -> float:
     """The sum of the logarithms of an architecture's weights."""
     if weights is None:
         return 0.0

@@ -1,6 +1,5 @@
 """A finished training as an export finds it: the network, what it reads, and examples of that."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from supernas import spaces
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.data import Dataset
@@ -43,9 +43,9 @@ class Trained:
 
     weights: Path
     config: TrainConfig
-    record: Mapping[str, Any]
+    record: Values
     model: Standalone
-    facts: Mapping[str, Any]
+    facts: Values
     dataset: Dataset | None
     examples: Tensor
     examples_are: str
@@ -104,7 +104,7 @@ def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
     return resolve_train({**document, "space": space or document["space"]})
 
 
-def _dataset(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Dataset | None, str]:
+def _dataset(config: TrainConfig, facts: Values | None) -> tuple[Dataset | None, str]:
     """(the data, or None, why they are not to be had); `facts` are those of the training, where they were recorded."""
     try:
         dataset = config.data.load()
@@ -115,7 +115,7 @@ def _dataset(config: TrainConfig, facts: Mapping[str, Any] | None) -> tuple[Data
     return dataset, ""
 
 
-def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Standalone:
+def _model(config: TrainConfig, facts: Values, weights: Path) -> Standalone:
     model: Standalone = config.space.standalone(config.architecture, **facts["network"], **vars(config.network))
     try:
         model.load_state_dict(load_file(weights))
@@ -127,7 +127,7 @@ def _model(config: TrainConfig, facts: Mapping[str, Any], weights: Path) -> Stan
     return model.eval()
 
 
-def _examples(dataset: Dataset | None, facts: Mapping[str, Any], why_not: str) -> tuple[Tensor, str]:
+def _examples(dataset: Dataset | None, facts: Values, why_not: str) -> tuple[Tensor, str]:
     """(inputs, what they are): test data, or random ones of their shape where there are none."""
     if dataset is None or "test" not in dataset.parts:
         why = why_not if dataset is None else f"{dataset.name} has no test {dataset.examples}"

@@ -4,10 +4,10 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import environment, write_json
 from supernas.output.export import formats
@@ -32,7 +32,7 @@ class Exported:
 
     folder: Path
     files: tuple[Path, ...]
-    record: dict[str, Any]
+    record: Document
 
 
 def export(
@@ -81,7 +81,7 @@ def _check_free(folder: Path) -> None:
         raise UserError(f"{folder} {what} already; remove it, or choose another --out")
 
 
-def _about(trained: Trained) -> dict[str, Any]:
+def _about(trained: Trained) -> Document:
     """What who uses the network must know of it, and where it comes from."""
     taken = ("space", "architecture", "data", "seed", "epochs", "parameters", "flops", "metric")
     return {

@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, cast
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.settings import parse_value, to_plain
 from supernas.runs import stopping
-from supernas.runs.configuration import Document, assign, merge, resolve_search, resolve_train
+from supernas.runs.configuration import assign, merge, resolve_search, resolve_train
 
 __all__ = ["repeating_command"]
 

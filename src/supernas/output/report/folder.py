@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from supernas.core.documents import Document
 from supernas.core.files import read_json
 
 __all__ = ["Run", "is_run", "number", "read", "table"]
@@ -24,9 +25,9 @@ class Run:
     """
 
     folder: Path
-    document: dict[str, Any]
-    record: dict[str, Any]
-    lines: tuple[dict[str, Any], ...]
+    document: Document
+    record: Document
+    lines: tuple[Document, ...]
 
     @property
     def kind(self) -> str:
@@ -85,7 +86,7 @@ def read(folder: Path) -> Run:
     )
 
 
-def _lines(path: Path) -> Sequence[dict[str, Any]]:
+def _lines(path: Path) -> Sequence[Document]:
     try:
         texts = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -111,6 +112,6 @@ def number(value: Any) -> float | None:
         return None
 
 
-def table(value: Any) -> dict[str, Any]:
+def table(value: Any) -> Document:
     """A table, or an empty one."""
     return value if isinstance(value, dict) else {}

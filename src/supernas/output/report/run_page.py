@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.evaluation.plots.watched import by_quantity
@@ -67,7 +68,7 @@ class Page:
     cell_picture: Picture | None
     truth: list[tuple[str, float]]
     charts: dict[str, list[Markup]]
-    correlations: list[dict[str, Any]]
+    correlations: list[Document]
     tracked: Picture | None
     command: str | None
     configuration: str
@@ -260,7 +261,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _correlations(folder: Path) -> Iterator[dict[str, Any]]:
+def _correlations(folder: Path) -> Iterator[Document]:
     for path in sorted(folder.glob("correlation-*.json")):
         document = read_json(path)
         if document is None:

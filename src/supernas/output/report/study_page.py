@@ -7,12 +7,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.output.report import charts
 from supernas.output.report.folder import Run, is_run, read, table
 from supernas.output.report.run_page import Page, Picture, picture, run_page
-from supernas.runs.configuration import Document, resolve_search
+from supernas.runs.configuration import resolve_search
 from supernas.studies.plan import read_study
 
 __all__ = ["StudyPage", "is_study", "study_page"]

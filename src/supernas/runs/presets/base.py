@@ -1,8 +1,9 @@
 """What a space contributes to the presets."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from supernas.core.documents import Values
 from supernas.steps.contracts import Recipe
 
 __all__ = ["Presets"]
@@ -22,6 +23,6 @@ class Presets:
     """
 
     meanings: ClassVar[Mapping[str, str]]
-    search: ClassVar[Mapping[str, Mapping[str, Any]]]
-    train: ClassVar[Mapping[str, Mapping[str, Any]]]
+    search: ClassVar[Mapping[str, Values]]
+    train: ClassVar[Mapping[str, Values]]
     alternation: ClassVar[Recipe] = Recipe()

@@ -1,8 +1,9 @@
 """Presets of the recurrent DARTS space (Liu, Simonyan and Yang, ICLR 2019), on the Penn Treebank."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from supernas.core.documents import Values
 from supernas.runs.presets.base import Presets
 from supernas.steps.contracts import Recipe
 
@@ -24,7 +25,7 @@ class DARTSRNNPresets(Presets):
         "cpu": "200 units, batch 64, 200,000 words: an hour on two cores",
         "paper": "search: 300 units, batch 256, 50 epochs; training: 850 units, batch 64, 3,600 epochs: for a GPU",
     }
-    search: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    search: ClassVar[Mapping[str, Values]] = {
         "demo": {
             "supernet": {"units": 64, **_LITTLE_DROPPED},
             "data": {"valid_columns": 50},
@@ -43,7 +44,7 @@ class DARTSRNNPresets(Presets):
             "search": {"epochs": 50, "batch_size": 256, "validation_images": 1000},
         },
     }
-    train: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    train: ClassVar[Mapping[str, Values]] = {
         "demo": {
             "network": {"units": 64, **_LITTLE_DROPPED},
             "weights": {**_TRAIN_WEIGHTS, "lr_min": 2.0},
