@@ -15,10 +15,11 @@ import torch
 from torch.nn import functional as F
 
 from search_quality import alpha, links
-from search_quality.__main__ import main
+from search_quality.__main__ import label_rows, main
 from search_quality.frozen import Frozen
 from search_quality.own_scale import own_accuracies, own_training
 from search_quality.statistics import Signal, effects, percentile, signal, weakest
+from search_quality.table import markdown
 from searched_toy import finished, searched
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
@@ -266,7 +267,7 @@ def test_what_was_killed_goes_on_where_it_was(command, tmp_path, capsys, monkeyp
     main([*command, "--out", str(tmp_path / "whole")])
     killed, whole = (json.loads((folder / "search-quality.json").read_text()) for folder in (out, tmp_path / "whole"))
     for one in (*killed["searches"], *whole["searches"]):
-        del one["folder"], one["outcome"]["seconds"]
+        del one["folder"]
     assert killed == whole
     [record] = whole["searches"]
     assert len(record["effects"]["supernet"]) == 6
@@ -274,6 +275,43 @@ def test_what_was_killed_goes_on_where_it_was(command, tmp_path, capsys, monkeyp
     table = (out / "search-quality.md").read_text()
     assert table in capsys.readouterr().out
     assert record["loses at"] in table.splitlines()[2]
+
+
+def made_up_record(signal, sharing, configuration="a"):
+    """What is measured of a run, with all numbers alike but these."""
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.6}
+    taus = dict.fromkeys(("accuracy", "loss", "live parameters", "parameters"), estimate)
+    gaps = dict.fromkeys(("sharing by loss", "proxy", "both"), estimate)
+    return {
+        "method": "darts",
+        "objective": "plain",
+        "configuration": configuration,
+        "seed": 0,
+        "signal": {"ratio": signal},
+        "fidelity": {"all": {"cells": 9, **taus}, "best": {"cells": 2, **dict.fromkeys(taus)}},
+        "gaps": {"cells": 4, **gaps, "sharing": {**estimate, "value": sharing}},
+        "effects": {"supernet": {"1<-0": signal}, "truth": {"1<-0": 0.25}, "own scale": None},
+        "optimisation": {"own update": {"final": [1.0, 3.0], "best visited": [0.5, 0.5], "distinct": [7, 7]}},
+        "outcome": {"truth": {"test": 93.0}, "percentile": 5.0},
+        "links": {"signal": signal, "sharing": sharing, "proxy": 0.5, "optimisation": 0.96},
+    }
+
+
+def test_runs_of_one_configuration_are_one_row():
+    records = [made_up_record(0.3, 0.1), made_up_record(0.1, 0.2)]
+    label_rows(records)
+    rows = markdown(records).splitlines()
+    row = "| darts, plain | 2 | 0.20 ± 0.14 | 0.50 ± 0.00 | - | 0.15 ± 0.07 | 0.50 ± 0.00 | 0.96 ± 0.00 | 5.0 ± 0.0 "
+    assert rows[2] == f"{row}| 93.00 ± 0.00 | sharing (0.15) |"
+    assert "| darts, plain, supernet | 0.20 ± 0.14 |" in rows
+    assert "| darts, plain, own scale | - |" in rows
+    assert "| darts, plain, own update | 2.0 | 0.5 | 7.0 |" in rows
+
+
+def test_configurations_of_one_name_are_told_apart():
+    records = [made_up_record(0.3, 0.1, "a"), made_up_record(0.1, 0.2, "b")]
+    label_rows(records)
+    assert [record["label"] for record in records] == ["darts, plain (a)", "darts, plain (b)"]
 
 
 def line_count(file):

@@ -29,7 +29,7 @@ from .links import Record, Sizes, Truth, measure
 from .own_scale import own_accuracies, own_training
 from .table import markdown
 
-__all__ = ["main"]
+__all__ = ["label_rows", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> None:
 
         record = measure(frozen, Truth(table, frozen.space, options.truth), sizes, own)
         records.append({"configuration": fingerprint(frozen.config.document()), **record})
-    _label(records)
+    label_rows(records)
     text = markdown(records)
     write_json(options.out / "search-quality.json", {"sizes": vars(sizes), "searches": records})
     write_atomically(options.out / "search-quality.md", lambda file: file.write(text.encode()))
@@ -81,7 +81,7 @@ def _folders(sources: Sequence[Path], seeds: Sequence[int] | None, out: Path) ->
             yield recorded_search(config, folder, resume=True).run().folder
 
 
-def _label(records: list[Record]) -> None:
+def label_rows(records: list[Record]) -> None:
     """Names rows: method and objective, and the configuration where several share these."""
     for record in records:
         record["label"] = f"{record['method']}, {record['objective']}"

@@ -9,7 +9,6 @@ import numpy as np
 from supernas.benchmarks import Table, final_tests, named_columns, truths
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError, unknown
-from supernas.core.files import read_json
 from supernas.evaluation.correlate import draw
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.evaluation.rank_correlation import bootstrap, tau
@@ -189,9 +188,6 @@ def _outcome(frozen: Frozen, random: list[Architecture], truth: Truth) -> Record
         "architecture": frozen.space.format(frozen.answer),
         "truth": truth.tests(frozen.answer),
         "percentile": own,
-        **{
-            name: value for name, value in (read_json(frozen.folder / "result.json") or {}).items() if name == "seconds"
-        },
     }
 
 

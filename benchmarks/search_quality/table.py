@@ -26,7 +26,7 @@ def _links(rows: dict[str, list[Record]]) -> str:
     )
     heads = [
         "", "n", "signal (spread / noise)", "tau, all", "tau, best", "sharing", "proxy",
-        "own place, %", *columns, "loses at",
+        "optimisation", "own place, %", *columns, "loses at",
     ]  # fmt: skip
     lines = []
     for label, several in rows.items():
@@ -39,6 +39,7 @@ def _links(rows: dict[str, list[Record]]) -> str:
                 _mean(several, lambda one: _value(one["fidelity"]["best"]["accuracy"])),
                 _mean(several, lambda one: _value((one["gaps"] or {}).get("sharing"))),
                 _mean(several, lambda one: _value((one["gaps"] or {}).get("proxy"))),
+                _mean(several, lambda one: one["links"]["optimisation"]),
                 _mean(several, lambda one: one["outcome"]["percentile"], 1),
                 *(_mean(several, lambda one, name=name: one["outcome"]["truth"].get(name)) for name in columns),
                 _lost(several),
