@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from supernas.runs.configuration import Document, resolve_search
+from supernas.core.documents import Document
+from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Result, Search
 
 RANDOM = {"name": "random-nas", "candidates": 2, "glance": 1}

@@ -118,7 +118,7 @@ def unchanged(before, frozen):
 def test_losses_are_cross_entropies_with_the_searchs_weights(tracked, frozen, space):
     cells = draw(space, 5)
     found = frozen.losses(cells)
-    batch = frozen.material.first("valid", 40, torch.device("cpu"))
+    batch = frozen.dataset.first("valid", 40, torch.device("cpu"))
     with torch.no_grad():
         logits = [tracked.supernet.eval()(batch.inputs, active=cell.pairs).prediction for cell in cells]
     expected = [float(F.cross_entropy(one, batch.targets)) for one in logits]

@@ -20,7 +20,7 @@ from supernas.benchmarks import load
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically, write_json
-from supernas.evaluation.recorded_search import recorded_search
+from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.runs.configuration import fingerprint, merge, read_file, resolve_search
 from supernas.runs.search import run_name
 
@@ -78,7 +78,7 @@ def _folders(sources: Sequence[Path], seeds: Sequence[int] | None, out: Path) ->
             config = resolve_search(merge(read_file(source), {"search": {"seed": seed}}))
             folder = out / "searches" / run_name(config, config.data.load().name)
             _say(f"searching {source.name}, seed {seed}, in {folder}")
-            yield recorded_search(config, folder, resume=True).run().folder
+            yield RecordedSearch(config, folder, resume=True).run().folder
 
 
 def label_rows(records: list[Record]) -> None:

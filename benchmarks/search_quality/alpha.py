@@ -17,7 +17,7 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.files import read_json, write_json
 from supernas.core.progress import Progress
-from supernas.core.settings import plain
+from supernas.core.settings import to_plain
 from supernas.data import Batch
 from supernas.methods.base import Alternating
 from supernas.methods.e2nas.e2nas import E2NAS, E2NASState
@@ -67,7 +67,7 @@ def paths_of(frozen: Frozen, name: str, walk: Walk, starts: int, steps: int) -> 
     config, space = frozen.config, frozen.space
     about = {
         "supernet": frozen.supernet.digest,
-        "method": [config.method_name, plain(config.method)],
+        "method": [config.method_name, to_plain(config.method)],
         "way": name,
         "steps": steps,
         "batch_size": config.search.batch_size,

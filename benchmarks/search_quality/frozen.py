@@ -51,7 +51,7 @@ class Frozen:
         for norm in self.supernet.norms:
             norm.momentum = 0.0  # running averages stay where the search left them
         search = self.config.search
-        self.material = self.config.data.load().for_search(search.seed, search.split)
+        self.dataset = self.config.data.load().for_search(search.seed, search.split)
         keep.mkdir(parents=True, exist_ok=True)
         self._losses = Cache(keep, "losses", self.supernet.described())
 
@@ -62,7 +62,7 @@ class Frozen:
 
     def stream(self, part: str, seed: int) -> Stream:
         """Batches of the search's size, varied as in the search."""
-        return self.material.stream(part, self.config.search.batch_size, seed, torch.device("cpu"))
+        return self.dataset.stream(part, self.config.search.batch_size, seed, torch.device("cpu"))
 
     def context(self, steps: int, seed: int) -> SearchContext:
         """What a method is told that starts anew on this supernet."""
@@ -71,7 +71,7 @@ class Frozen:
         context = SearchContext(
             self.network, self.space, CLASSIFICATION, config.objective, config.weights, steps, seed, recipe
         )
-        return replace(context, likelihood_count=self.material.terms("valid"), data_shape=self.material.network)
+        return replace(context, likelihood_count=self.dataset.terms("valid"), data_shape=self.dataset.network)
 
     def accuracies(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Validation accuracies in percent [architectures]; kept in the run folder."""
@@ -92,7 +92,7 @@ class Frozen:
     def noises(self, architectures: Sequence[Architecture], batches: int) -> np.ndarray:
         """The standard deviation of each one's loss over batches that alpha would be judged on [architectures]."""
         about = {**self.supernet.described(), "batches": batches, "batch_size": self.config.search.batch_size}
-        cache = Cache(self.keep, "noise", {**about, "augmentation": vars(self.material.augmentation)})
+        cache = Cache(self.keep, "noise", {**about, "augmentation": vars(self.dataset.augmentation)})
         missing = [one for one in architectures if self.space.format(one) not in cache.values]
         if missing:
             stream = self.stream("valid", _NOISE_SEED)
