@@ -236,7 +236,7 @@ def test_greedy_selection_is_algorithm_1(bench):
             m, rest = members[place], members[:place] + members[place + 1 :]
             for number in generator.integers(len(recent), size=6):
                 r = recent[number]
-                if brute_force_novelty(r, [*rest, m], 4) > brute_force_novelty(m, rest, 4):
+                if brute_force_novelty(r, rest, 4) > brute_force_novelty(m, rest, 4):
                     m = r
             replaced += m != members[place]
             members = [*rest, m] if m != members[place] else members
@@ -244,6 +244,17 @@ def test_greedy_selection_is_algorithm_1(bench):
         assert one.state.members == {"cell": members}
         assert list(one.state.recent) == recent
     assert replaced >= 3
+
+
+@pytest.mark.parametrize(("drawn", "improves"), [([1, 1, 1, 1, 0, 0], True), ([1, 1, 0, 0, 0, 0], False)])
+def test_a_member_and_what_may_replace_it_are_compared_by_the_same_others(bench, drawn, improves):
+    """What is drawn is as like the member as can be; the archive is more diverse with it, or less."""
+    one = bench(NSAS(members=2))
+    stays, goes, drawn = (Architecture.of(options) for options in ([0] * 6, [1, 1, 1, 0, 0, 0], drawn))
+    one.state.members["cell"] = [stays, goes]
+    one.state.recent.append(drawn)
+    assert (SPACE.distance(drawn, stays) > SPACE.distance(goes, stays)) == improves
+    assert one.objective._replaced(one.state, "cell", goes) == [stays, drawn if improves else goes]
 
 
 def test_the_archive_grows_diverse(bench):
