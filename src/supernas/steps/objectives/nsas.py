@@ -37,10 +37,10 @@ import numpy as np
 from supernas.core.architecture import Architecture
 from supernas.core.settings import setting, settings
 from supernas.core.state import State
-from supernas.networks.base import Network, Output
+from supernas.networks.base import Network
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
-from supernas.steps.objectives.base import WeightedPath, backward_over_paths
+from supernas.steps.contracts import Chosen, needs_paths, needs_whole
+from supernas.steps.objectives.base import PathSum, WeightedPath
 
 __all__ = ["NSAS"]
 
@@ -74,7 +74,7 @@ class Archive(State):
 
 
 @settings
-class NSAS(Objective[Archive]):
+class NSAS(PathSum[Archive]):
     """Trains the current path together with a diverse archive of earlier ones (Eq. 8)."""
 
     beta: float = setting(0.125, "weight of each member of the archive", equation="Eq. 8", ge=0)
@@ -90,10 +90,12 @@ class NSAS(Objective[Archive]):
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Methods of mixtures."""
-        return needs_paths(
-            chosen, "it constrains the training of one architecture by that of earlier ones (section 3.4)"
-        )
+        """Methods of mixtures, and batches that are shared out and cannot be."""
+        why = "it constrains the training of one architecture by that of earlier ones (section 3.4)"
+        refusal = needs_paths(chosen, why)
+        if not refusal and self.beta == 0:
+            refusal = needs_whole(chosen, "beta=0 trains one path")
+        return refusal or super().refuses(chosen)
 
     def init(self, network: Network, space: Space, seed: int) -> Archive:
         """An empty archive, or one of diverse random architectures."""
@@ -110,7 +112,7 @@ class NSAS(Objective[Archive]):
             drawn = [state.space.sample(state.generator) for _ in range(_DRAWS_TO_FILL)]
             members.append(max(drawn, key=lambda one: state.novelty(kind, one, members, self._nearest)))
 
-    def backward(self, state: Archive, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
+    def paths(self, state: Archive, architecture: Architecture) -> list[WeightedPath]:
         """One path while the archive fills or beta is 0; then 1 + M, or 1 + `replays`."""
         paths = [WeightedPath(architecture, 1.0, "current")]
         if self.beta > 0:
@@ -123,7 +125,7 @@ class NSAS(Objective[Archive]):
             if full:
                 paths += self._constraints(state)
             state.recent.append(architecture)
-        return backward_over_paths(paths, run, self.normalise)
+        return paths
 
     def _replaced(self, state: Archive, kind: str, current: Architecture) -> list[Architecture]:
         """The members after the greedy novelty search (Algorithm 1) for the place of the one most like the current."""
