@@ -6,8 +6,8 @@ own part of a random batch (`search.paths="split"`),
     g = sum over paths i of weight_i * grad of the mean loss of path i over part i,
 
 the expectation of g over batches is the gradient of the whole sum, whatever the sizes of the parts. Sizes in proportion
-to the weights give every image the same weight in g. Such a step costs about one path. It has the noise of that batch
-size, and batch statistics are those of a part.
+to the weights give every image the same weight in g. Such a step looks at each image once, and g has the noise of one
+batch. Batch statistics are those of a part.
 """
 
 from abc import abstractmethod
