@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -25,9 +25,12 @@ from supernas.data import Batch
 from supernas.methods.darts import DARTS
 from supernas.methods.drnas import DrNAS
 from supernas.methods.e2nas.e2nas import E2NAS
+from supernas.methods.random_nas import RandomNAS
 from supernas.networks.base import SupernetSettings
 from supernas.steps import objectives
-from supernas.steps.contracts import Method, Objective, SearchContext
+from supernas.steps.contracts import Method, Objective, Paths, SearchContext
+from supernas.steps.objectives.base import PathSum
+from supernas.steps.objectives.complementation import Complementation
 from supernas.steps.objectives.nsas import NSAS
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.objectives.wpl import WPL
@@ -42,6 +45,8 @@ VARIANTS: dict[str, Method] = {
     "drnas progressive, first stage": DrNAS(progressive=True),
 }
 LOSSES: dict[str, Objective] = {
+    "complementation": Complementation(),
+    "complementation, all": Complementation(complements="all"),
     "nsas M=2": NSAS(members=2, beta=0.5),
     "nsas M=8": NSAS(),
     "nsas M=8, replay of 1": NSAS(constraint="replay"),
@@ -61,12 +66,14 @@ class Bench:
 
     method: Method
     objective: Objective
+    paths: Paths = "whole"
 
     def __post_init__(self) -> None:
         space = spaces.get("nas-bench-201")
         settings = replace(SIZE, **self.method.stages()[0].supernet)
         network = space.supernet(**vars(settings)).to(memory_format=torch.channels_last)
-        problem = SearchContext(network, space, CLASSIFICATION, self.objective, SGDSettings(), STEPS, 0)
+        made = (network, space, CLASSIFICATION, self.objective)
+        problem = SearchContext(*made, SGDSettings(), STEPS, 0, paths=self.paths)
         self.state: Any = self.method.init(problem)
         self.train, self.valid = batch(), batch()
 
@@ -101,12 +108,16 @@ class E2NASParts:
 def kinds(steps: int) -> dict[str, Callable[[int], None]]:
     """Every kind of step by name, the unit first."""
     made: dict[str, Callable[[int], None]] = {}
-    random_nas = methods.get("random-nas")
-    losses = {name: objectives.get(name)() for name in objectives.names() if name not in ("plain", "nsas", "wpl")}
+    measured = {"plain", "complementation", "nsas", "wpl"}
+    losses = {name: objectives.get(name)() for name in objectives.names() if name not in measured}
     for name, objective in ({"plain": Plain()} | losses | LOSSES).items():
-        made[f"random-nas + {name}"] = Bench(random_nas(), objective).step
+        made[f"random-nas + {name}"] = Bench(RandomNAS(), objective).step
+        if isinstance(objective, PathSum):
+            made[f"random-nas + {name}, split"] = Bench(RandomNAS(), objective, "split").step
+    for paths in get_args(Paths):
+        made[f"random-nas, fair, {paths}"] = Bench(RandomNAS(sampling="fair"), Plain(), paths).step
     for name in methods.names():
-        if name != "random-nas":
+        if name not in ("random-nas", "tetlo"):  # which has a benchmark of its own
             cls = methods.get(name)
             made[name] = Bench(cls(), objectives.get(cls.objective)()).step
     made |= {name: Bench(method, Plain()).step for name, method in VARIANTS.items()}

@@ -48,6 +48,22 @@ def test_a_step_moves_the_weights_of_its_path_only(problem, toy_batch):
     assert len(seen) > 5
 
 
+def test_fair_steps_train_every_option_once(problem, toy_batch, monkeypatch):
+    method, sets = RandomNAS(sampling="fair"), []
+    state = method.init(problem)
+    step = type(state.trainer).step_over_set
+    monkeypatch.setattr(
+        type(state.trainer), "step_over_set", lambda self, *rest: sets.append(rest[1]) or step(self, *rest)
+    )
+    for number in range(3):
+        method.step(state, toy_batch(), toy_batch(1), Progress(number, 100, 0, 1))
+        assert Counter(pair for path in sets[-1] for pair in path.pairs) == dict.fromkeys(SPACE.pairs, 1)
+        learning = {name for name, weight in problem.network.named_parameters() if weight.grad is not None}
+        assert sum(name.startswith("body.0.edges.") for name in learning) > 6  # a path has one option at each of six
+        assert state.last_path == sets[-1][-1]
+    assert sets[0] != sets[1]
+
+
 @pytest.mark.parametrize(("direction", "best"), [("max", max), ("min", min)])
 def test_the_answer_is_the_best_of_the_drawn(problem, direction, best):
     task = CLASSIFICATION.__class__("toy", CLASSIFICATION.loss, CLASSIFICATION.metric, "metric", direction)

@@ -26,7 +26,7 @@ from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.runs.compatibility import check_together
 from supernas.spaces.base import Space
 from supernas.steps import objectives
-from supernas.steps.contracts import Chosen, Diagnostic
+from supernas.steps.contracts import Chosen, Diagnostic, Paths
 from supernas.steps.optimisers import SGDSettings
 
 if sys.version_info >= (3, 11):
@@ -77,6 +77,11 @@ class SearchSettings:
     validation_images: int = setting(
         1000, "validation images (of a text: windows) on which an architecture is judged", ge=1
     )
+    paths: Paths = setting(
+        "whole",
+        "where a step trains several paths: each sees the whole training batch, or they split it, each with a part in "
+        "proportion to its weight in the loss",
+    )
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
@@ -120,6 +125,11 @@ class SearchConfig(Chosen):
     data: DataKind
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+
+    @property
+    def paths(self) -> Paths:
+        """How the paths of a step see its training batch."""
+        return self.search.paths
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""

@@ -149,6 +149,7 @@ class Search(Loop[Epoch, Result]):
             weights=config.weights,
             steps=self.steps,
             seed=config.search.seed,
+            paths=config.paths,
             recipe=presets.get(config.space.family).alternation,
             likelihood_count=self.data.terms("valid"),
             network_settings=self._size(),

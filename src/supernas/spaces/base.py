@@ -23,7 +23,7 @@ from supernas.core.documents import Document
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import to_plain
 
-__all__ = ["ChoicePoint", "CostConvention", "Space", "best_first"]
+__all__ = ["ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
 
 
 @dataclass(frozen=True)
@@ -244,6 +244,25 @@ class Space(ABC):
         values = zip(self.gene_sizes, self.genes(current), self.genes(previous), strict=True)
         return self.from_genes([_other(size, now, generator) if now == before else now for size, now, before in values])
 
+    def latin(self, generator: np.random.Generator, without: Architecture | None = None) -> list[Architecture]:
+        """Architectures that together take every option of every choice once: a Latin arrangement.
+
+        Each gene's values stand in a random order of their own, one for each architecture, so that each is a uniform
+        draw. There are as many as the largest gene has values; the values of smaller genes come again, in a new order.
+
+        Args:
+            generator: of the orders.
+            without: whose options are left out: none of the architectures shares one with it.
+        """
+        left_out = [None] * len(self.gene_sizes) if without is None else self.genes(without)
+        values = [
+            [value for value in range(size) if value != out]
+            for size, out in zip(self.gene_sizes, left_out, strict=True)
+        ]
+        count = max(map(len, values))
+        columns = [in_turn(gene, count, generator) for gene in values]
+        return [self.from_genes(genes) for genes in zip(*columns, strict=True)]
+
     def canonical(self, architecture: Architecture) -> str:
         """A text that is the same for architectures that compute the same function of fresh weights."""
         return self.format(architecture)
@@ -318,6 +337,14 @@ class Space(ABC):
         """The class of the space's networks; loads torch."""
         module, _, name = self.network.partition(":")
         return getattr(import_module(module), name)
+
+
+def in_turn(values: Sequence[Any], count: int, generator: np.random.Generator) -> list[Any]:
+    """So many of the values: all of them in a random order, and again in another, until there are enough."""
+    taken: list[Any] = []
+    while len(taken) < count:
+        taken += [values[place] for place in generator.permutation(len(values))]
+    return taken[:count]
 
 
 def best_first(weights: Sequence[np.ndarray]) -> Iterator[tuple[int, ...]]:

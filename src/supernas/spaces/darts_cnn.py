@@ -25,7 +25,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import setting, settings
-from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first
+from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first, in_turn
 from supernas.spaces.darts.edges import EDGES, KINDS, KNOWN, NODES, offered
 from supernas.spaces.darts.graphs import cell_family, cell_graph, graph_slots
 from supernas.spaces.darts.slots import NodeSlots
@@ -311,6 +311,20 @@ class DARTSCNN(Space):
             fitting = [two for two in node.legal if now - before <= set(two) and not before & set(two)]
             drawn.append(fitting[int(generator.integers(len(fitting)))])
         return self._from_slots(drawn)
+
+    def latin(self, generator: np.random.Generator, without: Architecture | None = None) -> list[Architecture]:
+        """Architectures that together hold every slot: each node's slots in random twos, each once as far as that goes.
+
+        There are as many as the node with most slots has twos; the twos of smaller nodes come again, in a new order.
+        """
+        left_out = [frozenset[int]()] * len(self._nodes) if without is None else self._slots(without)
+        covering = [
+            node.covering([number for number in range(len(node.slots)) if number not in out], generator)
+            for node, out in zip(self._nodes, left_out, strict=True)
+        ]
+        count = max(map(len, covering))
+        columns = [in_turn(twos, count, generator) for twos in covering]
+        return [self._from_slots(slots) for slots in zip(*columns, strict=True)]
 
     # -- picture ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ a method knows no objective by name, and neither knows the network of a space.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ __all__ = [
     "Metrics",
     "Objective",
     "Part",
+    "Paths",
     "Recipe",
     "RunPath",
     "SearchContext",
@@ -41,6 +42,8 @@ __all__ = [
     "Validate",
     "needs_alpha",
     "needs_paths",
+    "needs_rows",
+    "needs_whole",
     "stage_starts",
 ]
 
@@ -49,6 +52,9 @@ Metrics = dict[str, Tensor]
 
 RunPath = Callable[[Architecture], tuple[Tensor, Output]]
 """Runs one path on the present training batch: (loss with a graph, output)."""
+
+Paths = Literal["whole", "split"]
+"""How the paths of a step see its training batch: each all of it, or each a part of its own."""
 
 StateT = TypeVar("StateT", bound=State)
 
@@ -78,7 +84,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class Chosen(ABC):
     """All that a search is made of, each part by its name and with its settings."""
 
     space: Space
@@ -90,6 +96,11 @@ class Chosen:
     stopping: "Stopping[Any]"
     supernet: NetworkSettings
     watch: "Mapping[str, Diagnostic]" = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def paths(self) -> Paths:
+        """How the paths of a step see its training batch."""
 
     def parts(self) -> "Iterator[tuple[str, str, Part]]":
         """(section, name, part) of each that can refuse."""
@@ -114,13 +125,31 @@ def needs_paths(chosen: Chosen, why: str) -> str:
     return f"does not go with {chosen.method_name}, whose weight step trains no single paths: {why}"
 
 
+def needs_whole(chosen: Chosen, why: str) -> str:
+    """The refusal of a part of which no step has several paths to share a batch."""
+    if chosen.paths == "whole":
+        return ""
+    return f"does not go with search.paths=split: {why}; leave search.paths out, or train several paths a step"
+
+
+def needs_rows(chosen: Chosen) -> str:
+    """The refusal of a part that shares batches out by rows, where rows are not examples."""
+    if chosen.paths == "whole" or chosen.space.data_kind != "text":
+        return ""
+    return (
+        f"does not go with search.paths=split in the space {chosen.space.name}: a row of a batch of text is a moment "
+        "of time, and a hidden state goes on along each column; leave search.paths out"
+    )
+
+
 # -- what trains the weights -------------------------------------------------------------------------------------------
 
 
 class Objective(Part, ABC, Generic[StateT]):
     """The loss that trains the supernet's weights, over the current path and perhaps others.
 
-    A subclass is a settings class; its state holds what it remembers of earlier steps.
+    A subclass is a settings class; its state holds what it remembers of earlier steps. A loss that is a weighted sum of
+    the losses of paths is an `objectives.base.PathSum`, whose paths may share a batch.
 
     Attributes:
         shares_stem: whether all paths of a step run on one pass of the stem, whose gradient comes after `backward`;
@@ -128,6 +157,10 @@ class Objective(Part, ABC, Generic[StateT]):
     """
 
     shares_stem: ClassVar[bool] = True
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Batches that are shared out among paths."""
+        return needs_whole(chosen, "its loss is that of one path")
 
     @abstractmethod
     def init(self, network: Network, space: Space, seed: int) -> StateT:
@@ -171,6 +204,7 @@ class SearchContext:
         steps: training steps of the whole search.
         seed: of every generator that the method makes.
         recipe: how the steps alternate in this space.
+        paths: how the paths of a step see its training batch.
         likelihood_count: how many the loss over the whole validation part is a mean of: its images, or words; by
             default half of CIFAR-10's.
         network_settings: arguments of `space.standalone` that make an architecture's network as large as the supernet.
@@ -187,6 +221,7 @@ class SearchContext:
     steps: int
     seed: int
     recipe: Recipe = field(default_factory=Recipe)
+    paths: Paths = "whole"
     likelihood_count: int = 25_000
     network_settings: Mapping[str, Any] = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
@@ -238,6 +273,11 @@ class Method(Part, ABC, Generic[MethodStateT]):
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
     published: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def trains_path_sets(self) -> bool:
+        """Whether a step trains a set of current paths by one loss; usually one is current."""
+        return False
 
     @abstractmethod
     def init(self, context: SearchContext) -> MethodStateT:

@@ -4,10 +4,11 @@ Also the forward pass on validation batches, since a recurrent network carries a
 what a method needs that looks at the losses after the next step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -19,6 +20,7 @@ from supernas.data import Batch
 from supernas.networks.base import Mixture, Output, Weights
 from supernas.steps.contracts import MethodState, Metrics, SearchContext
 from supernas.steps.hypergradients import Unrolled
+from supernas.steps.objectives.base import PathSum, WeightedPath, backward_over_paths, merged, part_sizes
 from supernas.steps.optimisers import WeightsOptimiser
 
 __all__ = ["Computed", "MixtureTrainer", "PathTrainer", "TrainedState", "Trainer", "training_loss", "unrolled"]
@@ -121,25 +123,92 @@ class PathTrainer(Trainer):
     def step(self, batch: Batch, architecture: Architecture, progress: Progress) -> Metrics:
         """One step of the weights along the objective's gradient.
 
-        All paths that the objective runs share the stem: it runs once, and its backward pass once with the sum of the
-        paths' gradients.
+        `train_metric` is the current path's; where paths share the batch, each image is judged by the path that saw it.
         """
-        task, network, objective = self.context.task, self.context.network, self.context.objective
+        self.last, objective = architecture, self.context.objective
+        if isinstance(objective, PathSum):
+            return self._step_over(batch, objective.paths(self.objective, architecture), objective.normalise, progress)
         self.optimiser.zero_grad()
-        stem = network.embed(batch.inputs)
-        shares = objective.shares_stem and stem.requires_grad  # a stem that computes nothing has nothing to share
-        shared = stem.detach().requires_grad_() if shares else stem
-        carry = self.next_carry(batch)
-
-        def run(path: Architecture) -> tuple[Tensor, Output]:
-            output = network.after_stem(shared, Mixture(active=path.pairs), carry)
-            return training_loss(task, output, batch), output
-
+        run = _PathRuns(self.context, batch, self.next_carry(batch))
         metrics, output = objective.backward(self.objective, architecture, run)
-        if shares and shared.grad is not None:  # None where no path leads from the input to the output
-            stem.backward(shared.grad)
-        self.last = architecture
+        run.backward_through_stem()
         return {**metrics, "train_metric": self._finish(output, batch, progress)}
+
+    def step_over_set(self, batch: Batch, architectures: Sequence[Architecture], progress: Progress) -> Metrics:
+        """One step of the weights along the mean loss of a set of current paths; the objective is not asked.
+
+        `train_metric` is the first path's, or as in `step` where they share the batch.
+        """
+        self.last = architectures[-1]
+        paths = [WeightedPath(architecture, 1.0, "current") for architecture in architectures]
+        return self._step_over(batch, paths, normalise=True, progress=progress)
+
+    def _step_over(self, batch: Batch, paths: list[WeightedPath], normalise: bool, progress: Progress) -> Metrics:
+        """One step along a weighted sum of the losses of paths, each over the batch or over its own part of it."""
+        self.optimiser.zero_grad()
+        split = self.context.paths == "split"
+        if split:
+            paths = [path for path in paths if path.weight > 0]
+        run = _PathRuns(self.context, batch, self.next_carry(batch), merged(paths, normalise) if split else None)
+        metrics, output = backward_over_paths(paths, run, normalise)
+        run.backward_through_stem()
+        output = run.joined() if split else output
+        return {**metrics, "train_metric": self._finish(output, batch, progress)}
+
+
+class _PathRuns:
+    """Runs paths on a training batch, all of them after one pass of the stem.
+
+    The stem's output is cut off from its graph: the gradients of the paths gather there, and go back through the stem
+    together.
+
+    Args:
+        context: what the search is about.
+        batch: of the step.
+        carry: the hidden state that it goes on from.
+        weights: the weight of each path that will run, where each has a part of the batch; None gives all of it to all.
+    """
+
+    def __init__(
+        self, context: SearchContext, batch: Batch, carry: Carry, weights: Mapping[Architecture, float] | None = None
+    ) -> None:
+        self._context, self._carry = context, carry
+        stem = context.network.embed(batch.inputs)
+        targets: Sequence[Tensor] = [batch.targets]
+        self._stems: Sequence[Tensor] = [stem]
+        self._part: Mapping[Architecture, int] = {}
+        if weights is not None:
+            sizes = part_sizes(len(stem), list(weights.values()))
+            self._stems, targets = stem.split(sizes), batch.targets.split(sizes)
+            self._part = {path: number for number, path in enumerate(weights)}
+        self._cut = context.objective.shares_stem and stem.requires_grad  # one that computes nothing is not shared
+        inputs = [part.detach().requires_grad_() for part in self._stems] if self._cut else self._stems
+        self._batches = [Batch(*part) for part in zip(inputs, targets, strict=True)]  # inputs: the stem's output
+        self._outputs: dict[int, Output] = {}
+
+    def __call__(self, path: Architecture) -> tuple[Tensor, Output]:
+        """The loss of a path on what it sees of the batch, with a graph, and its output."""
+        number = self._part.get(path, 0)
+        batch = self._batches[number]
+        output = self._context.network.after_stem(batch.inputs, Mixture(active=path.pairs), self._carry)
+        self._outputs[number] = output
+        return training_loss(self._context.task, output, batch), output
+
+    def backward_through_stem(self) -> None:
+        """The stem's backward pass with the sum of the paths' gradients."""
+        pairs = zip(self._stems, self._batches, strict=True)
+        reached = [(stem, batch.inputs.grad) for stem, batch in pairs if self._cut and batch.inputs.grad is not None]
+        if reached:  # nothing where no path leads from the input to the output
+            stems, gradients = zip(*reached, strict=True)
+            torch.autograd.backward(stems, gradients)
+
+    def joined(self) -> Output:
+        """What the paths gave for all parts, in the order of the batch."""
+        outputs = [self._outputs[number] for number in range(len(self._batches))]
+        return Output(
+            torch.cat([output.prediction.detach() for output in outputs]),
+            torch.cat([output.features.detach() for output in outputs]),
+        )
 
 
 class Computed(NamedTuple):

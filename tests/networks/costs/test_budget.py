@@ -79,6 +79,8 @@ def test_nothing_that_a_limited_space_gives_is_over_the_budget(name):
             assert inside.from_genes(space.genes(one)) == one
             assert inside.derive(space.matrices(one)) == space.derive(space.matrices(one))
     assert 0 < over < 8
+    every = [each.latin(np.random.default_rng(3)) for each in (inside, space)]
+    assert every[0] == every[1]  # what only trains weights may cost what it will
     assert limited(space, made).name == space.name
 
 

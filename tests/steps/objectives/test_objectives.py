@@ -2,12 +2,15 @@
 
 import copy
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+import supernas
 from runs_toy import SEARCH, left_behind
 from supernas import spaces
 from supernas.core.architecture import Architecture
@@ -176,6 +179,64 @@ def test_complements_are_seeded(bench):
     assert complements(1) == complements(1) != complements(2)
 
 
+@pytest.mark.parametrize(("weighting", "extra"), [("paper", 0.2), ("released", 0.1)])
+def test_all_complements_take_what_the_previous_path_leaves_out_with_the_weight_of_one(bench, weighting, extra):
+    one = bench(Complementation(epsilon=0.2, weighting=weighting, complements="all", normalise=False))
+    one.step(A)
+    paths, metrics, gradient = one.step(B)
+    assert paths[:2] == [B, A]
+    complements = paths[2:]
+    assert len(complements) == 4
+    together = Counter(pair for path in (A, *complements) for pair in path.pairs)
+    assert together == dict.fromkeys(SPACE.pairs, 1)
+    loss, expected = one.weighted({B: 0.8, A: extra, **dict.fromkeys(complements, extra / 4)})
+    assert_gradient(gradient, expected)
+    assert float(metrics["loss"]) == pytest.approx(loss)
+    mean = np.mean([one.loss(path)[0].item() for path in complements])
+    assert float(metrics["loss_complement"]) == pytest.approx(mean)
+
+
+class Twos(nn.Module):
+    """Every choice has two options."""
+
+    def __init__(self):
+        super().__init__()
+        self.choices = nn.ModuleList(
+            supernas.Choice(str(place), {"a": nn.Linear(3, 3), "b": nn.Linear(3, 3)}) for place in range(4)
+        )
+
+    def forward(self, x):
+        for choice in self.choices:
+            x = torch.tanh(choice(x))
+        return x
+
+
+def test_all_complements_are_the_one_of_eq_7_where_choices_have_two_options():
+    space = supernas.ModelSpace(Twos)
+    network = space.supernet().double()
+    x, y = torch.randn(5, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 1, 0])
+    generator = np.random.default_rng(0)
+    visits = [space.sample(generator) for _ in range(6)]
+    found = {}
+    for complements in (1, "all"):
+        objective, paths, gradients = Complementation(complements=complements), [], []
+        state = objective.init(network, space, 0)
+        for current in visits:
+            network.zero_grad()
+
+            def run(path, paths=paths):
+                paths.append(path)
+                output = network(x, active=path.pairs)
+                return F.cross_entropy(output.prediction, y), output
+
+            objective.backward(state, current, run)
+            gradients += [p.grad for p in network.parameters() if p.grad is not None]
+        found[complements] = paths, gradients
+    assert found[1][0] == found["all"][0]
+    assert len(found[1][0]) > len(visits) + 5
+    assert all(torch.equal(a, b) for a, b in zip(found[1][1], found["all"][1], strict=True))
+
+
 # --- NSAS -----------------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +297,7 @@ def test_greedy_selection_is_algorithm_1(bench):
             m, rest = members[place], members[:place] + members[place + 1 :]
             for number in generator.integers(len(recent), size=6):
                 r = recent[number]
-                if brute_force_novelty(r, [*rest, m], 4) > brute_force_novelty(m, rest, 4):
+                if brute_force_novelty(r, rest, 4) > brute_force_novelty(m, rest, 4):
                     m = r
             replaced += m != members[place]
             members = [*rest, m] if m != members[place] else members
@@ -244,6 +305,17 @@ def test_greedy_selection_is_algorithm_1(bench):
         assert one.state.members == {"cell": members}
         assert list(one.state.recent) == recent
     assert replaced >= 3
+
+
+@pytest.mark.parametrize(("drawn", "improves"), [([1, 1, 1, 1, 0, 0], True), ([1, 1, 0, 0, 0, 0], False)])
+def test_a_member_and_what_may_replace_it_are_compared_by_the_same_others(bench, drawn, improves):
+    """What is drawn is as like the member as can be; the archive is more diverse with it, or less."""
+    one = bench(NSAS(members=2))
+    stays, goes, drawn = (Architecture.of(options) for options in ([0] * 6, [1, 1, 1, 0, 0, 0], drawn))
+    one.state.members["cell"] = [stays, goes]
+    one.state.recent.append(drawn)
+    assert (SPACE.distance(drawn, stays) > SPACE.distance(goes, stays)) == improves
+    assert one.objective._replaced(one.state, "cell", goes) == [stays, drawn if improves else goes]
 
 
 def test_the_archive_grows_diverse(bench):

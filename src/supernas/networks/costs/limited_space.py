@@ -32,8 +32,8 @@ def limited(space: Space, budget: Budget) -> Space:
 
 
 class _Limited(Space):
-    """Asks the space without limits, and brings what it answers within the budget. Complements are not limited: they
-    only train weights.
+    """Asks the space without limits, and brings what it answers within the budget. Complements and sets that take
+    every option are not limited: they only train weights.
     """
 
     budget: Budget
@@ -71,6 +71,10 @@ class _Limited(Space):
     def complement(self, current: Architecture, previous: Architecture, generator: np.random.Generator) -> Architecture:
         """A complement, whatever it costs."""
         return self.budget.space.complement(current, previous, generator)
+
+    def latin(self, generator: np.random.Generator, without: Architecture | None = None) -> list[Architecture]:
+        """Architectures that take every option, whatever they cost."""
+        return self.budget.space.latin(generator, without)
 
     def _within(self, architecture: Architecture, weights: Mapping[str, np.ndarray] | None = None) -> Architecture:
         excess = self.budget.excess

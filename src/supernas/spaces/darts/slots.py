@@ -1,9 +1,12 @@
 """A node's slots: the (choice, option) pairs that it may hold, and the two at a time that may stand together."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from supernas.core.architecture import Pair
 
@@ -40,6 +43,22 @@ class NodeSlots:
     def fits(self, numbers: Sequence[int]) -> bool:
         """Whether these are two slots that may stand together."""
         return tuple(sorted(numbers)) in self._is_legal
+
+    def covering(self, numbers: Sequence[int], generator: np.random.Generator) -> list[tuple[int, int]]:
+        """Twos that may stand together and hold each of these slots once; again those without which one is left over.
+
+        The first of a two is of the choice that has most slots left, so that few are left over.
+        """
+        every = [numbers[place] for place in generator.permutation(len(numbers))]
+        left, twos = list(every), []
+        while left:
+            sizes = Counter(self.slots[number][0] for number in left)
+            first = max(left, key=lambda number: sizes[self.slots[number][0]])
+            left.remove(first)
+            second = next(number for number in [*left, *every] if self.fits((first, number)))
+            left = [number for number in left if number != second]
+            twos.append((first, second))
+        return twos
 
     def settled(self, first: int, second: int) -> tuple[Pair, Pair]:
         """The pairs of any two numbers: a second slot that may not stand beside the first moves on to the next."""

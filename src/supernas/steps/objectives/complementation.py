@@ -13,6 +13,10 @@ reach a gradient; here all three are real. The code also halves their weights (`
 weights sum to 1 + epsilon, which multiplies the learning rate; `normalise` divides by the sum. At the first step there
 is no previous path and the loss is the plain one. `previous="step"` is the path of the step before, which is the
 current one whenever the architecture has not moved, so that Eq. 7 has two paths; `"distinct"` is the last that differs.
+
+One complement leaves out most of what the previous path leaves out. `complements="all"` trains as many as together with
+the previous path take every option of every choice once (each still shares no operation with it), with the weight of
+the one: L(w_i^c) becomes a mean over the set. Where every choice has two options the set is the complement of Eq. 7.
 """
 
 from dataclasses import dataclass, field
@@ -23,10 +27,10 @@ import numpy as np
 from supernas.core.architecture import Architecture
 from supernas.core.settings import setting, settings
 from supernas.core.state import UNSAVED, State
-from supernas.networks.base import Network, Output
+from supernas.networks.base import Network
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
-from supernas.steps.objectives.base import WeightedPath, backward_over_paths
+from supernas.steps.contracts import Chosen, needs_paths, needs_whole
+from supernas.steps.objectives.base import PathSum, WeightedPath
 
 __all__ = ["Complementation"]
 
@@ -42,7 +46,7 @@ class Remembered(State):
 
 
 @settings
-class Complementation(Objective[Remembered]):
+class Complementation(PathSum[Remembered]):
     """Trains the current path together with the previous and a complementary one (Eq. 7)."""
 
     epsilon: float = setting(0.5, "trade-off between the current path and the two others", equation="Eq. 7", ge=0, le=1)
@@ -52,33 +56,41 @@ class Complementation(Objective[Remembered]):
     weighting: Literal["paper", "released"] = setting(
         "paper", "weight of each extra path: epsilon (paper) or epsilon / 2 (released code)", equation="Eq. 7"
     )
+    complements: Literal[1, "all"] = setting(
+        1, "one complement (paper), or those that with the previous path take every option once", equation="Eq. 7"
+    )
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Methods of mixtures."""
-        return needs_paths(chosen, "a complement shares no operation with the previous path")
+        """Methods of mixtures, and batches that are shared out and cannot be."""
+        refusal = needs_paths(chosen, "a complement shares no operation with the previous path")
+        if not refusal and self.epsilon == 0:
+            refusal = needs_whole(chosen, "epsilon=0 trains one path")
+        return refusal or super().refuses(chosen)
 
     def init(self, network: Network, space: Space, seed: int) -> Remembered:
         """Nothing visited yet."""
         return Remembered(space, np.random.default_rng([seed, 7]))
 
-    def backward(self, state: Remembered, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
-        """Up to three paths; one where epsilon is 0 or nothing was visited before."""
-        paths = self._paths(state, architecture)
+    def paths(self, state: Remembered, architecture: Architecture) -> list[WeightedPath]:
+        """Current, previous and complements; the current one alone if epsilon is 0 or nothing was visited before."""
+        previous = state.last
+        if self.previous == "distinct" and previous == architecture:
+            previous = state.before
         if architecture != state.last:
             state.before, state.last = state.last, architecture
-        return backward_over_paths(paths, run, self.normalise)
+        return self._weighted(state, architecture, previous)
 
-    def _paths(self, state: Remembered, current: Architecture) -> list[WeightedPath]:
-        previous = state.last
-        if self.previous == "distinct" and previous == current:
-            previous = state.before
+    def _weighted(self, state: Remembered, current: Architecture, previous: Architecture | None) -> list[WeightedPath]:
         if self.epsilon == 0.0 or previous is None:
             return [WeightedPath(current, 1.0, "current")]
         extra = self.epsilon if self.weighting == "paper" else self.epsilon / 2
-        complement = state.space.complement(current, previous, state.generator)
+        if self.complements == "all":
+            complements = state.space.latin(state.generator, without=previous)
+        else:
+            complements = [state.space.complement(current, previous, state.generator)]
         return [
             WeightedPath(current, 1.0 - self.epsilon, "current"),
             WeightedPath(previous, extra, "previous"),
-            WeightedPath(complement, extra, "complement"),
+            *(WeightedPath(complement, extra / len(complements), "complement") for complement in complements),
         ]

@@ -14,8 +14,10 @@ Where the paper is silent, or its released code differs:
 
 - The code turns the losses of the archive into plain numbers (RandomNAS) or never adds them (GDAS), so they reach no
   gradient; here every term is real.
-- A member's novelty is computed without itself, over k = min(10, M - 1) neighbours; of equally similar members the
-  oldest is replaced; a drawn architecture that is a member is at distance 0 from it, so it rarely wins.
+- Novelty is that of M without the member that may be replaced, over k = min(10, M - 1) neighbours, for the member and
+  for what is drawn alike: it says how diverse M is with the one or the other in the place. (Beside the member that it
+  would replace, a drawn architecture is the less novel the more it is like it.) Of equally similar members the oldest
+  is replaced; a drawn architecture that is another member is at distance 0 from it, so it rarely wins.
 - `fill="random"` fills the archive as the code does: each new member is the most novel of ten random architectures,
   all before the first step.
 - Eq. 8 multiplies the learning rate by 1 + beta * M; `normalise` divides by that. The paper prints no beta; the default
@@ -35,10 +37,10 @@ import numpy as np
 from supernas.core.architecture import Architecture
 from supernas.core.settings import setting, settings
 from supernas.core.state import UNSAVED, State
-from supernas.networks.base import Network, Output
+from supernas.networks.base import Network
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
-from supernas.steps.objectives.base import WeightedPath, backward_over_paths
+from supernas.steps.contracts import Chosen, needs_paths, needs_whole
+from supernas.steps.objectives.base import PathSum, WeightedPath
 
 __all__ = ["NSAS"]
 
@@ -72,11 +74,11 @@ class Archive(State):
 
 
 @settings
-class NSAS(Objective[Archive]):
+class NSAS(PathSum[Archive]):
     """Trains the current path together with a diverse archive of earlier ones (Eq. 8)."""
 
     beta: float = setting(0.125, "weight of each member of the archive", equation="Eq. 8", ge=0)
-    members: int = setting(8, "M: architectures in the archive", equation="Eq. 6", ge=1)
+    members: int = setting(8, "M: architectures in the archive", equation="Eq. 6", ge=2)
     neighbours: int = setting(10, "k: nearest members whose mean distance is the novelty", equation="Eq. 7", ge=1)
     recent: int = setting(50, "|C|: recent architectures from which new members are drawn", ge=1)
     draws: int | None = setting(None, "n: how many are drawn from them each step; |C| by default", ge=1)
@@ -88,10 +90,12 @@ class NSAS(Objective[Archive]):
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Methods of mixtures."""
-        return needs_paths(
-            chosen, "it constrains the training of one architecture by that of earlier ones (section 3.4)"
-        )
+        """Methods of mixtures, and batches that are shared out and cannot be."""
+        why = "it constrains the training of one architecture by that of earlier ones (section 3.4)"
+        refusal = needs_paths(chosen, why)
+        if not refusal and self.beta == 0:
+            refusal = needs_whole(chosen, "beta=0 trains one path")
+        return refusal or super().refuses(chosen)
 
     def init(self, network: Network, space: Space, seed: int) -> Archive:
         """An empty archive, or one of diverse random architectures."""
@@ -108,7 +112,7 @@ class NSAS(Objective[Archive]):
             drawn = [state.space.sample(state.generator) for _ in range(_DRAWS_TO_FILL)]
             members.append(max(drawn, key=lambda one: state.novelty(kind, one, members, self._nearest)))
 
-    def backward(self, state: Archive, architecture: Architecture, run: RunPath) -> tuple[Metrics, Output]:
+    def paths(self, state: Archive, architecture: Architecture) -> list[WeightedPath]:
         """One path while the archive fills or beta is 0; then 1 + M, or 1 + `replays`."""
         paths = [WeightedPath(architecture, 1.0, "current")]
         if self.beta > 0:
@@ -121,7 +125,7 @@ class NSAS(Objective[Archive]):
             if full:
                 paths += self._constraints(state)
             state.recent.append(architecture)
-        return backward_over_paths(paths, run, self.normalise)
+        return paths
 
     def _replaced(self, state: Archive, kind: str, current: Architecture) -> list[Architecture]:
         """The members after the greedy novelty search (Algorithm 1) for the place of the one most like the current."""
@@ -134,8 +138,9 @@ class NSAS(Objective[Archive]):
             return members
         for number in state.generator.integers(len(state.recent), size=self.draws or len(state.recent)):
             drawn = state.recent[number]
-            if state.novelty(kind, drawn, [*others, chosen], k) > highest:
-                chosen, highest = drawn, state.novelty(kind, drawn, others, k)
+            novelty = state.novelty(kind, drawn, others, k)
+            if novelty > highest:
+                chosen, highest = drawn, novelty
         return members if chosen == members[place] else [*others, chosen]
 
     def _constraints(self, state: Archive) -> list[WeightedPath]:
@@ -151,4 +156,4 @@ class NSAS(Objective[Archive]):
     @property
     def _nearest(self) -> int:
         """K of Eq. 7: a member has M - 1 others."""
-        return min(self.neighbours, max(1, self.members - 1))
+        return min(self.neighbours, self.members - 1)

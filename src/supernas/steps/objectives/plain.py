@@ -7,7 +7,7 @@ from supernas.core.settings import settings
 from supernas.core.state import State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Metrics, Objective, RunPath
+from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_rows
 
 __all__ = ["Plain"]
 
@@ -20,6 +20,10 @@ class Nothing(State):
 @settings
 class Plain(Objective[Nothing]):
     """L(w) of the current path."""
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Batches that are shared out among paths, unless the method has a set of current ones."""
+        return needs_rows(chosen) if chosen.method.trains_path_sets else super().refuses(chosen)
 
     def init(self, network: Network, space: Space, seed: int) -> Nothing:
         """Nothing to remember."""

@@ -59,8 +59,9 @@ class WPL(Objective[Anchor]):
     largest: float = setting(10.0, "epsilon times Fisher information is at most this", gt=0)
 
     def refuses(self, chosen: Chosen) -> str:
-        """Methods of mixtures."""
-        return needs_paths(chosen, "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)")
+        """Methods of mixtures, and batches that are shared out among paths."""
+        why = "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)"
+        return needs_paths(chosen, why) or super().refuses(chosen)
 
     def init(self, network: Network, space: Space, seed: int) -> Anchor:
         """No anchor yet."""
