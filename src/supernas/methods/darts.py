@@ -45,7 +45,7 @@ class DARTS(Alternating):
     published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
     weights_on, alpha_on = "mean", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=5.9), "how alpha is moved")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=5.9, published_steps=19_550), "how alpha is moved")
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
     hypergradient: Hypergradient = setting(
         "finite-difference", "how order 2 computes its second term", equation="Eq. 7-8"

@@ -55,7 +55,9 @@ class PCDARTS(Alternating):
     }
     weights_on, alpha_on = "mean", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=2.1), "how alpha and beta are moved")
+    adam: AdamSettings = setting(
+        AdamSettings(lr_times_steps=2.1, published_steps=3_430), "how alpha and beta are moved"
+    )
     alpha_warmup: float = setting(0.3, "part of the search before alpha moves", ge=0, lt=1)
     partial: int = setting(4, "K: one of every K channels goes through the options", equation="Eq. 2", ge=1)
     edge_normalisation: bool = setting(True, "whether edges are weighted by beta", equation="Eq. 3")

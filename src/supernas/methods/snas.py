@@ -60,7 +60,7 @@ class SNAS(Alternating, Distribution):
     alpha_on = "draw"
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7), "how alpha is moved")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7, published_steps=39_100), "how alpha is moved")
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 6", gt=0)
     temperature_end: float = setting(1.0, "tau at the end; it falls linearly", equation="Eq. 6", gt=0)
 

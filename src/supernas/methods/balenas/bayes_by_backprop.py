@@ -35,7 +35,7 @@ class BayesByBackprop(Posterior):
         super().__init__(mean, options, steps, examples)
         start = math.log(math.expm1(options.initial_precision**-0.5))
         self.rho = [torch.full_like(one, start, requires_grad=True) for one in self.mean]
-        self.adam = torch.optim.Adam([*self.mean, *self.rho], lr=self.lr, betas=(options.beta1, options.beta2))
+        self.adam = torch.optim.Adam([*self.mean, *self.rho], lr=self.lr, betas=self.betas)
 
     def deviations(self) -> list[Tensor]:
         """Sigma = softplus(rho)."""

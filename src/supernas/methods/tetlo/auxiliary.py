@@ -51,7 +51,8 @@ class AuxiliarySettings:
     )
     restart: int = setting(0, "epochs after which its weights begin anew; 0 never", ge=0)
     adam: AdamSettings = setting(
-        AdamSettings(lr_times_steps=5.9), "how its own alpha is moved, where network is searched"
+        AdamSettings(lr_times_steps=5.9, published_steps=19_550),
+        "how its own alpha is moved, where network is searched",
     )
 
     def __post_init__(self) -> None:
