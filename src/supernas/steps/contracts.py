@@ -4,6 +4,7 @@ A method is a frozen settings class with few verbs; what changes lives in its st
 a method knows no objective by name, and neither knows the network of a space.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from supernas.spaces.base import Space
 from supernas.steps.optimisers import SGDSettings
 
 __all__ = [
+    "ALL_IMAGES",
     "Chosen",
     "Diagnostic",
     "Differentiable",
@@ -50,6 +52,9 @@ Metrics = dict[str, Tensor]
 RunPath = Callable[[Architecture], tuple[Tensor, Output]]
 """Runs one path on the present training batch: (loss with a graph, output)."""
 
+ALL_IMAGES = sys.maxsize
+"""Asks `Validate` for the whole validation part, which has fewer."""
+
 StateT = TypeVar("StateT", bound=State)
 
 
@@ -57,7 +62,7 @@ class Validate(Protocol):
     """Asks the supernet: the task's metric of one architecture, with inherited weights, on validation images."""
 
     def __call__(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
-        """The metric on `images` validation images (the run's setting by default).
+        """The metric on `images` validation images (the run's setting by default), or on all if there are fewer.
 
         `part` numbers the parts of that size that the validation images fall into; it goes round.
         """

@@ -19,7 +19,9 @@ from supernas.methods.e2nas.e2nas import E2NAS, participation_ratio
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.model import Choice
 from supernas.networks.model_space import ModelSpace
-from supernas.steps.contracts import SearchContext
+from supernas.runs.configuration import resolve_search
+from supernas.runs.search import Search
+from supernas.steps.contracts import ALL_IMAGES, SearchContext
 from supernas.steps.objectives.complementation import Complementation
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import AdamSettings, SGDSettings
@@ -205,7 +207,7 @@ def test_without_latent_space_novelty_and_complement_it_is_gdas_a(start, toy_bat
     network = copy.deepcopy(state.context.network)
     alpha = state.alpha.detach().clone().view(6, 5).requires_grad_()
     sgd = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    adam = torch.optim.Adam([alpha], lr=29.3 / steps, betas=(0.5, 0.999), weight_decay=1e-3)
+    adam = torch.optim.Adam([alpha], lr=29.3 / steps, betas=(0.5, 0.9), weight_decay=1e-3)
     paths = set()
     for t in range(steps):
         train, valid = toy_batch(2 * t), toy_batch(2 * t + 1)
@@ -299,11 +301,31 @@ def test_choice_of_the_last_or_the_best_visited(start, toy_batch):
     last = methods["last"].derive(state, None)
     best = next(one for one in state.visited if one != last)
 
+    asked = []
+
     def validate(architecture, images=None):
+        asked.append(images)
         return 90.0 if architecture == best else 10.0
 
     assert methods["last"].final(state, validate) == last
+    assert asked == []
     assert methods["best-visited"].final(state, validate) == best
+    assert E2NAS(gamma=0.0, candidate_images=300).final(state, validate) == best
+    assert asked == [ALL_IMAGES] * len(state.visited) + [300] * len(state.visited)
+    with pytest.raises(UserError, match="choose=last has no candidate_images: leave it out"):
+        build(E2NAS, {"choose": "last", "candidate_images": 300}, "method")
+
+
+def test_the_whole_validation_part_is_what_a_search_asks(tmp_path):
+    """More images than there are: all of them, once."""
+    torch.set_default_dtype(torch.float32)
+    search = {"epochs": 1, "batch_size": 16, "validation_images": 16}
+    size, data = {"channels": 2, "cells": 1}, {"source": "digits", "train_size": 96}
+    document = {"method": "random-nas", "supernet": size, "data": data, "search": search}
+    search = Search(resolve_search(document), tmp_path / "run")
+    architecture = Architecture.of([3] * 6)
+    few, everything = search.validate(architecture, 16), search.validate(architecture, ALL_IMAGES)
+    assert everything == search.validate(architecture, 48) != few
 
 
 def test_starts_are_seeded(start):

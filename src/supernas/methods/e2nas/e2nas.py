@@ -26,8 +26,8 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
   novelty's gradient to the running norm of the loss's, for each kind of cell.
-- Adam's learning rate is given as `adam.lr_times_steps`, the farthest that a coordinate can go, so that a short search
-  moves as far as the published one: 3e-4 over 97,750 steps.
+- Adam's learning rate is given as `adam.lr_times_steps`, the farthest that a coordinate can go, and its decays remember
+  parts of the run, so that a short search is the published one in small: 3e-4 over 97,750 steps.
 
 Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of
 the options; all three at once, and `random_steps=0`, is GDAS-A.
@@ -45,20 +45,21 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import setting, settings
+from supernas.core.settings import leave_out, setting, settings
 from supernas.core.state import static
 from supernas.data import Batch
+from supernas.methods.base import best_of
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
-from supernas.steps.contracts import Method, Metrics, SearchContext, Validate
+from supernas.steps.contracts import ALL_IMAGES, Method, Metrics, SearchContext, Validate
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Relaxed, option_mask_of, softmax, straight_through
 from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["E2NAS", "E2NASState"]
 
-_NORM_DECAY = 0.999
+_NORM_DECAY = 0.999  # longer than any stay in a cell without a gradient
 
 
 @dataclass(kw_only=True)
@@ -119,12 +120,17 @@ class E2NAS(Method[E2NASState]):
         "best-visited", "the returned architecture: the last decoded, or the best visited one by validation"
     )
     candidates: int = setting(50, "how many distinct visited architectures best-visited compares, the latest", ge=1)
+    candidate_images: int | None = setting(
+        None, "validation images that best-visited judges each on, the same for all; with none the whole part", ge=1
+    )
     novelty: NoveltySettings = setting(NoveltySettings(), "how the density of Eq. 6 is estimated", equation="Eq. 4-6")
     autoencoder: AutoencoderSettings = setting(
         AutoencoderSettings(), "the autoencoder; one that does not ship is trained at the first search, and cached"
     )
 
     def __post_init__(self) -> None:
+        if self.choose == "last":
+            leave_out(self, ("candidates", "candidate_images"), "choose=last")
         if self._explores and self.relaxation == "softmax":
             raise UserError("novelty is defined on latent codes: relaxation='softmax' needs gamma=0")
 
@@ -193,14 +199,7 @@ class E2NAS(Method[E2NASState]):
         """The decoded alpha, or the best of the last visited architectures on validation images."""
         if self.choose == "last" or not state.visited:
             return self.derive(state, validate)
-        task = state.context.task
-        best, best_metric = None, math.nan
-        for architecture in state.visited:
-            metric = validate(architecture)
-            if best is None or task.better(metric, best_metric):
-                best, best_metric = architecture, metric
-        assert best is not None
-        return best
+        return best_of(state.context, list(state.visited), validate, self.candidate_images or ALL_IMAGES)
 
     # -- moves --------------------------------------------------------------------------------------------------------
 
@@ -244,8 +243,7 @@ class E2NAS(Method[E2NASState]):
         """Keeps a running norm of the validation gradient: in a cell without a path to its output it is zero, and
         novelty, which would lead out of it, must not vanish with it.
         """
-        norms = gradient.norm(dim=1, keepdim=True)
-        state.gradient_norm = _NORM_DECAY * state.gradient_norm + (1 - _NORM_DECAY) * norms
+        state.gradient_norm.lerp_(gradient.norm(dim=1, keepdim=True), 1 - _NORM_DECAY)
 
     def _typical_norms(self, state: E2NASState) -> Tensor:
         return state.gradient_norm / (1 - _NORM_DECAY**state.visits)

@@ -35,10 +35,12 @@ Where the paper is silent or wrong, and what is done here:
 - *Small residuals.* A decoder that is sure leaves |w_perp| near 0, where -(N-1) log |w_perp| alone is worth +97 nats
   (1e-6, N = 8) and novelty would seek nothing but decision boundaries. |w_perp| is taken as
   sqrt(|w_perp|^2 + floor^2), in the fit too: smooth, so that no gradient stops at a clamp.
-- *Fits.* The paper does not name any. p_Z: a generalised Gaussian per dimension, as in GPND, its shape kept in [1, 8];
-  no scale is let below a tenth of the prior's deviation, so that a few codes, or many copies of one, leave tails that
-  are still numbers. p_R: a log-normal, because GPND's histogram has no gradient. GPND takes the encoder's Jacobian,
-  whose -sum log s has the opposite sign, and scales N by a tuned factor: not done here.
+- *Fits.* The paper does not name any. p_Z: a Gaussian kernel at every code of the archive; it leads to more distinct
+  cells than one Gaussian, or a generalised one as in GPND with its shape kept in [1, 8]: to the trail of one code that
+  is fitted at the bound, and one coordinate then has the whole gradient. No scale is let below a tenth of the prior's
+  deviation, so that a few codes, or many copies of one, leave tails that are still numbers. p_R: a log-normal, because
+  GPND's histogram has no gradient. GPND takes the encoder's Jacobian, whose -sum log s has the opposite sign, and
+  scales N by a tuned factor: not done here.
 - -log p_A has no maximum, and a generalised Gaussian's slope grows as |z|^(shape - 1), without bound (a Gaussian's as
   |z|): bounds on |z| and on the size of a step are the caller's.
 
@@ -81,7 +83,7 @@ class NoveltySettings:
     """How the density of eq. 6 is estimated, and which of its terms count."""
 
     density: Literal["generalised-gaussian", "gaussian", "kernel"] = setting(
-        "generalised-gaussian", "the density p_Z of the archive's codes", equation="Eq. 6"
+        "kernel", "the density p_Z of the archive's codes", equation="Eq. 6"
     )
     jacobian: bool = setting(True, "whether -sum log s counts", equation="Eq. 6")
     latent: bool = setting(True, "whether log p_Z counts", equation="Eq. 6")
