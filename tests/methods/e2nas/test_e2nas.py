@@ -108,6 +108,39 @@ def test_the_validation_gradient_reaches_alpha_through_the_decoder(start, toy_ba
     assert not torch.equal(state.alpha, before)
 
 
+@pytest.mark.parametrize("draws", [2, 4, 9])
+def test_the_gradient_is_averaged_over_draws_around_alpha_on_parts_of_the_batch(start, toy_batch, draws):
+    """Of six images nine draws leave six parts; every image is seen once."""
+    state, step = start(E2NAS(gamma=0.0, draws=draws, noise=0.8, random_steps=0), seed=3)
+    before, generator = state.alpha.detach().clone(), torch.Generator()
+    generator.set_state(state.generator.get_state())
+    train, valid, seen = toy_batch(0), toy_batch(1), []
+    state.context.network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    loss = float(step(train, valid)["valid_loss"])
+    found, after, gradients, losses = state.alpha.grad, seen[:], [], []
+    for x, y in zip(valid.inputs.tensor_split(draws), valid.targets.tensor_split(draws), strict=True):
+        if len(y):
+            code = before + 0.8 * torch.randn(1, 16, generator=generator)
+            gradients.append(len(y) / 6 * validation_gradient(state, code, Batch(x, y))[0])
+            W = {"cell": F.one_hot(state.autoencoder.probabilities(code)[0].argmax(1), 5).double()}
+            losses.append(len(y) / 6 * F.cross_entropy(state.context.network(x, W).prediction, y).item())
+    torch.testing.assert_close(found, sum(gradients), rtol=0, atol=1e-10)
+    assert loss == pytest.approx(sum(losses))
+    assert sum(after) == 6
+    assert (found - validation_gradient(state, before, valid)[0]).norm() > 0.1 * found.norm()
+
+
+def test_draws_that_would_have_no_effect_are_refused():
+    for values, said in [
+        ({"noise": 0.3}, "draws=1 has no noise"),
+        ({"relaxation": "softmax", "gamma": 0, "draws": 2}, "relaxation=softmax has no draws"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            build(E2NAS, values, "method")
+    with pytest.raises(UserError, match=r"e2nas splits no batch of text over draws.*give draws=1"):
+        resolve_search({"space": "darts-rnn", "method": {"name": "e2nas", "draws": 2}})
+
+
 @pytest.mark.parametrize("gamma", [1.0, 0.3])
 @pytest.mark.parametrize(("balance", "region"), [("none", "ball"), ("norm", "ball"), ("none", "prior")])
 def test_novelty_reaches_alpha_with_weight_gamma(start, toy_batch, gamma, balance, region):

@@ -26,6 +26,8 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
   novelty's gradient to the running norm of the loss's, for each kind of cell.
+- The gradient at one code is that of one cell, which changes at every boundary that alpha crosses. With `draws` it is
+  averaged over codes around alpha, each on its own part of the validation batch (1, as published, is alpha itself).
 - Adam's learning rate is given as `adam.lr_times_steps`, the farthest that a coordinate can go, and its decays remember
   parts of the run, so that a short search is the published one in small: 3e-4 over 97,750 steps.
 
@@ -36,6 +38,7 @@ the options; all three at once, and `random_steps=0`, is GDAS-A.
 import math
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -52,7 +55,7 @@ from supernas.methods.base import best_of
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
-from supernas.steps.contracts import ALL_IMAGES, Method, Metrics, SearchContext, Validate
+from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Relaxed, option_mask_of, softmax, straight_through
 from supernas.steps.weights import PathTrainer, TrainedState
@@ -104,6 +107,12 @@ class E2NAS(Method[E2NASState]):
     alpha_gradient: Literal["selected", "all"] = setting(
         "all", "options that the validation loss gives a gradient to: the decoded ones, or all (they are then run)"
     )
+    draws: int = setting(
+        1,
+        "codes around alpha that its validation gradient is averaged over, each on its part of the batch; 1 is alpha",
+        ge=1,
+    )
+    noise: float = setting(0.5, "deviation of several draws, in deviations of the latent prior", gt=0)
     balance: Literal["none", "norm"] = setting(
         "norm", "novelty's gradient as it is, or scaled to the running norm of the loss's", equation="Eq. 3"
     )
@@ -129,10 +138,20 @@ class E2NAS(Method[E2NASState]):
     )
 
     def __post_init__(self) -> None:
+        if self.draws == 1:
+            leave_out(self, ("noise",), "draws=1")
+        if self.relaxation == "softmax":
+            leave_out(self, ("draws", "noise"), "relaxation=softmax")
         if self.choose == "last":
             leave_out(self, ("candidates", "candidate_images"), "choose=last")
         if self._explores and self.relaxation == "softmax":
             raise UserError("novelty is defined on latent codes: relaxation='softmax' needs gamma=0")
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Several draws on texts."""
+        if self.draws > 1 and chosen.space.domain == "text":
+            return "splits no batch of text over draws, since a hidden state is carried through all of it; give draws=1"
+        return ""
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -203,24 +222,38 @@ class E2NAS(Method[E2NASState]):
 
     # -- moves --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, state: E2NASState) -> Relaxed:
-        """Alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
+    def _decode(self, state: E2NASState, noise: Tensor | None = None) -> Relaxed:
+        """Alpha, or a latent code that is some noise away, -> W, whose value is the architecture that runs and whose
+        gradient that of its probabilities.
+        """
         space, network = state.context.space, state.context.network
         device = next(network.parameters()).device
         if state.autoencoder is None:
             rows = zip(space.shapes.items(), state.alpha, strict=True)
             logits = {kind: row[: math.prod(shape)].view(shape) for (kind, shape), row in rows}
             return straight_through(softmax(logits, state.option_mask, self.temperature), space, device)
-        relaxed, decoded = state.autoencoder.relax(state.alpha, self.temperature)
+        code = state.alpha if noise is None else state.alpha + noise
+        relaxed, decoded = state.autoencoder.relax(code, self.temperature)
         made = dict(zip(space.kinds, relaxed, strict=True))
         return straight_through(made, space, device, space.from_graphs(decoded.graphs))
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
+        """The validation loss of the decoded path, or the mean over draws around it, and its gradient, [kinds, n]."""
         unselected: Unselected = "run" if self.alpha_gradient == "all" else "skip"
-        loss = state.trainer.validation_loss(batch, Mixture(relaxed.W, relaxed.architecture.pairs, unselected))
+        loss = torch.zeros((), device=batch.targets.device)
+        for one, part in [(relaxed, batch)] if self.draws == 1 else self._around(state, batch):
+            found = state.trainer.validation_loss(part, Mixture(one.W, one.architecture.pairs, unselected))
+            loss = loss + found * (len(part.targets) / len(batch.targets))
         (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradient
+
+    def _around(self, state: E2NASState, batch: Batch) -> Iterator[tuple[Relaxed, Batch]]:
+        """Codes drawn around alpha, decoded, each with its part of a batch: together they cost what one costs."""
+        parts = zip(batch.inputs.tensor_split(self.draws), batch.targets.tensor_split(self.draws), strict=True)
+        for inputs, targets in parts:
+            if len(targets):
+                noise = torch.randn(state.alpha.shape, generator=state.generator) * self.noise
+                yield self._decode(state, noise), batch._replace(inputs=inputs, targets=targets)
 
     def _exploration(self, state: E2NASState) -> tuple[Tensor, Metrics]:
         """What gamma weighs, [kinds, n]: the gradient of log p_A, to be descended. And what is known of it."""
