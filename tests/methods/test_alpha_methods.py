@@ -65,7 +65,8 @@ def test_a_step_moves_weights_on_one_batch_and_alpha_on_the_other(start, toy_bat
         assert not torch.equal(one, other_valid[0][name])
     moved = [name for name, w in weights.items() if not torch.equal(w, begin_weights[name])]
     assert moved
-    assert all(torch.equal(weights[name], other_valid[1][name]) for name in weights)  # the valid batch trains nothing
+    if not method.alpha_first(state):  # the valid batch trains nothing; weights on a draw follow alpha
+        assert all(torch.equal(weights[name], other_valid[1][name]) for name in weights)
     assert any(not torch.equal(weights[name], other_train[1][name]) for name in moved)
     assert (state.trainer.last is not None) == cls.trains_paths
 
@@ -79,6 +80,28 @@ def test_alpha_waits_for_its_time(start, toy_batch, cls):
     assert all(torch.equal(one, before[name]) for name, one in state.alpha.items())
     method.step(state, toy_batch(0), toy_batch(1), Progress(60, 100, 0, 1))
     assert all(not torch.equal(one, before[name]) for name, one in state.alpha.items())
+
+
+@pytest.mark.parametrize(("settings", "waits"), [({}, 0), ({"alpha_warmup": 0.0}, 0), ({"alpha_warmup": 0.4}, 20)])
+def test_progressive_drnas_waits_for_a_fifth_of_each_stage_unless_told(start, settings, waits):
+    whole, stages = DrNAS(**settings), DrNAS(progressive=True, **settings)
+    assert whole.alpha_moves(Progress(0, 100, 0, 1)) == (settings.get("alpha_warmup", 0) == 0)
+    waits = waits if settings else 10
+    for begin in (0, 50):
+        moving = [stages.alpha_moves(Progress(begin + step, 100, 0, 1)) for step in range(50)]
+        assert moving == [False] * waits + [True] * (50 - waits)
+    assert start(stages, channels=8).alpha_optimiser.param_groups[0]["lr"] == pytest.approx(11.7 / 100)
+
+
+def test_drnas_moves_alpha_first(start, toy_batch):
+    """The first step of alpha is along the gradient at the weights as they were."""
+    moved = []
+    for method in (DrNAS(), DrNAS(weights_on="mean")):
+        state = start(method)
+        expected, _ = snapshot(state)
+        method.step(state, toy_batch(0), toy_batch(1), HALF)
+        moved.append(state.alpha["cell"].detach() - expected["cell"])
+    assert torch.equal(*moved), "what the weights were trained on came in between"
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -268,7 +291,7 @@ def test_codings_of_the_straight_through_gradient(start, toy_batch, coding):
 def test_e2nas_without_exploration_and_complementation_on_logits_is_gdas_a(start, toy_batch):
     """Step for step: GDAS without noise at temperature 1, whose alpha starts where E2NAS's does."""
     gdas = GDAS(noise=0, temperature=1.0, temperature_end=1.0, unselected="run", start=1.0)
-    e2nas = E2NAS(gamma=0.0, relaxation="softmax", choose="last")
+    e2nas = E2NAS(gamma=0.0, relaxation="softmax", choose="last", random_steps=0)
     one, other = start(gdas), start(e2nas)
     assert torch.equal(one.alpha["cell"].flatten(), other.alpha[0])
     for step in range(12):
@@ -381,7 +404,7 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     method = DrNAS(progressive=True, keep_options=2)
     old = start(method, channels=8)
     for step in range(3):
-        method.step(old, toy_batch(step), toy_batch(step + 3), Progress(step, 100, 0, 1))
+        method.step(old, toy_batch(step), toy_batch(step + 3), Progress(step + 40, 100, 0, 1))
     pairs = method.keep(old, 1)
     kept = {choice: [o for c, o in pairs if c == choice] for choice in range(6)}
     alpha = old.alpha["cell"]
@@ -391,6 +414,11 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     context = SearchContext(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 100, 0)
     new = method.carry_over(old, method.init(context))
     assert torch.equal(new.alpha["cell"], alpha.to(new.alpha["cell"]))
+    remembered = [next(iter(state.alpha_optimiser.state.values())) for state in (old, new)]
+    assert remembered[0]["step"] == 3
+    assert remembered[0]["exp_avg_sq"].any()
+    for name, tensor in remembered[0].items():
+        assert torch.equal(tensor.to(remembered[1][name]), remembered[1][name])
     before, after = old.context.network.state_dict(), network.state_dict()
     widened = 0
     for name, tensor in after.items():

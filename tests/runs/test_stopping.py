@@ -55,6 +55,15 @@ def test_eigenvalue_fires_where_the_smoothed_quotient_falls(monkeypatch):
     assert found == [None, None, None, None, None, None, 4]
 
 
+@pytest.mark.parametrize("planted", [[-1.0, -1.0, 9.0, 9.0], [1.0, 1.0, -9.0, -9.0], [-1.0, -1.0, -9.0, -9.0]])
+def test_negative_averages_are_not_judged(monkeypatch, planted):
+    values = iter(planted)
+    monkeypatch.setattr(Eigenvalue, "eigenvalue", lambda self, view: next(values))
+    rule = Eigenvalue(window=2)
+    state = rule.init()
+    assert [rule.check(state, view(None, epoch)).answer for epoch in range(4)] == [None] * 4
+
+
 def test_the_eigenvalue_is_that_of_the_full_hessian(toy_network, toy_batch):
     method = DARTS(start=1.0)
     torch.set_default_dtype(torch.float64)

@@ -76,7 +76,9 @@ class Alternating(Method[AlphaState], Differentiable):
     unselected = "skip"
 
     start: float = setting(1e-3, "deviation of the normal distribution that alpha starts from", gt=0)
-    alpha_warmup: float = setting(0.0, "part of the search, or of each of its stages, before alpha moves", ge=0, lt=1)
+    alpha_warmup: float | None = setting(
+        0.0, "part of the search, or of each of its stages, before alpha moves", ge=0, lt=1
+    )
 
     # -- what a method names ------------------------------------------------------------------------------------------
 
@@ -94,6 +96,11 @@ class Alternating(Method[AlphaState], Differentiable):
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
     ) -> Metrics:
         """One step of alpha, along gradients of the validation loss that are changed before."""
+
+    @property
+    def waits(self) -> float:
+        """The part of the search, or of each of its stages, before alpha moves."""
+        return self.alpha_warmup or 0.0
 
     @property
     def needs_curvature(self) -> bool:
@@ -149,13 +156,13 @@ class Alternating(Method[AlphaState], Differentiable):
         begin = 0.0
         for stage in self.stages():
             if progress.fraction < begin + stage.share:
-                return (progress.fraction - begin) / stage.share >= self.alpha_warmup
+                return progress.fraction >= begin + stage.share * self.waits
             begin += stage.share
         return True
 
     def alpha_steps(self, context: SearchContext) -> float:
         """The steps of a search in which alpha does not wait."""
-        return context.steps * (1 - self.alpha_warmup)
+        return context.steps * (1 - self.waits)
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 

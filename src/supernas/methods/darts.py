@@ -19,11 +19,12 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
@@ -42,10 +43,10 @@ class DARTS(Alternating):
     """Differentiable architecture search: a softmax mixture of all options, first or second order."""
 
     trains_paths: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
+    published: ClassVar[Document] = {"search": {"epochs": 50}}
     weights_on, alpha_on = "mean", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=5.9), "how alpha is moved")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=5.9, published_steps=19_550), "how alpha is moved")
     order: Literal[1, 2] = setting(1, "2 looks through the next step of the weights", equation="Eq. 5-8")
     hypergradient: Hypergradient = setting(
         "finite-difference", "how order 2 computes its second term", equation="Eq. 7-8"

@@ -18,13 +18,16 @@ has the largest beta, which is the largest mean.
   (K=2) and the best `keep` options of each choice. The paper widens the trained layers; here the second network takes
   over every weight of the first that has a place in it, and its other channels start as copies of random ones among
   those, as in the released code.
-- Published: 100 epochs with Adam at 3e-4, of which alpha waits for 10 in each stage of 50 when progressive (31,280
-  steps: lr times steps is 9.4; 11.7 over all 39,100).
+- When progressive, alpha waits for 10 epochs in each stage of 50 (`alpha_warmup` is 0.2 then). Alpha and Adam's memory
+  of it go on into the second stage, as published; the weights' momentum begins anew, while the released code carries
+  it over for the channels that were there before.
+- Published: 100 epochs with Adam at 3e-4, alpha before the weights, momentum without Nesterov's correction. `adam`
+  counts all 39,100 steps (lr times steps is 11.7), those in which alpha waits too.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -32,6 +35,7 @@ from torch.distributions import Dirichlet, kl_divergence
 from torch.nn import functional as F
 
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
@@ -64,11 +68,20 @@ class DrNAS(Alternating, Distribution):
     """A Dirichlet distribution over mixtures, learnt through its own draws; progressive as an option."""
 
     trains_paths: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
+    published: ClassVar[Document] = {
+        "search": {"epochs": 100},
+        "weights": {"weight_decay": 3e-4, "nesterov": False},
+    }
     alpha_on = "draw"
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7), "how alpha is moved")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7, published_steps=39_100), "how alpha is moved")
+    alpha_warmup: float | None = setting(
+        None,
+        "part of the search, or of each of its stages, before alpha moves; by default 0.2 if progressive, else 0",
+        ge=0,
+        lt=1,
+    )
     kl: float = setting(0.0, "weight of the divergence from the flat distribution", equation="Eq. 6", ge=0)
     progressive: bool = setting(False, "two stages: K=4 with all options, then K=2 with the best")
     keep_options: int = setting(3, "options of each choice in the second stage", ge=2)
@@ -80,7 +93,16 @@ class DrNAS(Alternating, Distribution):
 
     def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
         """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
+        return self.adam.over(alpha, context.steps)
+
+    def alpha_first(self, state: AlphaState) -> bool:
+        """In every space, as released."""
+        return True
+
+    @property
+    def waits(self) -> float:
+        """When progressive, for 10 of the 50 epochs of a stage."""
+        return (0.2 if self.progressive else 0.0) if self.alpha_warmup is None else self.alpha_warmup
 
     def update_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
@@ -109,10 +131,11 @@ class DrNAS(Alternating, Distribution):
         return tuple(sorted(pairs))
 
     def carry_over(self, old: AlphaState, new: AlphaState) -> AlphaState:
-        """Alpha and its generator go on as they are; the network is widened from the old one's weights."""
+        """Alpha, Adam's memory and the generator go on; the network is widened from the old one's weights."""
         with torch.no_grad():
             for kind, parameter in new.alpha.items():
                 parameter.copy_(old.alpha[kind])
+        new.alpha_optimiser.load_state_dict(old.alpha_optimiser.state_dict())
         new.generator = old.generator
         widen(old.context.network, new.context.network, new.generator)
         return new

@@ -37,6 +37,7 @@ import torch
 from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
@@ -118,7 +119,7 @@ class ENASState(TrainedState):
 class ENAS(Method[ENASState], Distribution):
     """A controller trained by REINFORCE on validation accuracy, weights trained along its samples."""
 
-    published: ClassVar[dict[str, Any]] = {
+    published: ClassVar[Document] = {
         "search": {"epochs": 250, "batch_size": 128},
         "weights": {"lr": 0.05, "lr_min": 0.0005, "weight_decay": 2.5e-4},
     }

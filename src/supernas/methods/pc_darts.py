@@ -15,11 +15,12 @@ the edge's row of W. Afterwards the channels of a node are shuffled, so that all
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
@@ -49,13 +50,15 @@ class PCDARTS(Alternating):
     """First-order DARTS on a part of the channels, with normalised edges."""
 
     trains_paths: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {
+    published: ClassVar[Document] = {
         "search": {"epochs": 50, "batch_size": 256},
         "weights": {"lr": 0.1, "lr_min": 0.0, "weight_decay": 3e-4},
     }
     weights_on, alpha_on = "mean", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=2.1), "how alpha and beta are moved")
+    adam: AdamSettings = setting(
+        AdamSettings(lr_times_steps=2.1, published_steps=3_430), "how alpha and beta are moved"
+    )
     alpha_warmup: float = setting(0.3, "part of the search before alpha moves", ge=0, lt=1)
     partial: int = setting(4, "K: one of every K channels goes through the options", equation="Eq. 2", ge=1)
     edge_normalisation: bool = setting(True, "whether edges are weighted by beta", equation="Eq. 3")

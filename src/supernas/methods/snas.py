@@ -16,12 +16,13 @@ tau falls linearly from 10 to 1. The derived architecture has the largest alpha.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.data import Batch
@@ -56,11 +57,11 @@ class SNAS(Alternating, Distribution):
     """Stochastic search with a soft Gumbel-softmax draw of all options."""
 
     trains_paths: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
+    published: ClassVar[Document] = {"search": {"epochs": 100}, "weights": {"weight_decay": 3e-4}}
     alpha_on = "draw"
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
-    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7), "how alpha is moved")
+    adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7, published_steps=39_100), "how alpha is moved")
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 6", gt=0)
     temperature_end: float = setting(1.0, "tau at the end; it falls linearly", equation="Eq. 6", gt=0)
 

@@ -12,7 +12,7 @@ the steps of the search, all on the first validation batch, each with initial we
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from supernas import proxies
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
@@ -51,7 +52,7 @@ class ZeroCost(Method[_Scored]):
 
     trains_paths: ClassVar[bool] = False
     trains_weights: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 1}}
+    published: ClassVar[Document] = {"search": {"epochs": 1}}
 
     candidates: int = setting(100, "random architectures that are compared", equation="n", ge=1)
     proxy: str = setting("synflow", "what scores them; `supernas list proxies`")

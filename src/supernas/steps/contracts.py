@@ -4,6 +4,7 @@ A method is a frozen settings class with few verbs; what changes lives in its st
 a method knows no objective by name, and neither knows the network of a space.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Values
 from supernas.core.progress import Progress
 from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
@@ -22,6 +24,7 @@ from supernas.spaces.base import Space
 from supernas.steps.optimisers import SGDSettings
 
 __all__ = [
+    "ALL_IMAGES",
     "Chosen",
     "Diagnostic",
     "Differentiable",
@@ -56,6 +59,9 @@ RunPath = Callable[[Architecture], tuple[Tensor, Output]]
 Paths = Literal["whole", "split"]
 """How the paths of a step see its training batch: each all of it, or each a part of its own."""
 
+ALL_IMAGES = sys.maxsize
+"""Asks `Validate` for the whole validation part, which has fewer."""
+
 StateT = TypeVar("StateT", bound=State)
 
 
@@ -63,7 +69,7 @@ class Validate(Protocol):
     """Asks the supernet: the task's metric of one architecture, with inherited weights, on validation images."""
 
     def __call__(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
-        """The metric on `images` validation images (the run's setting by default).
+        """The metric on `images` validation images (the run's setting by default), or on all if there are fewer.
 
         `part` numbers the parts of that size that the validation images fall into; it goes round.
         """
@@ -223,9 +229,9 @@ class SearchContext:
     recipe: Recipe = field(default_factory=Recipe)
     paths: Paths = "whole"
     likelihood_count: int = 25_000
-    network_settings: Mapping[str, Any] = field(default_factory=dict)
+    network_settings: Values = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
-    data_shape: Mapping[str, Any] = field(default_factory=dict)
+    data_shape: Values = field(default_factory=dict)
     make_supernet: Callable[[], Network] | None = None
 
 
@@ -239,7 +245,7 @@ class Stage:
     """
 
     share: float = 1.0
-    supernet: Mapping[str, Any] = field(default_factory=dict)
+    supernet: Values = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -272,7 +278,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
-    published: ClassVar[Mapping[str, Any]] = {}
+    published: ClassVar[Values] = {}
 
     @property
     def trains_path_sets(self) -> bool:

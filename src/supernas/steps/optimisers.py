@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 
-__all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser"]
+__all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser", "decay_over"]
 
 _TAIL = 5  # epochs of the smaller slope in which a linear decay ends
+_TEN_STEPS = 0.9  # the decay of an average that remembers about so many
 
 
 @settings
@@ -40,15 +42,20 @@ class SGDSettings:
 
 @settings
 class AdamSettings:
-    """Adam on architecture parameters. Its learning rate is given as the way that it can go, so that a short search
-    moves as far as a published one: 3e-4 over 97,750 steps is 29.3.
+    """Adam on architecture parameters, as a part of the run, so that a short search is a published one in small. Its
+    learning rate is given as the way that it can go: 3e-4 over 97,750 steps is 29.3. Its decays are those of a run of
+    `published_steps`: with beta2 = 0.999 Adam remembers 1,000 of them, and the same part of any other run
+    (`decay_over`).
     """
 
     lr_times_steps: float = setting(
         29.3, "the farthest that Adam can move a coordinate: learning rate times steps", gt=0
     )
-    beta1: float = setting(0.5, "first decay", ge=0, lt=1)
-    beta2: float = setting(0.999, "second decay", ge=0, lt=1)
+    beta1: float = setting(0.5, "decay of the gradient's average in a run of published_steps", ge=0, lt=1)
+    beta2: float = setting(0.999, "decay of the squares' average in a run of published_steps", ge=0, lt=1)
+    published_steps: float = setting(
+        97_750, "steps of the run that the decays are for; in another they remember the same part of it", gt=0
+    )
     weight_decay: float = setting(1e-3, "L2 factor", ge=0)
 
     def over(self, parameters: Iterable[Tensor], steps: float) -> torch.optim.Adam:
@@ -56,9 +63,32 @@ class AdamSettings:
         return torch.optim.Adam(
             list(parameters),
             lr=self.lr_times_steps / steps,
-            betas=(self.beta1, self.beta2),
+            betas=self.betas(steps),
             weight_decay=self.weight_decay,
         )
+
+    def betas(self, steps: float) -> tuple[float, float]:
+        """Both decays in a run of so many steps."""
+        first, second = (decay_over(beta, self.published_steps, steps) for beta in (self.beta1, self.beta2))
+        return first, second
+
+
+def decay_over(decay: float, published_steps: float, steps: float) -> float:
+    """The decay of a moving average that remembers the same part of a run as another does of a published one.
+
+    An average with decay b remembers about -1 / ln(b) steps. That is the same part of both runs for
+
+        b ** (published_steps / steps),
+
+    which is b itself where they are equally long. No memory is cut below ten steps (0.9) by this, and one that is
+    published shorter, as Adam's first at 0.5, is not cut at all: an average of one step would be none.
+
+    Args:
+        decay: b, of the published run.
+        published_steps: its steps.
+        steps: those of the run that the decay is wanted for.
+    """
+    return max(decay ** (published_steps / steps), min(decay, _TEN_STEPS))
 
 
 class WeightsOptimiser:
@@ -116,12 +146,12 @@ class WeightsOptimiser:
         buffer: Tensor | None = self.sgd.state[parameter].get("momentum_buffer")
         return buffer
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Document:
         """The momentum buffers, and which parameters have a gradient (idle=`momentum` keeps those moving)."""
         ran = [number for number, parameter in enumerate(self.parameters) if parameter.grad is not None]
         return {"sgd": self.sgd.state_dict(), "ran": ran}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Document) -> None:
         """Restores them."""
         self.sgd.load_state_dict(state["sgd"])
         for number in state["ran"]:

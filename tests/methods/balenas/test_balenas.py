@@ -113,7 +113,7 @@ def test_exact_curvature_is_the_hessians_diagonal_at_each_draw(start, toy_batch)
         brute = slope(lambda at, place=place: gradient(at)[place], theta, place, 1e-6)
         assert float(drawn.curvature[0][place]) == pytest.approx(brute, rel=1e-4, abs=1e-8)
     method.update_alpha(state, toy_batch(0), toy_batch(1), HALF)
-    expected = 0.999 * 3 / 25_000 + 0.001 * drawn.curvature[0].clamp_min(0)
+    expected = 0.9 * 3 / 25_000 + 0.1 * drawn.curvature[0].clamp_min(0)
     torch.testing.assert_close(state.alpha_optimiser.curvature[0], expected)
 
 
@@ -226,7 +226,7 @@ def test_every_kind_goes_on_where_it_was(start, toy_batch, settings):
     assert all(torch.equal(one.alpha[name], other.alpha[name]) for name in one.alpha)
 
 
-def test_the_examples_of_the_likelihood_are_those_of_the_validation_part_unless_given(start):
+def test_the_examples_of_the_likelihood_are_the_published_ones_unless_given(start):
     assert start(BaLeNAS()).alpha_optimiser.examples == 25_000
     assert start(BaLeNAS(train_set_size=300)).alpha_optimiser.examples == 300
     assert start(BaLeNAS(alpha_warmup=0.5)).alpha_optimiser.lr == pytest.approx(5.9 / 50)
@@ -239,10 +239,11 @@ def test_the_examples_of_the_likelihood_are_those_of_the_validation_part_unless_
         ("darts-rnn", {"train_words": 100, "valid_words": 80, "bptt": 8}, 80),
     ],
 )
-def test_a_search_counts_images_or_words(tmp_path, space, data, count):
+def test_a_search_without_a_given_size_counts_images_or_words(tmp_path, space, data, count):
     size = {"units": 3} if space == "darts-rnn" else {"channels": 2, "cells": 1}
     search = {"epochs": 1, "batch_size": 4, "device": "cpu"}
-    document = {"space": space, "method": {"name": "balenas"}, "supernet": size, "data": data, "search": search}
+    document = {"space": space, "supernet": size, "data": data, "search": search}
+    document["method"] = {"name": "balenas", "train_set_size": None}
     assert Search(resolve_search(document), tmp_path / "run").state.method.alpha_optimiser.examples == count
 
 

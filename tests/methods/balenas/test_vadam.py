@@ -29,7 +29,10 @@ def draws(seed, count=3, curvature=False):
 
 def one_number(options, examples=10, mean=0.5, cls=VAdam, lr=0.1):
     return cls(
-        [torch.tensor([mean], dtype=torch.float64)], PosteriorSettings(lr_times_steps=lr, **options), 1, examples
+        [torch.tensor([mean], dtype=torch.float64)],
+        PosteriorSettings(lr_times_steps=lr, published_steps=1, **options),
+        1,
+        examples,
     )
 
 
@@ -54,7 +57,9 @@ def test_without_noise_it_is_adam_with_a_decay_that_the_second_moment_does_not_s
     """
     precision, examples, lr = 2.0, 40, 0.05
     mean = tensors()
-    options = PosteriorSettings(lr_times_steps=lr * 9, prior_precision=precision, initial_precision=precision)
+    options = PosteriorSettings(
+        lr_times_steps=lr * 9, published_steps=9, prior_precision=precision, initial_precision=precision
+    )
     ours = VAdam(mean, options, 9, examples)
     twins = [[one.clone() for one in mean] for _ in range(2)]
     adams = [torch.optim.Adam(twin, lr=lr, betas=(0.5, 0.999), eps=precision / examples) for twin in twins]
@@ -76,7 +81,8 @@ def test_without_noise_it_is_adam_with_a_decay_that_the_second_moment_does_not_s
 
 def test_with_hardly_a_prior_it_is_torchs_adam():
     mean, twin = tensors(), tensors()
-    ours = VAdam(mean, PosteriorSettings(lr_times_steps=0.9, prior_precision=1e-12, initial_precision=1e-12), 9, 1)
+    options = {"prior_precision": 1e-12, "initial_precision": 1e-12}
+    ours = VAdam(mean, PosteriorSettings(lr_times_steps=0.9, published_steps=9, **options), 9, 1)
     adam = torch.optim.Adam(twin, lr=0.1, betas=(0.5, 0.999), eps=1e-12)
     for step in range(9):
         gradients = tensors(step + 1)
@@ -95,8 +101,65 @@ def test_several_draws_count_by_the_mean_of_their_squares_or_the_square_of_their
         s = 0.9 * (3 - 1) / 10 + 0.1 * seen
         assert float(ours.curvature[0]) == pytest.approx(s)
         assert float(ours.deviations()[0]) == pytest.approx((10 * (s + 0.1)) ** -0.5)
-        scale = (s / 0.1) ** 0.5 + 0.1
+        scale = (seen + 0.9 * (3 - 1) / 10) ** 0.5 + 0.1  # the squares by their bias, the start by none
         assert float(ours.mean[0]) == pytest.approx(0.5 - 0.1 * (2 + 0.1 * 0.5) / scale)
+
+
+def recursion(gradients, steps, examples, delta, precision, lr, betas):
+    """(mu, sigma) after each step of VAdam on one number, written out; mu starts at 0."""
+    beta1, beta2 = betas
+    d, left, mu, m, e = delta / examples, (precision - delta) / examples, 0.0, 0.0, 0.0
+    course = []
+    for t in range(1, steps + 1):
+        g = gradients(t / steps)
+        m = beta1 * m + (1 - beta1) * (g + d * mu)
+        e = beta2 * e + (1 - beta2) * g * g
+        left *= beta2
+        mu -= lr * m / (1 - beta1**t) / ((e / (1 - beta2**t) + left) ** 0.5 + d)
+        course.append((mu, (examples * (e + left + d)) ** -0.5))
+    return course
+
+
+@pytest.mark.parametrize("precision", [1.0, 4.0, 100.0])
+def test_an_initial_precision_narrows_and_does_not_hold_the_mean(precision):
+    """Whatever the start, the mean goes at least half as far as Adam's would, lr times steps."""
+    steps, examples = 200, 25_000
+    settings = PosteriorSettings(lr_times_steps=5.9, published_steps=steps, initial_precision=precision)
+    ours = VAdam([torch.zeros(1, dtype=torch.float64)], settings, steps, examples)
+    assert float(ours.deviations()[0]) == pytest.approx(precision**-0.5)
+    for mu, sigma in recursion(lambda part: 0.05, steps, examples, 1.0, precision, 5.9 / steps, (0.5, 0.999)):
+        ours.step(given(0.05))
+        assert (float(ours.mean[0]), float(ours.deviations()[0])) == (pytest.approx(mu), pytest.approx(sigma))
+    assert float(ours.mean[0]) < -0.5 * 5.9
+
+
+@pytest.mark.parametrize("steps", [390, 780, 6_240])
+def test_a_short_run_narrows_as_the_published_one(steps):
+    """Sigma over the part of the run that is done, from 1 to a third; gradients of a typical size grow by half."""
+
+    def gradients(part):
+        return 0.013 * (1 + part / 2)
+
+    published = recursion(gradients, 19_550, 25_000, 1.0, 1.0, 3e-4, (0.5, 0.999))
+    ours = VAdam([torch.zeros(1, dtype=torch.float64)], PosteriorSettings(), steps, 25_000)
+    parts = [0.02, 0.05, 0.1, 0.25, 0.5, 1.0]
+    known = [published[round(part * 19_550) - 1][1] for part in parts]
+    found = {}
+    for step in range(1, steps + 1):
+        ours.step(given(gradients(step / steps)))
+        found[step] = float(ours.deviations()[0])
+    assert [found[round(part * steps)] for part in parts] == pytest.approx(known, rel=0.03)
+    assert 0.3 < known[-1] < 0.4
+    assert known[0] > 1.5 * known[-1]
+
+
+def test_the_decays_of_the_published_run_are_the_published_ones():
+    for cls in (VAdam, BayesByBackprop):
+        ours = cls([torch.zeros(1, requires_grad=True)], PosteriorSettings(), 19_550, 25_000)
+        assert list(ours.betas) == [0.5, 0.999]
+        short = cls([torch.zeros(1, requires_grad=True)], PosteriorSettings(), 1_955, 25_000)
+        assert list(short.betas) == [0.5, pytest.approx(0.999**10)]
+    assert short.adam.param_groups[0]["betas"] == short.betas
 
 
 @pytest.mark.parametrize("curvature", ["magnitude", "exact"])
@@ -153,7 +216,7 @@ def learnt(cls, examples, batch=None, steps=1500, lr=0.05, **options):
     generator = torch.Generator().manual_seed(0)
     x = 1 + torch.randn(examples, COPIES, generator=generator, dtype=torch.float64) / PRECISION**0.5
     whole = x.mean(0)
-    settings = PosteriorSettings(lr_times_steps=lr * steps, beta2=0.97, **options)
+    settings = PosteriorSettings(lr_times_steps=lr * steps, beta2=0.97, published_steps=steps, **options)
     ours = cls([torch.zeros(COPIES, dtype=torch.float64)], settings, steps, examples)
     means, deviations = [], []
     for step in range(steps):

@@ -157,7 +157,7 @@ def test_an_isometric_linear_decoder_gives_the_known_density():
     basis = torch.linalg.qr(torch.randn(12, N, dtype=torch.float64))[0]
     centre = torch.tensor([0.9, 0, 0, 0, 0.1, 0.8, 0.2, 0, 0, 0.7, 0.1, 0.2], dtype=torch.float64)
     codes = 0.01 * torch.randn(80, N, dtype=torch.float64)
-    novelty = fitted(lambda z: centre + z @ basis.T, codes, density="gaussian", radius_floor=1e-6)
+    novelty = fitted(lambda z: centre + z @ basis.T, codes, density="gaussian", radius_floor=1e-6, minimum_scale=1e-3)
     normal = one_hot(centre, WIDTHS) - centre
     normal = (normal - basis @ (basis.T @ normal)).norm()
     terms = novelty.terms(codes[0])
@@ -235,17 +235,26 @@ def test_steps_towards_novelty_leave_the_crowd(density):
     assert distances[-1] > distances[20] > distances[10]
 
 
-def test_refresh_waits_for_the_archive_and_fits_every_so_many_calls():
-    novelty = Novelty(smooth_decoder(), WIDTHS, N, NoveltySettings(minimum_archive=10, refit_every=3))
+def test_refresh_fits_every_so_many_calls():
+    novelty = Novelty(smooth_decoder(), WIDTHS, N, NoveltySettings(refit_every=3))
     codes = torch.randn(20, N, dtype=torch.float64)
-    assert not novelty.refresh(codes[:9])
     with pytest.raises(RuntimeError, match="no density yet"):
         novelty.gradient(codes[0])
     sizes = []
     for count in range(10, 18):
-        assert novelty.refresh(codes[:count])
+        novelty.refresh(codes[:count])
         sizes.append(len(novelty.codes))
     assert sizes == [10, 10, 10, 13, 13, 13, 16, 16]
+
+
+@pytest.mark.parametrize("density", ["generalised-gaussian", "gaussian", "kernel"])
+def test_copies_of_one_code_leave_a_density_as_wide_as_a_tenth_of_the_prior(density):
+    """A step of half the prior's deviation away from them costs nats, not thousands."""
+    code = torch.randn(N, dtype=torch.float64)
+    novelty = fitted(codes=code.expand(20, N), density=density, **only("latent"))
+    away = code + 0.5 * torch.nn.functional.one_hot(torch.tensor(0), N)
+    fall = float(novelty.terms(code).log_density - novelty.terms(away).log_density)
+    assert 1 < fall < 50
 
 
 def test_only_new_codes_are_decoded_at_a_fit():
@@ -279,13 +288,13 @@ def test_the_decoders_gradient_is_kept_between_and_p_z_has_a_fresh_one():
 
 @pytest.mark.parametrize("density", ["generalised-gaussian", "gaussian", "kernel"])
 def test_a_restored_novelty_goes_on_bit_for_bit(density):
-    settings = {"density": density, "decoder_every": 3, "refit_every": 4, "minimum_archive": 10}
+    settings = {"density": density, "decoder_every": 3, "refit_every": 4}
     codes = torch.randn(30, N, dtype=torch.float64)
 
     def run(novelty, calls):
         found = []
         for call in calls:
-            assert novelty.refresh(codes[: 10 + call])
+            novelty.refresh(codes[: 10 + call])
             gradient, terms = novelty.gradient(codes[call])
             found.append(torch.cat([gradient, terms.log_density[None], terms.radius[None]]))
         return torch.stack(found)

@@ -186,8 +186,9 @@ class TopK(Selector):
     def training(self, question: Question) -> TrainConfig:
         """By the recipe of the search's preset, on its halves, at its supernet's size."""
         config = question.config
+        stand_in = config.space.sample(np.random.default_rng(0))
         mine: Document = {
-            "architecture": config.space.format(config.space.sample(np.random.default_rng(0))),
+            "architecture": config.space.format(stand_in),
             "train": {"seed": question.seed, "device": question.device.type, "epochs": self.epochs},
         }
         document = merge(training_beside(config), mine)
@@ -195,7 +196,7 @@ class TopK(Selector):
             assign(document, assignment)
         training = resolve_train(document)
         check_halves(config, training)
-        if (training.architecture, training.train.epochs) != (mine["architecture"], self.epochs):
+        if (training.architecture, training.train.epochs) != (stand_in, self.epochs):
             raise UserError(
                 "set must not give the architecture, which is chosen, or train.epochs; the option epochs does"
             )

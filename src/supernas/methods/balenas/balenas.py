@@ -14,8 +14,14 @@ takes the best by a training-free proxy: `supernas.evaluation.selection.by_distr
   Eq. 17. Eq. 15 and 18 square the mean gradient, VAdam's code averages squares (`adam.squares`). What these do to the
   width of q, and Eq. 14's exact curvature, is said in `vadam.py`.
 - The paper does not say which mixture trains the weights, nor the M of its first-order row. Here the weights are
-  trained at the mean, and M is 3, the best of its second-order rows. N is the number of validation images (25,000 in
-  its runs), or words.
+  trained at the mean, and M is 3, the best of its second-order rows.
+- N is the published 25,000 whatever the number of validation images: the gradients' size is that of a batch, so N
+  alone says how narrow q becomes, and with the decays as parts of the run (`vadam.py`) sigma then takes the published
+  course, from 1 to about a third, in a short search too. `train_set_size=None` counts the validation images, or words.
+- Algorithm 1 moves mu and s before the weights. Here the order is that of the space, as for all methods: so in the
+  DARTS spaces, and the other way round in NAS-Bench-201, as in its first-order code.
+- Eq. 17 prints the factor of its momentum in brackets that round down, which would make it 0 or a whole number; it is
+  taken as it is.
 - `order=2` looks through the next step of the weights. `unroll="once"`: from the mean, before anything is drawn, the
   same for all draws, as in released remnants of its code; the gradient is that of L_val(w'(mu), mu + sigma noise) in
   mu. `each`: anew from every draw, that of L_val(w'(theta), theta), as Eq. 9 reads.
@@ -38,6 +44,7 @@ from torch import Tensor
 
 from supernas import methods
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
@@ -60,7 +67,7 @@ class BaLeNAS(Alternating, Distribution):
     """A Gaussian over the architecture parameters of a mixture, learnt by natural gradients."""
 
     trains_paths: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
+    published: ClassVar[Document] = {"search": {"epochs": 50}}
     weights_on, alpha_on = "mean", "mean"  # the mixture of mu; alpha's step looks at draws of theta around it
 
     adam: PosteriorSettings = setting(PosteriorSettings(), "the Gaussian and how it is moved")
@@ -69,8 +76,8 @@ class BaLeNAS(Alternating, Distribution):
     )
     samples: int = setting(3, "M: draws of each step", equation="Eq. 13", ge=1)
     train_set_size: int | None = setting(
-        None,
-        "N: examples that the likelihood counts; by default the images, or words, of the validation part",
+        25_000,
+        "N: examples that the likelihood counts; with none the images, or words, of the validation part",
         equation="Eq. 6",
         ge=1,
     )

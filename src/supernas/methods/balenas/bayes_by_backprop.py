@@ -12,12 +12,12 @@ Both are descended by Adam, sigma as softplus(rho), so that it stays positive.
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from supernas.core.documents import Document
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings
 
 __all__ = ["BayesByBackprop"]
@@ -35,7 +35,7 @@ class BayesByBackprop(Posterior):
         super().__init__(mean, options, steps, examples)
         start = math.log(math.expm1(options.initial_precision**-0.5))
         self.rho = [torch.full_like(mu, start, requires_grad=True) for mu in self.mean]
-        self.adam = torch.optim.Adam([*self.mean, *self.rho], lr=self.lr, betas=(options.beta1, options.beta2))
+        self.adam = torch.optim.Adam([*self.mean, *self.rho], lr=self.lr, betas=self.betas)
 
     def deviations(self) -> list[Tensor]:
         """Sigma = softplus(rho)."""
@@ -53,11 +53,11 @@ class BayesByBackprop(Posterior):
             rho.grad = in_sigma * rho.sigmoid()
         self.adam.step()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Document:
         """Rho and the optimiser."""
         return {"rho": [one.detach() for one in self.rho], "adam": self.adam.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Document) -> None:
         """Restores them."""
         with torch.no_grad():
             for mine, saved in zip(self.rho, state["rho"], strict=True):

@@ -17,22 +17,28 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - alpha is decoded once a step; the path that is trained, archived and validated is the same.
 - alpha starts from N(0, I), and is kept where the decoder knows its way (`region`): -log p has no maximum.
 - The archive holds the latents of recent visits, repeats included: a corner that is full of them is left again.
-- While the archive is too small for a density (the first 77 steps), alpha waits where it is: the validation gradient of
+- The first `random_steps` steps are at codes drawn from the prior, one a step, all of which are archived; then alpha
+  moves, from the last of them, whatever gamma is. So the first density is one of as many codes, the supernet has seen
+  more than one cell, and an ablation of gamma compares nothing else. They are at most half of a search: alpha moves in
+  every search of two steps or more, and with an archive of distinct cells too. Without them the validation gradient of
   an untrained supernet leads to cells without a path to their output, which have the lowest loss of all untrained
   networks, and weight decay alone, blown up to full steps by Adam, leads to the origin.
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
-  novelty's gradient to the running norm of the loss's.
-- Adam's learning rate is given as `adam.lr_times_steps`, the farthest that a coordinate can go, so that a short search
-  moves as far as the published one: 3e-4 over 97,750 steps.
+  novelty's gradient to the running norm of the loss's, for each kind of cell.
+- The gradient at one code is that of one cell, which changes at every boundary that alpha crosses. With `draws` it is
+  averaged over codes around alpha, each on its own part of the validation batch (1, as published, is alpha itself).
+- Adam's learning rate is given as `adam.lr_times_steps`, the farthest that a coordinate can go, and its decays remember
+  parts of the run, so that a short search is the published one in small: 3e-4 over 97,750 steps.
 
 Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of
-the options; all three at once is GDAS-A.
+the options; all three at once, and `random_steps=0`, is GDAS-A.
 """
 
 import math
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -42,20 +48,21 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import setting, settings
+from supernas.core.settings import refuse_unused, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
+from supernas.methods.base import best_of
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
-from supernas.steps.contracts import Method, Metrics, SearchContext, Validate
+from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Relaxed, straight_through
+from supernas.steps.relaxations import Relaxed, option_mask_of, softmax, straight_through
 from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["E2NAS", "E2NASState"]
 
-_NORM_DECAY = 0.999
+_NORM_DECAY = 0.999  # longer than any stay in a cell without a gradient
 
 
 @dataclass(kw_only=True)
@@ -63,14 +70,16 @@ class E2NASState(TrainedState):
     """What changes during the search. Shapes: kinds = kinds of cell, n = latent dimensions (or logits of a kind)."""
 
     autoencoder: GraphAutoencoder | None = field(metadata=UNSAVED)
+    option_mask: dict[str, Tensor] = field(metadata=UNSAVED)  # kind -> bool[choices, options]
     trainer: PathTrainer
-    alpha: Tensor  # [kinds, n]
+    alpha: Tensor  # [kinds, n]; logits that mean no option are 0
     alpha_optimiser: torch.optim.Adam
     novelty: list[Novelty]  # one a kind of cell
     archive: deque[Tensor]  # latents [kinds, n] of visited architectures
     archived: deque[Architecture]  # the same as architectures
     visited: deque[Architecture]  # the last distinct ones, the latest last
-    gradient_norm: Tensor  # running norm of the validation gradient, not yet corrected for its start at 0
+    gradient_norm: Tensor  # [kinds, 1], running norm of the validation gradient, not yet corrected for its start at 0
+    generator: torch.Generator  # of what is drawn from the prior
     this_epoch: list[Architecture] = field(default_factory=list)  # distinct ones
     visits: int = 0
 
@@ -89,10 +98,21 @@ class E2NAS(Method[E2NASState]):
         "latent", "what alpha is: a latent code, or the logits of the options"
     )
     start: float = setting(1.0, "deviation of the normal distribution that alpha starts from", gt=0)
+    random_steps: int = setting(
+        20,
+        "steps at the beginning, at most half of the search, each with alpha drawn anew as at its start; then it moves",
+        ge=0,
+    )
     temperature: float = setting(1.0, "of the decoder's probabilities; higher passes more gradient", gt=0)
     alpha_gradient: Literal["selected", "all"] = setting(
         "all", "options that the validation loss gives a gradient to: the decoded ones, or all (they are then run)"
     )
+    draws: int = setting(
+        1,
+        "codes around alpha that its validation gradient is averaged over, each on its part of the batch; 1 is alpha",
+        ge=1,
+    )
+    noise: float = setting(0.5, "deviation of several draws, in deviations of the latent prior", gt=0)
     balance: Literal["none", "norm"] = setting(
         "norm", "novelty's gradient as it is, or scaled to the running norm of the loss's", equation="Eq. 3"
     )
@@ -109,56 +129,75 @@ class E2NAS(Method[E2NASState]):
         "best-visited", "the returned architecture: the last decoded, or the best visited one by validation"
     )
     candidates: int = setting(50, "how many distinct visited architectures best-visited compares, the latest", ge=1)
+    candidate_images: int | None = setting(
+        None, "validation images that best-visited judges each on, the same for all; with none the whole part", ge=1
+    )
     novelty: NoveltySettings = setting(NoveltySettings(), "how the density of Eq. 6 is estimated", equation="Eq. 4-6")
     autoencoder: AutoencoderSettings = setting(
         AutoencoderSettings(), "the autoencoder; one that does not ship is trained at the first search, and cached"
     )
 
     def __post_init__(self) -> None:
-        if self._explores and self.archive_size < self.novelty.minimum_archive:
-            raise UserError(
-                f"an archive of {self.archive_size} never holds the {self.novelty.minimum_archive} codes that novelty "
-                "waits for: raise archive_size or lower novelty.minimum_archive"
-            )
-        if self.relaxation == "softmax" and self._explores:
+        if self.draws == 1:
+            refuse_unused(self, ("noise",), "draws=1")
+        if self.relaxation == "softmax":
+            refuse_unused(self, ("draws", "noise"), "relaxation=softmax")
+        if self.choose == "last":
+            refuse_unused(self, ("candidates", "candidate_images"), "choose=last")
+        if self._explores and self.relaxation == "softmax":
             raise UserError("novelty is defined on latent codes: relaxation='softmax' needs gamma=0")
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Several draws on texts."""
+        if self.draws > 1 and chosen.space.data_kind == "text":
+            return "splits no batch of text over draws, since a hidden state is carried through all of it; give draws=1"
+        return ""
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     def init(self, context: SearchContext) -> E2NASState:
         """Alpha ~ N(0, start^2 I), an empty archive, a fresh optimiser."""
         space = context.space
-        generator = torch.Generator().manual_seed(context.seed)
         model = load_pretrained(space, self.autoencoder) if self.relaxation == "latent" else None
-        size = model.settings.latent if model else math.prod(next(iter(space.shapes.values())))
-        alpha = (torch.randn(len(space.kinds), size, generator=generator) * self.start).requires_grad_()
-        return E2NASState(
+        sizes = [model.settings.latent if model else math.prod(shape) for shape in space.shapes.values()]
+        alpha = torch.zeros(len(sizes), max(sizes), requires_grad=True)
+        state = E2NASState(
             context=context,
             trainer=PathTrainer.make(context),
             autoencoder=model,
+            option_mask=option_mask_of(space, context.network.pairs, alpha.device),
             alpha=alpha,
-            alpha_optimiser=self.adam.over([alpha], context.steps),
+            alpha_optimiser=self.adam.over([alpha], context.steps - self._random_steps(context)),
             novelty=[self._density(model) for _ in space.kinds] if model and self._explores else [],
             archive=deque(maxlen=self.archive_size),
             archived=deque(maxlen=self.archive_size),
             visited=deque(maxlen=self.candidates),
-            gradient_norm=torch.zeros(()),
+            gradient_norm=torch.zeros(len(sizes), 1),
+            generator=torch.Generator().manual_seed(context.seed),
         )
+        self._draw(state)
+        return state
 
     def step(self, state: E2NASState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """Weights on the training batch, then alpha on the validation batch (Algorithm 1, lines 5 and 6)."""
+        random = state.visits < self._random_steps(state.context)
+        if random and state.visits:  # the first is where alpha starts
+            self._draw(state)
         relaxed = self._decode(state)
         metrics = state.trainer.step(train, relaxed.architecture, progress)
-        self._remember(state, relaxed.architecture)
+        self._remember(state, relaxed.architecture, random)
         loss, gradient = self._validation_gradient(state, relaxed, valid)
-        if not state.novelty:
-            self._move(state, gradient)
-            return {**metrics, "valid_loss": loss}
-        exploration, terms = self._exploration(state, gradient)
-        if exploration is not None:
+        self._measure(state, gradient)
+        metrics["valid_loss"] = loss
+        if random:
+            return metrics
+        if state.novelty:
             gamma = self._gamma(progress.fraction)
-            self._move(state, (1 - gamma) * gradient + gamma * exploration)
-        return {**metrics, "valid_loss": loss, **terms}
+            exploration, terms = self._exploration(state)
+            gradient = (1 - gamma) * gradient + gamma * exploration
+            metrics |= terms
+        self._move(state, gradient)
+        return metrics
 
     def epoch(self, state: E2NASState, validate: Validate, progress: Progress) -> Metrics:
         """Reports how far alpha is and how many distinct architectures the epoch visited."""
@@ -179,62 +218,78 @@ class E2NAS(Method[E2NASState]):
         """The decoded alpha, or the best of the last visited architectures on validation images."""
         if self.choose == "last" or not state.visited:
             return self.derive(state, validate)
-        task = state.context.task
-        best, best_metric = None, math.nan
-        for architecture in state.visited:
-            metric = validate(architecture)
-            if best is None or task.better(metric, best_metric):
-                best, best_metric = architecture, metric
-        assert best is not None
-        return best
+        return best_of(state.context, list(state.visited), validate, self.candidate_images or ALL_IMAGES)
 
     # -- moves --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, state: E2NASState) -> Relaxed:
-        """Alpha -> W, whose value is the architecture that runs and whose gradient that of its probabilities."""
+    def _decode(self, state: E2NASState, noise: Tensor | None = None) -> Relaxed:
+        """Alpha, or a latent code that is some noise away, -> W, whose value is the architecture that runs and whose
+        gradient that of its probabilities.
+        """
         space, network = state.context.space, state.context.network
-        architecture = None
-        if state.autoencoder is None:
-            shapes = space.shapes.values()
-            logits = [row.view(shape) / self.temperature for row, shape in zip(state.alpha, shapes, strict=True)]
-            made = [matrix.softmax(-1) for matrix in logits]
-        else:
-            relaxed, decoded = state.autoencoder.relax(state.alpha, self.temperature)
-            made, architecture = list(relaxed), space.from_graphs(decoded.graphs)
         device = next(network.parameters()).device
-        return straight_through(dict(zip(space.kinds, made, strict=True)), space, device, architecture)
+        if state.autoencoder is None:
+            rows = zip(space.shapes.items(), state.alpha, strict=True)
+            logits = {kind: row[: math.prod(shape)].view(shape) for (kind, shape), row in rows}
+            return straight_through(softmax(logits, state.option_mask, self.temperature), space, device)
+        code = state.alpha if noise is None else state.alpha + noise
+        relaxed, decoded = state.autoencoder.relax(code, self.temperature)
+        made = dict(zip(space.kinds, relaxed, strict=True))
+        return straight_through(made, space, device, space.from_graphs(decoded.graphs))
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The validation loss of the decoded path and its gradient in alpha, [kinds, n]."""
+        """The validation loss of the decoded path, or the mean over draws around it, and its gradient, [kinds, n]."""
         unselected: Unselected = "run" if self.alpha_gradient == "all" else "skip"
-        loss = state.trainer.validation_loss(batch, Mixture(relaxed.W, relaxed.architecture.pairs, unselected))
+        loss = torch.zeros((), device=batch.targets.device)
+        for one, part in [(relaxed, batch)] if self.draws == 1 else self._around(state, batch):
+            found = state.trainer.validation_loss(part, Mixture(one.W, one.architecture.pairs, unselected))
+            loss = loss + found * (len(part.targets) / len(batch.targets))
         (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradient
 
-    def _exploration(self, state: E2NASState, gradient: Tensor) -> tuple[Tensor | None, Metrics]:
-        """What gamma weighs: the gradient of log p_A, to be descended; None before the archive is full enough."""
-        self._measure(state, gradient)
+    def _around(self, state: E2NASState, batch: Batch) -> Iterator[tuple[Relaxed, Batch]]:
+        """Codes drawn around alpha, decoded, each with its part of a batch: together they cost what one costs."""
+        parts = zip(batch.inputs.tensor_split(self.draws), batch.targets.tensor_split(self.draws), strict=True)
+        for inputs, targets in parts:
+            if len(targets):
+                noise = torch.randn(state.alpha.shape, generator=state.generator) * self.noise
+                yield self._decode(state, noise), batch._replace(inputs=inputs, targets=targets)
+
+    def _exploration(self, state: E2NASState) -> tuple[Tensor, Metrics]:
+        """What gamma weighs, [kinds, n]: the gradient of log p_A, to be descended. And what is known of it."""
         codes = torch.stack(list(state.archive))
-        fitted = [novelty.refresh(codes[:, i]) for i, novelty in enumerate(state.novelty)]
-        if not all(fitted):
-            return None, {}
+        for i, novelty in enumerate(state.novelty):
+            novelty.refresh(codes[:, i])
         made = [novelty.gradient(row) for novelty, row in zip(state.novelty, state.alpha.detach(), strict=True)]
-        exploration = torch.stack([gradient for gradient, _ in made]).to(gradient)
+        exploration = torch.stack([gradient for gradient, _ in made]).to(state.alpha)
+        names = ("jacobian", "latent", "radial")
+        metrics = {f"log_p_{name}": sum(getattr(terms, name) for _, terms in made) for name in names}
+        metrics["novelty_dimensions"] = participation_ratio(exploration).mean()
         if self.region == "prior":
             exploration = exploration + state.alpha.detach()  # the gradient of -log N(alpha; 0, I)
         if self.balance == "norm":
-            exploration = exploration * (self._typical_norm(state) / exploration.norm().clamp_min(1e-12))
-        names = ("jacobian", "latent", "radial")
-        return exploration, {f"log_p_{name}": sum(getattr(terms, name) for _, terms in made) for name in names}
+            norms = exploration.norm(dim=1, keepdim=True).clamp_min(1e-12)
+            exploration = exploration * (self._typical_norms(state) / norms)
+        return exploration, metrics
 
     def _measure(self, state: E2NASState, gradient: Tensor) -> None:
         """Keeps a running norm of the validation gradient: in a cell without a path to its output it is zero, and
         novelty, which would lead out of it, must not vanish with it.
         """
-        state.gradient_norm = _NORM_DECAY * state.gradient_norm + (1 - _NORM_DECAY) * gradient.norm()
+        state.gradient_norm.lerp_(gradient.norm(dim=1, keepdim=True), 1 - _NORM_DECAY)
 
-    def _typical_norm(self, state: E2NASState) -> Tensor:
+    def _typical_norms(self, state: E2NASState) -> Tensor:
         return state.gradient_norm / (1 - _NORM_DECAY**state.visits)
+
+    def _draw(self, state: E2NASState) -> None:
+        """Alpha ~ N(0, start^2 I), brought into its region."""
+        with torch.no_grad():
+            state.alpha.copy_(torch.randn(state.alpha.shape, generator=state.generator) * self.start)
+            if state.autoencoder is None:
+                for row, mask in zip(state.alpha, state.option_mask.values(), strict=True):
+                    row[: mask.numel()] *= mask.flatten()
+                    row[mask.numel() :] = 0
+        self._stay_in_region(state)
 
     def _move(self, state: E2NASState, gradient: Tensor) -> None:
         state.alpha.grad = gradient
@@ -247,10 +302,10 @@ class E2NAS(Method[E2NASState]):
                 limit = self.radius * math.sqrt(state.alpha.shape[1])
                 state.alpha.mul_((limit / state.alpha.norm(dim=1, keepdim=True)).clamp_max(1.0))
 
-    def _remember(self, state: E2NASState, architecture: Architecture) -> None:
+    def _remember(self, state: E2NASState, architecture: Architecture, random: bool) -> None:
         """Puts the visit into the archive, and the architecture among those visited."""
-        new = self.archive == "visits" or architecture not in state.archived
-        if state.visits % self.archive_stride == 0 and new:
+        due = random or state.visits % self.archive_stride == 0
+        if due and (self.archive == "visits" or architecture not in state.archived):
             state.archive.append(state.alpha.detach().clone())
             state.archived.append(architecture)
         state.visits += 1
@@ -267,6 +322,10 @@ class E2NAS(Method[E2NASState]):
     def _explores(self) -> bool:
         """Whether gamma is ever above 0."""
         return self._gamma(0.0) > 0
+
+    def _random_steps(self, context: SearchContext) -> int:
+        """How many steps are with alpha drawn anew."""
+        return min(self.random_steps, context.steps // 2)
 
     def _gamma(self, fraction: float) -> float:
         """Gamma after `fraction` of the search: constant, or Sig_r(t) = 1 / (1 + exp(r (2 t / T - 1)))."""
@@ -286,3 +345,13 @@ class E2NAS(Method[E2NASState]):
             return model.decisions(codes, self.temperature)
 
         return Novelty(decode, model.softmaxes.widths, model.settings.latent, self.novelty)
+
+
+def participation_ratio(vectors: Tensor) -> Tensor:
+    """How many coordinates share a vector, (sum g^2)^2 / sum g^4: 1 if one has all of it, n if n have equal parts.
+
+    Args:
+        vectors: [..., n].
+    """
+    squares = vectors.double().square()
+    return squares.sum(-1).square() / squares.square().sum(-1).clamp_min(1e-300)

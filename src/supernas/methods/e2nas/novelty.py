@@ -35,9 +35,12 @@ Where the paper is silent or wrong, and what is done here:
 - *Small residuals.* A decoder that is sure leaves |w_perp| near 0, where -(N-1) log |w_perp| alone is worth +97 nats
   (1e-6, N = 8) and novelty would seek nothing but decision boundaries. |w_perp| is taken as
   sqrt(|w_perp|^2 + floor^2), in the fit too: smooth, so that no gradient stops at a clamp.
-- *Fits.* The paper does not name any. p_Z: a generalised Gaussian per dimension, as in GPND, its shape kept in [1, 8];
-  p_R: a log-normal, because GPND's histogram has no gradient. GPND takes the encoder's Jacobian, whose -sum log s has
-  the opposite sign, and scales N by a tuned factor: not done here.
+- *Fits.* The paper does not name any. p_Z: a Gaussian kernel at every code of the archive; it leads to more distinct
+  cells than one Gaussian, or a generalised one as in GPND with its shape kept in [1, 8]: to the trail of one code that
+  is fitted at the bound, and one coordinate then has the whole gradient. No scale is let below a tenth of the prior's
+  deviation, so that a few codes, or many copies of one, leave tails that are still numbers. p_R: a log-normal, because
+  GPND's histogram has no gradient. GPND takes the encoder's Jacobian, whose -sum log s has the opposite sign, and
+  scales N by a tuned factor: not done here.
 - -log p_A has no maximum, and a generalised Gaussian's slope grows as |z|^(shape - 1), without bound (a Gaussian's as
   |z|): bounds on |z| and on the size of a step are the caller's.
 
@@ -80,16 +83,17 @@ class NoveltySettings:
     """How the density of eq. 6 is estimated, and which of its terms count."""
 
     density: Literal["generalised-gaussian", "gaussian", "kernel"] = setting(
-        "generalised-gaussian", "the density p_Z of the archive's codes", equation="Eq. 6"
+        "kernel", "the density p_Z of the archive's codes", equation="Eq. 6"
     )
     jacobian: bool = setting(True, "whether -sum log s counts", equation="Eq. 6")
     latent: bool = setting(True, "whether log p_Z counts", equation="Eq. 6")
     radial: bool = setting(True, "whether the density of the normal part counts", equation="Eq. 6")
     radius_floor: float = setting(0.01, "|w_perp| is sqrt(|w_perp|^2 + floor^2); as probabilities", gt=0, le=1)
     ridge: float = setting(1e-6, "what is added to the diagonal of J^T J", gt=0)
-    minimum_scale: float = setting(1e-3, "the smallest scale that a fit of p_Z may find, in units of z", gt=0)
+    minimum_scale: float = setting(
+        0.1, "the smallest scale that a fit of p_Z may find, in units of the latent prior's deviation, which is 1", gt=0
+    )
     minimum_spread: float = setting(0.1, "the smallest standard deviation of log |w_perp| that a fit may find", gt=0)
-    minimum_archive: int = setting(20, "novelty is off until the archive holds so many codes", ge=2)
     refit_every: int = setting(32, "calls of `refresh` from one fit to the next", ge=1)
     decoder_every: int = setting(2, "calls of `gradient` from one gradient of the decoder's terms to the next", ge=1)
 
@@ -172,24 +176,16 @@ class Novelty(State):
         """N: the dimensions that the softmaxes span, less those of the latent space."""
         return sum(self.widths) - len(self.widths) - self.dimensions
 
-    def refresh(self, codes: Float[Tensor, "codes n"]) -> bool:
+    def refresh(self, codes: Float[Tensor, "codes n"]) -> None:
         """Fits the density to the archive if it is time to; to be called once a step.
 
         Args:
-            codes: the latent codes of the visited architectures, repeats included, in any order.
-
-        Returns:
-            Whether there is a density; before the archive holds `minimum_archive` codes there is none.
+            codes: the latent codes of the visited architectures, at least one, repeats included, in any order.
         """
-        if self.calls is None:
-            if len(codes) < self.settings.minimum_archive:
-                return False
-            self.fit(codes)
-        elif self.calls + 1 >= self.settings.refit_every:
+        if self.calls is None or self.calls + 1 >= self.settings.refit_every:
             self.fit(codes)
         else:
             self.calls += 1
-        return True
 
     def fit(self, codes: Float[Tensor, "codes n"]) -> None:
         """Fits the density to the archive now."""
@@ -238,7 +234,7 @@ class Novelty(State):
 
     def _check_fitted(self) -> None:
         if self.calls is None:
-            raise RuntimeError("novelty has no density yet: call `refresh` until it returns True, or `fit`")
+            raise RuntimeError("novelty has no density yet: call `refresh` or `fit`")
 
     def _latent(self, code: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         return self.latent.log_prob(code) if self.settings.latent else torch.zeros(code.shape[:-1], dtype=torch.float64)

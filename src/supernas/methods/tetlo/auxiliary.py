@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 from supernas.core.progress import Progress
 from supernas.core.settings import build, refuse_unused, setting, settings
@@ -46,12 +47,13 @@ class AuxiliarySettings:
         "resnet-8, resnet-18, searched (a second supernet), or in Python what makes a module that returns (logits, "
         "features), given num_classes and in_channels if it takes them",
     )
-    weights: dict[str, Any] = setting(
+    weights: Document = setting(
         {}, "settings in which the training of its weights differs from the supernet's, as in weights.lr"
     )
     restart: int = setting(0, "epochs after which its weights begin anew; 0 never", ge=0)
     adam: AdamSettings = setting(
-        AdamSettings(lr_times_steps=5.9), "how its own alpha is moved, where network is searched"
+        AdamSettings(lr_times_steps=5.9, published_steps=19_550),
+        "how its own alpha is moved, where network is searched",
     )
 
     def __post_init__(self) -> None:

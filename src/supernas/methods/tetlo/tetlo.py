@@ -29,13 +29,14 @@ gradient.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from supernas import methods
 from supernas.core.architecture import Architecture, Pair
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import build, refuse_unused, setting, settings
@@ -94,10 +95,10 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     """Three levels: the base's search, rewarded for what an auxiliary model learns from its supernet."""
 
     trains_paths: ClassVar[bool] = False
-    published: ClassVar[dict[str, Any]] = {"search": {"epochs": 50}}
+    published: ClassVar[Document] = {"search": {"epochs": 50}}
 
     base: str = setting("darts", "the differentiable method that it stands on")
-    base_settings: dict[str, Any] = setting({}, "settings of that method, as in base_settings.order=2")
+    base_settings: Document = setting({}, "settings of that method, as in base_settings.order=2")
     transfer_weight: float = setting(1.0, "lambda: weight of the transfer in level 2; 0 is none", ge=0)
     gamma: float = setting(1.0, "weight of the main model's own validation loss in level 3", ge=0)
     transfer: TransferSettings = setting(TransferSettings(), "what is transferred")

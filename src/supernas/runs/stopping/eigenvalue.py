@@ -6,7 +6,8 @@ window of k = 5 epochs, the search stops when
 
     lambda(i - k) / lambda(i) < 0.75
 
-and its answer is the architecture of epoch i - k.
+and its answer is the architecture of epoch i - k. Both averages must be positive: the eigenvalue is that of largest
+magnitude, and where one of them is that of a saddle, their quotient says nothing about sharpness.
 
 The loss is that of the relaxation's mean on the first `images` validation images, as they are, in evaluation mode, the
 same in every epoch.
@@ -57,7 +58,7 @@ class Eigenvalue(Stopping[Seen]):
         if len(state.eigenvalues) < 2 * k:
             return StopDecision(metrics)
         before, now = sum(state.eigenvalues[-2 * k : -k]) / k, sum(state.eigenvalues[-k:]) / k
-        sharp = now > 0 and before / now < self.ratio
+        sharp = before > 0 and now > 0 and before / now < self.ratio
         return StopDecision(metrics, view.epoch - k if sharp else None)
 
     def eigenvalue(self, view: EpochView) -> float:

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from supernas.core.documents import Document
 from supernas.core.graphs import Graph
 from supernas.methods.e2nas.autoencoder.model import GraphAutoencoder
 from supernas.methods.e2nas.autoencoder.packing import Packed
@@ -81,7 +81,7 @@ class Evaluation:
     graphs_decoded_per_second: float
     certainty: tuple[Certainty, ...]
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self) -> Document:
         """Plain values, for JSON."""
         return asdict(self)
 

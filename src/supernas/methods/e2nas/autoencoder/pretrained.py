@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.data.download import default_directory
@@ -131,7 +132,7 @@ def _matches(path: Path, space: Space, settings: AutoencoderSettings) -> bool:
     return about is not None and all(about.get(name) == value for name, value in _identity(space, settings).items())
 
 
-def _about(path: Path) -> dict[str, Any] | None:
+def _about(path: Path) -> Document | None:
     """What stands in the `.json`; None if one of the two files is missing."""
     beside = path.with_suffix(".json")
     if not (path.exists() and beside.exists()):
@@ -145,12 +146,12 @@ def _about(path: Path) -> dict[str, Any] | None:
     return about
 
 
-def _identity(space: Space, settings: AutoencoderSettings) -> dict[str, Any]:
+def _identity(space: Space, settings: AutoencoderSettings) -> Document:
     """What decides the weights: the space, a digest of its graphs, and the settings."""
     return {**_origin(space), "settings": dataclasses.asdict(settings)}
 
 
-def _origin(space: Space) -> dict[str, Any]:
+def _origin(space: Space) -> Document:
     return {"space": space.name, "family": _digest(space.graph_family)}
 
 
