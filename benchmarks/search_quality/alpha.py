@@ -117,8 +117,11 @@ Judge = Callable[[E2NAS, E2NASState, Batch, torch.Generator], tuple[Architecture
 
 
 def latent_ways(method: Any) -> dict[str, Walk]:
-    """E2NAS's ways; with the settings of the search's own method if that is E2NAS."""
-    given = method if isinstance(method, E2NAS) and method.relaxation == "latent" else E2NAS()
+    """E2NAS's ways; with the settings of the search's own method if that is E2NAS. No step
+    is spent on random codes.
+    """
+    own = method if isinstance(method, E2NAS) and method.relaxation == "latent" else E2NAS()
+    given = replace(own, random_steps=0)
     judges: dict[str, tuple[E2NAS, Judge]] = {
         _straight(options): (replace(given, gamma=0.0, alpha_gradient=options), straight_through(0.0))
         for options in ("all", "selected")

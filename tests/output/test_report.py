@@ -206,7 +206,7 @@ def test_the_command_of_a_training():
     wanted = resolve_train({"architecture": "6111", "train": {"epochs": 3, "ema": 0.9}, "data": {"train_size": 64}})
     words = shlex.split(command.repeating_command(wanted.document()))
     assert words[:2] == ["supernas", "train"]
-    assert words[2] == wanted.architecture
+    assert words[2] == wanted.text
     sets = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--set")
     assert {name: parse_value(text) for name, text in sets.items()} == {"train.ema": 0.9, "data.train_size": 64}
     assert words[words.index("--epochs") + 1] == "3"

@@ -19,7 +19,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Weights
-from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Validate
+from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Stage, Validate
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, derived, option_mask_of
 from supernas.steps.weights import MixtureTrainer, PathTrainer, TrainedState
@@ -66,18 +66,20 @@ class Alternating(Method[AlphaState], Differentiable):
     Attributes:
         weights_on: what the weights are trained on.
         alpha_on: what alpha is judged on.
+        first: `alpha` where alpha moves before the weights in every space.
         order: 2 where alpha's step looks through the step of the weights that follows it.
         unselected: how gradient reaches options that a draw leaves out.
     """
 
     weights_on = "mean"
     alpha_on = "mean"
+    first = "published"
     order = 1
     unselected = "skip"
 
     start: float = setting(1e-3, "deviation of the normal distribution that alpha starts from", gt=0)
     alpha_warmup: float | None = setting(
-        0.0, "part of the search, or of each of its stages, before alpha moves", ge=0, lt=1
+        None, "part of the search, or of each of its stages, before alpha moves; by default as published", ge=0, lt=1
     )
 
     # -- what a method names ------------------------------------------------------------------------------------------
@@ -98,11 +100,6 @@ class Alternating(Method[AlphaState], Differentiable):
         """One step of alpha, along gradients of the validation loss that are changed before."""
 
     @property
-    def waits(self) -> float:
-        """The part of the search, or of each of its stages, before alpha moves."""
-        return self.alpha_warmup or 0.0
-
-    @property
     def needs_curvature(self) -> bool:
         """Whether alpha's step needs the exact curvature of the loss, and not only a gradient; usually not."""
         return False
@@ -120,8 +117,10 @@ class Alternating(Method[AlphaState], Differentiable):
         return {**trained, **self.step_alpha(state, train, valid, progress, change)}
 
     def alpha_first(self, state: AlphaState) -> bool:
-        """Whether alpha moves before the weights; order 2 looks through the step that follows."""
-        return self.order == 2 or state.context.recipe.alpha_first
+        """Whether alpha moves before the weights: as published for the space, unless the method says so itself; order 2
+        looks through the step that follows.
+        """
+        return self.order == 2 or self.first == "alpha" or state.context.recipe.alpha_first
 
     def train_weights(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
         """One step of the weights, on what `weights_on` says."""
@@ -156,13 +155,17 @@ class Alternating(Method[AlphaState], Differentiable):
         begin = 0.0
         for stage in self.stages():
             if progress.fraction < begin + stage.share:
-                return progress.fraction >= begin + stage.share * self.waits
+                return progress.fraction >= begin + stage.share * self._warmup(stage)
             begin += stage.share
         return True
 
     def alpha_steps(self, context: SearchContext) -> float:
         """The steps of a search in which alpha does not wait."""
-        return context.steps * (1 - self.waits)
+        return context.steps * sum(stage.share * (1 - self._warmup(stage)) for stage in self.stages())
+
+    def _warmup(self, stage: Stage) -> float:
+        """The part of a stage before alpha moves."""
+        return stage.alpha_warmup if self.alpha_warmup is None else self.alpha_warmup
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 

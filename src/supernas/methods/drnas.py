@@ -73,15 +73,10 @@ class DrNAS(Alternating, Distribution):
         "weights": {"weight_decay": 3e-4, "nesterov": False},
     }
     alpha_on = "draw"
+    first = "alpha"  # as released
 
     weights_on: Literal["draw", "mean"] = setting("draw", "the mixture that the weights are trained on")
     adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7, published_steps=39_100), "how alpha is moved")
-    alpha_warmup: float | None = setting(
-        None,
-        "part of the search, or of each of its stages, before alpha moves; by default 0.2 if progressive, else 0",
-        ge=0,
-        lt=1,
-    )
     kl: float = setting(0.0, "weight of the divergence from the flat distribution", equation="Eq. 6", ge=0)
     progressive: bool = setting(False, "two stages: K=4 with all options, then K=2 with the best")
     keep_options: int = setting(3, "options of each choice in the second stage", ge=2)
@@ -94,15 +89,6 @@ class DrNAS(Alternating, Distribution):
     def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
         """Adam."""
         return self.adam.over(alpha, context.steps)
-
-    def alpha_first(self, state: AlphaState) -> bool:
-        """In every space, as released."""
-        return True
-
-    @property
-    def waits(self) -> float:
-        """When progressive, for 10 of the 50 epochs of a stage."""
-        return (0.2 if self.progressive else 0.0) if self.alpha_warmup is None else self.alpha_warmup
 
     def update_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
@@ -120,7 +106,9 @@ class DrNAS(Alternating, Distribution):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage, or two with more and more channels."""
-        return (Stage(0.5, {"partial": 4}), Stage(0.5, {"partial": 2})) if self.progressive else (Stage(),)
+        if not self.progressive:
+            return (Stage(),)
+        return tuple(Stage(0.5, {"partial": parts}, alpha_warmup=0.2) for parts in (4, 2))
 
     def keep(self, state: AlphaState, stage: int) -> tuple[Pair, ...]:
         """The options of the largest concentration at each choice."""

@@ -59,7 +59,6 @@ class PCDARTS(Alternating):
     adam: AdamSettings = setting(
         AdamSettings(lr_times_steps=2.1, published_steps=3_430), "how alpha and beta are moved"
     )
-    alpha_warmup: float = setting(0.3, "part of the search before alpha moves", ge=0, lt=1)
     partial: int = setting(4, "K: one of every K channels goes through the options", equation="Eq. 2", ge=1)
     edge_normalisation: bool = setting(True, "whether edges are weighted by beta", equation="Eq. 3")
 
@@ -70,7 +69,7 @@ class PCDARTS(Alternating):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage with partial channels."""
-        return (Stage(1.0, {"partial": self.partial}),)
+        return (Stage(1.0, {"partial": self.partial}, alpha_warmup=0.3),)
 
     def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
         """Adam."""

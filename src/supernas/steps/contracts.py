@@ -242,10 +242,12 @@ class Stage:
     Attributes:
         share: the part of the epochs that it takes; the shares of a method's stages sum to 1.
         supernet: fields of the supernet's settings that differ in this stage.
+        alpha_warmup: the part of the stage before architecture parameters move, as published.
     """
 
     share: float = 1.0
     supernet: Values = field(default_factory=dict)
+    alpha_warmup: float = 0.0
 
 
 @dataclass(kw_only=True)

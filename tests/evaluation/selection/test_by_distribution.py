@@ -73,7 +73,7 @@ def test_a_method_without_a_distribution_is_refused():
 def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
     config = resolve_search(
         {
-            "method": {"name": "balenas", "samples": 1},
+            "method": {"name": "balenas", "samples": 1, "train_set_size": None},
             "supernet": {"channels": 2, "cells": 1},
             "data": {"source": "digits", "train_size": 96, "resolution": 4},
             "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
