@@ -49,10 +49,10 @@ class Choice(nn.Module):
 
     def __init__(self, name: str, options: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        for one in (name, *options):
-            if not one or any(sign in one for sign in "=,; .\n"):
+        for word in (name, *options):
+            if not word or any(sign in word for sign in "=,; .\n"):
                 raise UserError(
-                    f"'{one}' cannot name a choice or an option: wanted no blank and none of the signs =,;."
+                    f"'{word}' cannot name a choice or an option: wanted no blank and none of the signs =,;."
                 )
         if len(options) < 2:
             raise UserError(f"choice '{name}' has {len(options)} options; wanted two or more")
@@ -95,17 +95,17 @@ def choices_of(model: nn.Module) -> dict[str, Choice]:
     Raises:
         UserError: if it has none, or two of one name.
     """
-    found: dict[str, Choice] = {}
+    choices: dict[str, Choice] = {}
     for module in model.modules():
         if isinstance(module, Choice):
-            if module.name in found:
+            if module.name in choices:
                 raise UserError(f"two choices are called '{module.name}'; wanted a name for each")
-            found[module.name] = module
-    if not found:
+            choices[module.name] = module
+    if not choices:
         raise UserError(
             f"{type(model).__name__} has no choice: put supernas.Choice(name, options) where one of several goes"
         )
-    return found
+    return choices
 
 
 @settings

@@ -60,8 +60,8 @@ class ModelSpace(Space):
         self.name = re.sub(r"[^\w-]+", "-", shown).strip("-").lower() or "model"  # type: ignore[misc]
         self.data_kind = data_kind  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
-            found = choices_of(made(make, {}))
-        self._choices = tuple(ChoicePoint(name, "model", layer.option_names) for name, layer in found.items())
+            choices = choices_of(made(make, {}))
+        self._choices = tuple(ChoicePoint(name, "model", layer.option_names) for name, layer in choices.items())
 
     @property
     def choices(self) -> tuple[ChoicePoint, ...]:
@@ -82,7 +82,7 @@ class ModelSpace(Space):
     def parse(self, text: str) -> Architecture:
         """Reads `first=3, second=skip`, in any order of choices."""
         names = [choice.name for choice in self.choices]
-        found: dict[str, int] = {}
+        chosen: dict[str, int] = {}
         for part in text.split(","):
             name, equals, option = (piece.strip() for piece in part.partition("="))
             if not equals:
@@ -92,13 +92,13 @@ class ModelSpace(Space):
             options = self.choices[names.index(name)].options
             if option not in options:
                 raise unknown(f"option of choice {name}", option[:60], options)
-            if name in found:
+            if name in chosen:
                 raise UserError(f"choice {name} is given twice; wanted each once, as in {self._example}")
-            found[name] = options.index(option)
-        missing = [name for name in names if name not in found]
+            chosen[name] = options.index(option)
+        missing = [name for name in names if name not in chosen]
         if missing:
             raise UserError(f"no option for {', '.join(missing)}; wanted all choices, as in {self._example}")
-        return Architecture.of(found[name] for name in names)
+        return Architecture.of(chosen[name] for name in names)
 
     def format(self, architecture: Architecture) -> str:
         """Every choice with its option."""

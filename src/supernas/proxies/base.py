@@ -60,8 +60,8 @@ class Proxy(ABC):
         device = batch.inputs.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))  # noise operations draw from it
-            found = self.value(mine, batch, loss, generator)
-        value = float(found.detach() if isinstance(found, Tensor) else found) + 0.0  # no -0
+            score = self.value(mine, batch, loss, generator)
+        value = float(score.detach() if isinstance(score, Tensor) else score) + 0.0  # no -0
         return value if math.isfinite(value) else self.worst
 
     @property

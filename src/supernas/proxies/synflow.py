@@ -57,9 +57,9 @@ class SynFlow(Proxy):
             for parameter in network.parameters():
                 parameter.abs_()
         ones = torch.ones(1, *batch.inputs.shape[1:], dtype=torch.float64, device=batch.inputs.device)
-        found = self._flow(network, ones, 1.0).log()
-        if found.isfinite() or found < 0:
-            return found
+        score = self._flow(network, ones, 1.0).log()
+        if score.isfinite() or score < 0:
+            return score
         small = torch.tensor(1e-150, dtype=torch.float64)
         return self._flow(network, ones, float(small)).log() - 2 * small.log()
 

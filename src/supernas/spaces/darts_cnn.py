@@ -92,14 +92,14 @@ class DARTSCNN(Space):
     @cached_property
     def named(self) -> Mapping[str, str]:
         """The published cells that this space contains."""
-        found = {}
+        contained = {}
         for name, text in CNN.items():
             try:
                 self._from_genotype(text)
             except UserError:  # an operation that this space does not offer
                 continue
-            found[name] = text
-        return found
+            contained[name] = text
+        return contained
 
     def parse(self, text: str) -> Architecture:
         """Reads a `Genotype(...)`, or the name of a published one. Nothing in the text is evaluated."""
@@ -130,13 +130,13 @@ class DARTSCNN(Space):
                 raise UserError(f"{kind} holds {item}; wanted (operation, input) pairs")
             pairs.append(self._pair(kind, NODES[place // 2], *item))
         for place, node in enumerate(NODES):
-            one, other = pairs[2 * place], pairs[2 * place + 1]
-            if one == other:
+            first, second = pairs[2 * place], pairs[2 * place + 1]
+            if first == second:
                 raise UserError(
                     f"node {node} of {kind} has {items[2 * place]} twice: a network has one set of weights for it, so "
                     "the two would be one operation counted double; wanted two different pairs"
                 )
-            if one[0] == other[0] and self.inputs == "distinct":
+            if first[0] == second[0] and self.inputs == "distinct":
                 raise UserError(f"node {node} of {kind} reads one input twice, and this space has inputs=distinct")
         return pairs
 

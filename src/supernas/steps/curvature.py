@@ -52,12 +52,14 @@ def gradient_and_diagonal(loss: Tensor, point: Sequence[Tensor]) -> tuple[list[T
     """
     inputs = list(point)
     gradients = torch.autograd.grad(loss, inputs, create_graph=True, allow_unused=True, materialize_grads=True)
-    diagonals = [torch.zeros_like(one, requires_grad=False) for one in inputs]
-    for one, gradient, diagonal in zip(inputs, gradients, diagonals, strict=True):
+    diagonals = [torch.zeros_like(parameter, requires_grad=False) for parameter in inputs]
+    for parameter, gradient, diagonal in zip(inputs, gradients, diagonals, strict=True):
         if not gradient.requires_grad:  # the loss is linear here
             continue
         for place, element in enumerate(gradient.flatten()):
-            (row,) = torch.autograd.grad(element, one, retain_graph=True, allow_unused=True, materialize_grads=True)
+            (row,) = torch.autograd.grad(
+                element, parameter, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
             diagonal.view(-1)[place] = row.flatten()[place]
     return [gradient.detach() for gradient in gradients], diagonals
 

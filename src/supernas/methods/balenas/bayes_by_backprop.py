@@ -55,7 +55,7 @@ class BayesByBackprop(Posterior):
 
     def state_dict(self) -> Document:
         """Rho and the optimiser."""
-        return {"rho": [one.detach() for one in self.rho], "adam": self.adam.state_dict()}
+        return {"rho": [rho.detach() for rho in self.rho], "adam": self.adam.state_dict()}
 
     def load_state_dict(self, state: Document) -> None:
         """Restores them."""

@@ -161,7 +161,7 @@ class VAdam(Posterior):
     @property
     def curvature(self) -> list[Tensor]:
         """S = e + beta2^t s_0."""
-        return [one + self._left(self.taken) for one in self.seen]
+        return [seen + self._left(self.taken) for seen in self.seen]
 
     def _left(self, steps: int) -> float:
         """What is left of the start after so many steps."""

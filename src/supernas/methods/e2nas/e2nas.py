@@ -241,9 +241,9 @@ class E2NAS(Method[E2NASState]):
         """The validation loss of the decoded path, or the mean over draws around it, and its gradient, [kinds, n]."""
         unselected: Unselected = "run" if self.alpha_gradient == "all" else "skip"
         loss = torch.zeros((), device=batch.targets.device)
-        for one, part in [(relaxed, batch)] if self.draws == 1 else self._around(state, batch):
-            found = state.trainer.validation_loss(part, Mixture(one.W, one.architecture.pairs, unselected))
-            loss = loss + found * (len(part.targets) / len(batch.targets))
+        for drawn, part in [(relaxed, batch)] if self.draws == 1 else self._around(state, batch):
+            of_part = state.trainer.validation_loss(part, Mixture(drawn.W, drawn.architecture.pairs, unselected))
+            loss = loss + of_part * (len(part.targets) / len(batch.targets))
         (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradient
 

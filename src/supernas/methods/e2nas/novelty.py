@@ -254,12 +254,12 @@ class Novelty(State):
     def _radii(self, codes: Float[Tensor, "codes n"]) -> Float[Tensor, " codes"]:
         """|w_perp| at the archive's codes; the decoder is fixed, so only codes that are new since the last fit cost."""
         same = (double(codes)[:, None] == self.codes).all(-1)
-        found = same.any(1)
+        known = same.any(1)
         radii = torch.zeros(len(codes), dtype=torch.float64)
-        if found.any():
-            radii[found] = self.radii[same[found].int().argmax(1)]
-        if not found.all():
-            radii[~found] = self._tangent(codes[~found.to(codes.device)])[1].detach()
+        if known.any():
+            radii[known] = self.radii[same[known].int().argmax(1)]
+        if not known.all():
+            radii[~known] = self._tangent(codes[~known.to(codes.device)])[1].detach()
         return radii
 
     def _tangent(self, code: Float[Tensor, "*batch n"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:

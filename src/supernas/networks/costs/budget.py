@@ -242,15 +242,15 @@ def _spanning(space: Space, start: Architecture) -> list[Architecture]:
             pair = group[pair]
         return pair
 
-    found = []
+    joining = []
     for neighbour in space.neighbours(start):
         gone, come = set(start.pairs) - set(neighbour.pairs), set(neighbour.pairs) - set(start.pairs)
         if len(gone) == len(come) == 1:
             first, second = root(gone.pop()), root(come.pop())
             if first != second:
                 group[first] = second
-                found.append(neighbour)
-    return found
+                joining.append(neighbour)
+    return joining
 
 
 def _check(space: Space, table: CostTable, price: Price) -> None:

@@ -56,26 +56,26 @@ class _Reader:
         if self._name() != "Genotype":
             self._refuse("a Genotype")
         self._expect("(")
-        found: dict[str, Field] = {}
+        given: dict[str, Field] = {}
         while self._peek() != ")":
-            if found:
+            if given:
                 self._expect(",")
                 if self._peek() == ")":
                     break
             name = self._name()
             if name not in self.fields:
                 raise unknown("field of a genotype", name, self.fields)
-            if name in found:
+            if name in given:
                 raise UserError(f"a genotype with two fields {name}; wanted one of each: {', '.join(self.fields)}")
             self._expect("=")
-            found[name] = self._value()
+            given[name] = self._value()
         self._expect(")")
         if self.text[self.place :].strip():
             self._refuse("the end")
-        missing = [name for name in self.fields if name not in found]
+        missing = [name for name in self.fields if name not in given]
         if missing:
             raise UserError(f"a genotype without {', '.join(missing)}; wanted {', '.join(self.fields)}")
-        return found
+        return given
 
     def _value(self) -> Field:
         if self._peek() != "range":
@@ -127,16 +127,16 @@ class _Reader:
 
     def _peek(self) -> str | None:
         """The next token as it is written, if there is one."""
-        found = self._match()
-        return found[0] if found else None
+        token = self._match()
+        return token[0] if token else None
 
     def _take(self, wanted: str, *groups: int) -> str:
         """The next token, which must be of one of some kinds (groups of `_TOKEN`)."""
-        found = self._match()
-        values = [found[group] for group in groups if found[group] is not None] if found else []
-        if not found or not values:
+        token = self._match()
+        values = [token[group] for group in groups if token[group] is not None] if token else []
+        if not token or not values:
             self._refuse(wanted)
-        self.place = found.end()
+        self.place = token.end()
         return str(values[0])
 
     def _number(self) -> int:

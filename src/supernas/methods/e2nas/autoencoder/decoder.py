@@ -93,7 +93,7 @@ class GraphDecoder(nn.Module):
         count = len(self.inputs)
         states = [start] * count
         sent = [*self.passing.send(start, self.inputs).chunk(count, 1)]
-        found: list[Predictions] = []
+        predictions: list[Predictions] = []
         for level in self.plan:
             incoming = _gather(level, sent)
             kinds = level.kinds
@@ -104,12 +104,12 @@ class GraphDecoder(nn.Module):
                     made = self._edges(made, kinds, incoming, torch.cat(states, 1), choose[1])
                     assert made.sources is not None
                     incoming = made.sources @ torch.cat(sent, 1)
-                found.append(made)
+                predictions.append(made)
             if level.lasting:
                 new = self.passing.update(kinds[..., : level.lasting], incoming[:, : level.lasting])
                 states += new.chunk(level.lasting, 1)
                 sent += self.passing.send(new, level.lasting_numbers).chunk(level.lasting, 1)
-        return found
+        return predictions
 
     def _types(self, level: Level, incoming: Tensor, choose: TypeChooser) -> Predictions:
         logits = self.type_logits(torch.tanh(self.type_state(incoming) + self.type_number(level.numbers)))

@@ -99,12 +99,12 @@ class HeldOut:
 @torch.no_grad()
 def reconstructed(model: GraphAutoencoder, graphs: Packed) -> Bool[Tensor, " graphs"]:
     """Whether the greedy decoding of each graph's mean code is that graph."""
-    found = []
+    same = []
     for start in range(0, len(graphs), _PART):
         part = graphs[start : start + _PART]
         decoded = model.decode(model.encode(part)[0]).packed
-        found.append((decoded.types == part.types).all(1) & (decoded.edges == part.edges).flatten(1).all(1))
-    return torch.cat(found)
+        same.append((decoded.types == part.types).all(1) & (decoded.edges == part.edges).flatten(1).all(1))
+    return torch.cat(same)
 
 
 @torch.no_grad()

@@ -35,8 +35,8 @@ def levels(sources: Sequence[Sequence[int]]) -> list[list[int]]:
             depth[vertex] = 1 + max((deepen(source) for source in sources[vertex]), default=-1)
         return depth[vertex]
 
-    found = [deepen(vertex) for vertex in range(len(sources))]
-    return [[v for v, own in enumerate(found) if own == level] for level in range(max(found) + 1)]
+    depths = [deepen(vertex) for vertex in range(len(sources))]
+    return [[v for v, own in enumerate(depths) if own == level] for level in range(max(depths) + 1)]
 
 
 class MessagePassing(nn.Module):
