@@ -11,7 +11,7 @@ search: install
 	$(BIN)/supernas train $(OUT)/search --compare-random 5 --resume --out $(OUT)/train
 
 test: install-test
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 slow: install-test
 	$(BIN)/python -m pytest -q -m slow

@@ -75,7 +75,13 @@ PARTIAL = {  # a quarter of them is one, or two
     ("nas-bench-201", "pc-darts"): {"channels": 4},
     ("darts-cnn", "pc-darts"): {"channels": 8},
 }
-FEW = {"zero-cost": {"candidates": 7}}  # not a multiple of the steps
+FEW = {  # not multiples of the steps
+    "zero-cost": {"candidates": 7},
+    "random-nas": {"candidates": 7},
+    "setn": {"candidates": 7},
+    "enas": {"candidates": 7, "samples": 5},
+    "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
+}
 QUICK = {  # for a space whose autoencoder does not ship
     "e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}},
     "balenas": {"samples": 2},

@@ -42,6 +42,8 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "e2nas": {"archive_stride": 1, "archive_size": 4, "random_steps": 3},
     "random-nas": {"candidates": 5},
     "setn": {"candidates": 5},
+    "enas": {"candidates": 5, "samples": 4},
+    "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
     "zero-cost": {"candidates": 7},
     "balenas": {"samples": 2},
 }
