@@ -12,6 +12,7 @@ so that one batched bisection over a grid of shapes, and a parabola through the 
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,7 +47,7 @@ class Density(Protocol):
 
 
 @dataclass
-class GeneralisedGaussian(State):
+class ExponentialPower(State, ABC):
     """Independent dimensions with p(x) = b / (2 a Gamma(1/b)) exp(-(|x - m| / a)^b) (`scipy.stats.gennorm`).
 
     Attributes:
@@ -58,6 +59,21 @@ class GeneralisedGaussian(State):
     loc: Float[Tensor, " n"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
     scale: Float[Tensor, " n"] = field(default_factory=lambda: torch.ones(0, dtype=torch.float64))
     shape: Float[Tensor, " n"] = field(default_factory=lambda: torch.ones(0, dtype=torch.float64))
+
+    @abstractmethod
+    def fit(self, points: Float[Tensor, "points n"], minimum_scale: float = 1e-3) -> None:
+        """The most likely parameters for points, the scale at least `minimum_scale`."""
+
+    def log_prob(self, point: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+        """The log density in nats."""
+        distance = ((double(point) - self.loc) / self.scale).abs()
+        constant = self.shape.log() - (2 * self.scale).log() - torch.lgamma(1 / self.shape)
+        return (constant - distance.pow(self.shape)).sum(-1)
+
+
+@dataclass
+class GeneralisedGaussian(ExponentialPower):
+    """Any shape within `SHAPES`."""
 
     def fit(self, points: Float[Tensor, "points n"], minimum_scale: float = 1e-3) -> None:
         """Maximum likelihood with the shape in `SHAPES` and the scale at least `minimum_scale`."""
@@ -71,16 +87,10 @@ class GeneralisedGaussian(State):
         self.shape = (grid[best] + offset * (grid[1] - grid[0])).exp().clamp(*SHAPES)
         self.loc, self.scale, _ = _best_given_shape(points, self.shape, minimum_scale)
 
-    def log_prob(self, point: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-        """The log density in nats."""
-        distance = ((double(point) - self.loc) / self.scale).abs()
-        constant = self.shape.log() - (2 * self.scale).log() - torch.lgamma(1 / self.shape)
-        return (constant - distance.pow(self.shape)).sum(-1)
-
 
 @dataclass
-class Gaussian(GeneralisedGaussian):
-    """Independent Gaussian dimensions: the generalised Gaussian with its shape held at 2."""
+class Gaussian(ExponentialPower):
+    """Independent Gaussian dimensions: the shape is held at 2."""
 
     def fit(self, points: Float[Tensor, "points n"], minimum_scale: float = 1e-3) -> None:
         """Maximum likelihood: mean and (biased) standard deviation, the latter at least `minimum_scale` / sqrt(2)."""

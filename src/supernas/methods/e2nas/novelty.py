@@ -162,7 +162,7 @@ class Novelty(State):
                 f"choices ({', '.join(map(str, self.widths))} options) span {ambient} dimensions; "
                 f"use fewer than {ambient} latent dimensions or switch the radial term off"
             )
-        kinds: dict[str, type[GeneralisedGaussian] | type[KernelDensity]] = {
+        kinds: dict[str, type[GeneralisedGaussian] | type[Gaussian] | type[KernelDensity]] = {
             "generalised-gaussian": GeneralisedGaussian,
             "gaussian": Gaussian,
             "kernel": KernelDensity,
