@@ -73,8 +73,8 @@ class Bench:
         settings = replace(SIZE, **self.method.stages()[0].supernet)
         network = space.supernet(**vars(settings)).to(memory_format=torch.channels_last)
         made = (network, space, CLASSIFICATION, self.objective)
-        problem = SearchContext(*made, SGDSettings(), STEPS, 0, paths=self.paths)
-        self.state: Any = self.method.init(problem)
+        context = SearchContext(*made, SGDSettings(), STEPS, 0, paths=self.paths)
+        self.state: Any = self.method.init(context)
         self.train, self.valid = batch(), batch()
 
     def step(self, number: int) -> None:

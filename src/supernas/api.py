@@ -14,6 +14,7 @@ from supernas.data import Dataset, TensorDataset, kinds
 from supernas.evaluation.proxy_scores import ScoreConfig, Scores, resolve_scores
 from supernas.evaluation.proxy_scores import score as score_all
 from supernas.evaluation.recorded_search import RecordedSearch
+from supernas.evaluation.selection.derive import derive as derive_from
 from supernas.output.export import export
 from supernas.output.report import report
 from supernas.runs import training
@@ -136,7 +137,7 @@ class Training(training.Training):
     """A training from scratch that has not begun: iterate over its epochs, or call `run`.
 
     Args:
-        architecture: text of the space, or the folder of a search.
+        architecture: text of the space.
         space: as of a search.
         data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
         data_dir: where the files of named data are.
@@ -160,7 +161,7 @@ class Training(training.Training):
 
     def __init__(
         self,
-        architecture: str | Path,
+        architecture: str,
         *,
         space: str | Values | Space | None = None,
         data: Data | None = None,
@@ -181,7 +182,7 @@ class Training(training.Training):
         source, dataset = _data(data)
         flags: Values = {
             "space": space,
-            "architecture": str(architecture),
+            "architecture": architecture,
             "data": {"source": source, "directory": _text(data_dir)},
             "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
         }
@@ -227,7 +228,7 @@ def search(**arguments: Any) -> Result:
 
 
 @_arguments_of(Training)
-def train(architecture: str | Path, **arguments: Any) -> TrainResult:
+def train(architecture: str, **arguments: Any) -> TrainResult:
     """Trains an architecture from scratch and tests it. The arguments are those of `Training`.
 
     Returns:
@@ -269,11 +270,7 @@ def derive(run_dir: str | Path, *, by: str, **options: Any) -> Any:
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
     """
-    from supernas.evaluation.selection.derive import (
-        derive as choose,  # brings studies along, which no other job here needs
-    )
-
-    return choose(Path(run_dir), by, **options)
+    return derive_from(Path(run_dir), by, **options)
 
 
 def score_config(
@@ -301,7 +298,7 @@ def score_config(
 
 
 def score(
-    architectures: Iterable[Architecture | str],
+    architectures: Architecture | str | Iterable[Architecture | str],
     *,
     out: str | Path = "runs/scores",
     workers: int = 1,
@@ -311,7 +308,7 @@ def score(
     """Scores architectures by zero-cost proxies, without training them.
 
     Args:
-        architectures: as text, or as they are.
+        architectures: one or several, as text or as they are.
         out: the folder of the files of scores; what they hold is not computed again.
         workers: processes of one thread each. With more than one, a script needs the usual
             `if __name__ == "__main__":`.
@@ -327,7 +324,8 @@ def score(
         UserError: for anything that the arguments get wrong; the message is one line.
     """
     config = score_config(**arguments)
-    parsed = [config.space.parse(given) if isinstance(given, str) else given for given in architectures]
+    several = [architectures] if isinstance(architectures, str | Architecture) else architectures
+    parsed = [config.space.parse(given) if isinstance(given, str) else given for given in several]
     return score_all(parsed, config, Path(out), workers=workers, on_progress=on_progress)
 
 

@@ -237,3 +237,8 @@ def test_a_model_of_ones_own_has_no_kept_scores():
 
     with pytest.raises(UserError, match="method zero-cost scores its architectures anew"):
         supernas.score(["layer=a"], space=supernas.ModelSpace(Net, data_kind="images"))
+
+
+def test_one_architecture_is_one_architecture(tmp_path):
+    scores = supernas.score("6111", proxy="parameters", data="digits", channels=2, cells=1, out=tmp_path)
+    assert len(scores.architectures) == 1

@@ -1,6 +1,7 @@
 """Architectures followed through a search: what is written is true, and the search is none the wiser."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from supernas.evaluation import recorded_search
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
 from supernas.evaluation.tracking import Tracking, retrain, tracked_architectures
 from supernas.methods.random_nas import RandomNAS
-from supernas.runs.configuration import resolve_search
+from supernas.runs.configuration import read_file, resolve_search
 from supernas.runs.finished import training_beside
 from supernas.runs.search import Search
 from supernas.runs.training import Training
@@ -180,3 +181,15 @@ def test_what_cannot_be_retrained(told, tmp_path):
     training = api.resolve_train({**training_beside(resolve_search(SMALL)), "architecture": "3"})
     with pytest.raises(UserError, match="followed no architectures; search with --track K"):
         retrain(run.folder, training)
+    for content in ("{}", '{"architectures": 3}'):
+        damaged = tmp_path / "damaged"
+        shutil.copytree(told.folder, damaged, dirs_exist_ok=True)
+        (damaged / "tracked.json").write_text(content)
+        with pytest.raises(UserError, match=r"followed (is damaged|no architectures)"):
+            retrain(damaged, training_of(damaged))
+
+
+def training_of(folder):
+    """How the architectures that a search followed are trained."""
+    search = resolve_search(read_file(folder / "config.json"))
+    return api.resolve_train({**training_beside(search), "architecture": "3"})

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from alpha_toy import alpha_gradient
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.base import Alternating
@@ -24,7 +25,9 @@ from supernas.methods.pc_darts import PCDARTS
 from supernas.methods.setn import SETN
 from supernas.methods.snas import SNAS
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Differentiable, Distribution, SearchContext
+from supernas.runs.configuration import resolve_search
+from supernas.runs.search import Search
+from supernas.steps.contracts import Differentiable, Distribution, SearchContext, stage_starts
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import AdamSettings, SGDSettings
 from supernas.steps.relaxations import dirichlet, gumbel
@@ -88,7 +91,7 @@ def test_progressive_drnas_waits_for_a_fifth_of_each_stage_unless_told(start, se
     assert whole.alpha_moves(Progress(0, 100, 0, 1)) == (settings.get("alpha_warmup", 0) == 0)
     waits = waits if settings else 10
     for begin in (0, 50):
-        moving = [stages.alpha_moves(Progress(begin + step, 100, 0, 1)) for step in range(50)]
+        moving = [stages.alpha_moves(Progress(begin + step, 100, 0, 2)) for step in range(50)]
         assert moving == [False] * waits + [True] * (50 - waits)
     assert start(stages, channels=8).alpha_optimiser.param_groups[0]["lr"] == pytest.approx(11.7 / 100)
 
@@ -440,3 +443,21 @@ def test_movement_is_the_learning_rate_times_the_steps(start):
     for waits, rate in [(0.0, 0.03), (0.6, 0.075)]:
         state = start(GDAS(adam=AdamSettings(lr_times_steps=3.0), alpha_warmup=waits))
         assert state.alpha_optimiser.param_groups[0]["lr"] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 5, 7])
+def test_a_warm_up_begins_where_its_stage_does(epochs):
+    """Stages begin with whole epochs, also where their shares do not."""
+    method = DrNAS(progressive=True)
+    starts = [*stage_starts(method.stages(), epochs), epochs]
+    for begin, end in itertools.pairwise(starts):
+        moving = [method.alpha_moves(Progress(step, 100 * epochs, 0, epochs)) for step in range(100 * begin, 100 * end)]
+        waits = moving.index(True)
+        assert waits == pytest.approx(20 * (end - begin), abs=1)
+        assert all(moving[waits:])
+
+
+def test_stages_without_an_epoch_are_refused(tmp_path):
+    document = {"method": {"name": "drnas", "progressive": True}, "supernet": {"channels": 4}, "search": {"epochs": 1}}
+    with pytest.raises(UserError, match=r"search.epochs = 1: drnas has 2 stages.*give search.epochs=2 or more"):
+        Search(resolve_search(document), tmp_path)

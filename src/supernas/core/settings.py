@@ -1,6 +1,6 @@
 """Settings: frozen dataclasses whose fields hold a range, a meaning and an equation, checked whoever writes them.
 
-The same declaration serves the command line (`--set method.epsilon=0.5`), TOML and JSON files, Python, and
+The same declaration serves the command line (`--set method.gamma=0.5`), TOML and JSON files, Python, and
 `supernas describe`.
 """
 

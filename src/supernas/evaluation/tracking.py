@@ -116,13 +116,15 @@ def retrain(
     if not config.search.track or about is None:
         raise UserError(f"the search in {folder} followed no architectures; search with --track K")
     check_halves(config, training)
+    lines = [line.get("tracked") for line in read_lines(folder / "metrics.jsonl")]
+    if not isinstance(about.get("architectures"), list) or not all(isinstance(line, dict) for line in lines):
+        raise UserError(f"what the search in {folder} followed is damaged (tracked.json, metrics.jsonl); search again")
     architectures = [config.space.parse(text) for text in about["architectures"]]
     results = train_each(training, architectures, folder / "tracked", on_start=on_start)
     curves = [
         np.array([line["valid_metric"] for line in read_lines(result.folder / "metrics.jsonl")]) for result in results
     ]
     ends = np.array([curve[-1] for curve in curves])
-    lines = [line["tracked"] for line in read_lines(folder / "metrics.jsonl")]
     for line in lines:
         line["tau"][_OWN] = _tau(_array(line["valid_metric"]), ends)
     drawn = _picture(about, lines, curves)

@@ -19,7 +19,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Weights
-from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Stage, Validate
+from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Stage, Validate, stage_starts
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, derived, option_mask_of
 from supernas.steps.weights import MixtureTrainer, PathTrainer, TrainedState
@@ -152,11 +152,11 @@ class Alternating(Method[AlphaState], Differentiable):
 
     def alpha_moves(self, progress: Progress) -> bool:
         """Whether alpha moves by now: the part of the present stage that is done is beyond the warm-up."""
-        begin = 0.0
-        for stage in self.stages():
-            if progress.fraction < begin + stage.share:
-                return progress.fraction >= begin + stage.share * self._warmup(stage)
-            begin += stage.share
+        stages, epoch = self.stages(), progress.fraction * progress.epochs
+        starts = [*stage_starts(stages, progress.epochs), progress.epochs]
+        for stage, begin, end in zip(stages, starts, starts[1:], strict=False):
+            if epoch < end:
+                return epoch >= begin + (end - begin) * self._warmup(stage)
         return True
 
     def alpha_steps(self, context: SearchContext) -> float:

@@ -9,9 +9,10 @@ and the answer is the best of `candidates` freshly drawn architectures by valida
 
 `sampling="fair"` (strict fairness, X. Chu, B. Zhang and R. Xu, "FairNAS: Rethinking Evaluation Fairness of Weight
 Sharing Neural Architecture Search", ICCV 2021): a step trains a set of paths that together take every option of every
-choice once, by the mean of their losses; each path alone is a uniform draw. As in FairNAS the weights move once for the
-set; there along the sum of the gradients, here along the mean, so that the learning rate means the same. Every path has
-the whole batch, unless `search.paths` is `split`: then each has a part of it, at a fraction of the cost.
+choice once, by the mean of their losses; each path alone is a uniform draw where genes are independent. As in FairNAS
+the weights move once for the set; there along the sum of the gradients, here along the mean, so that the learning rate
+means the same. Every path has the whole batch, unless `search.paths` is `split`: then each has a part of it, at a
+fraction of the cost.
 Where choices have unequal numbers of options there are as many paths as the largest number, and the other choices'
 options come again.
 

@@ -60,5 +60,6 @@ def _that_go(chosen: Chosen, section: str) -> list[str]:
     registry = _OTHERS.get(section)
     if registry is None:
         return []
-    changed = {name: {section: registry.get(name)(), f"{section}_name": name} for name in registry.names()}
+    others = [name for name in registry.names() if name != getattr(chosen, f"{section}_name")]
+    changed = {name: {section: registry.get(name)(), f"{section}_name": name} for name in others}
     return [name for name, change in changed.items() if _first_refusal(replace(chosen, **change)) is None]

@@ -220,7 +220,7 @@ def resolve_train(document: Values) -> TrainConfig:
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "train", presets.get(space.family).train)
     if "architecture" not in given:
-        raise UserError("no architecture to train: give one as text, or the folder of a search")
+        raise UserError("no architecture to train: give one as text")
     return TrainConfig(
         space,
         space.parse(str(given["architecture"])),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
+from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.core.progress import Progress
 from supernas.core.state import State
@@ -126,6 +127,12 @@ class Search(Loop[Epoch, Result]):
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
+        if len({*self.stage_starts, self.epochs}) <= len(self.stages):
+            least, name = len(self.stages), self.config.method_name
+            raise UserError(
+                f"search.epochs = {self.epochs}: {name} has {least} stages, each of an epoch at least; give "
+                f"search.epochs={least} or more"
+            )
         network = self._network(0, None)
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())

@@ -135,7 +135,8 @@ def needs_whole(chosen: Chosen, why: str) -> str:
     """The refusal of a part of which no step has several paths to share a batch."""
     if chosen.paths == "whole":
         return ""
-    return f"does not go with search.paths=split: {why}; leave search.paths out, or train several paths a step"
+    several = ", or take objective nsas or complementation" if chosen.method.trains_paths else ""
+    return f"does not go with search.paths=split: {why}; leave search.paths out{several}"
 
 
 def needs_rows(chosen: Chosen) -> str:

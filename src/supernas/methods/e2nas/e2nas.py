@@ -3,7 +3,7 @@ r"""E2NAS: search in the latent space of a graph autoencoder, drawn to what is n
 M. Zhang, H. Li, S. Pan, X. Chang, Z. Ge and S. Su, "Differentiable Neural Architecture Search in Equivalent Space with
 Exploration Enhancement", NeurIPS 2020. Algorithm 1, each step:
 
-    decode alpha, train the supernet on that path with its complement (Eq. 7: `objectives/complementation.py`)
+    decode alpha, train the supernet on that path with its complement (Eq. 7: `steps/objectives/complementation.py`)
     alpha <- alpha - lr ((1 - gamma) grad L_val(alpha) - gamma grad N(alpha, A))        (Eq. 3, see below)
 
 with N = -log p_A the novelty with respect to the archive A of visited architectures (Eq. 4-6: `novelty.py`).

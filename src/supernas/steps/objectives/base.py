@@ -79,7 +79,7 @@ def part_sizes(images: int, weights: Sequence[float]) -> list[int]:
     if images < _SMALLEST * len(weights):
         raise UserError(
             f"search.paths=split: a batch of {images} images has no {_SMALLEST} for each of {len(weights)} paths; give "
-            f"search.batch_size={_SMALLEST * len(weights)} or more, or search.paths=whole"
+            f"search.batch_size={_SMALLEST * len(weights)} or more, where the data have as many, or search.paths=whole"
         )
     total, sizes = sum(weights), [_SMALLEST] * len(weights)
     for _ in range(images - sum(sizes)):  # the next image goes where most is missing
