@@ -24,7 +24,7 @@ import sys, torch
 torch.set_num_threads(int(sys.argv[3]))
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
-from test_kill import demo
+from runs.test_kill import demo
 demo(sys.argv[1], Path(sys.argv[2]), resume=True).run()
 """
 
