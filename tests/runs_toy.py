@@ -16,7 +16,7 @@ STEPS = 5  # of an epoch
 EPOCHS = 2
 
 SEARCH: dict[str, Any] = {
-    "method": {"name": "e2nas", "archive_stride": 1, "archive_size": 4, "random_steps": 3},
+    "method": {"name": "e2nas", "archive_stride": 1, "archive_size": 4, "warmup": 0.34},
     "supernet": {"channels": 4, "cells": 1},
     "data": {"train_size": 640},
     "search": {"epochs": EPOCHS, "batch_size": 64, "validation_images": 64},

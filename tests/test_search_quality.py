@@ -161,7 +161,7 @@ def test_alpha_moves_and_the_supernet_does_not(frozen, name):
 def test_straight_through_without_noise_is_e2nass_own_step_on_weights_that_stand_still(frozen):
     walk = alpha.latent_ways(None)["straight through, gradient to all"]
     path = walk(frozen, 12, 3)
-    method = alpha.E2NAS(gamma=0.0, random_steps=0)
+    method = alpha.E2NAS(gamma=0.0, warmup=0)
     frozen.network.train().requires_grad_(True)
     state = method.init(frozen.context(12, 3))
     state.trainer.step = lambda *arguments: {}

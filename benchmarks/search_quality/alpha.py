@@ -121,7 +121,7 @@ def latent_ways(method: Any) -> dict[str, Walk]:
     is spent on random codes.
     """
     own = method if isinstance(method, E2NAS) and method.relaxation == "latent" else E2NAS()
-    given = replace(own, random_steps=0)
+    given = replace(own, warmup=0)
     judges: dict[str, tuple[E2NAS, Judge]] = {
         _straight(options): (replace(given, gamma=0.0, alpha_gradient=options), straight_through(0.0))
         for options in ("all", "selected")

@@ -39,7 +39,7 @@ TOYS: dict[str, dict[str, Any]] = {
     },
 }
 SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all that it does within nine steps
-    "e2nas": {"archive_stride": 1, "archive_size": 4, "random_steps": 3},
+    "e2nas": {"archive_stride": 1, "archive_size": 4, "warmup": 0.34},
     "random-nas": {"candidates": 5},
     "setn": {"candidates": 5},
     "enas": {"candidates": 5, "samples": 4},

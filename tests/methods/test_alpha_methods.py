@@ -294,7 +294,7 @@ def test_codings_of_the_straight_through_gradient(start, toy_batch, coding):
 def test_e2nas_without_exploration_and_complementation_on_logits_is_gdas_a(start, toy_batch):
     """Step for step: GDAS without noise at temperature 1, whose alpha starts where E2NAS's does."""
     gdas = GDAS(noise=0, temperature=1.0, temperature_end=1.0, unselected="run", start=1.0)
-    e2nas = E2NAS(gamma=0.0, relaxation="softmax", choose="last", random_steps=0)
+    e2nas = E2NAS(gamma=0.0, relaxation="softmax", choose="last", warmup=0)
     one, other = start(gdas), start(e2nas)
     assert torch.equal(one.alpha["cell"].flatten(), other.alpha[0])
     for step in range(12):

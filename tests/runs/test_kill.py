@@ -33,7 +33,7 @@ def demo(kind, folder, **options):
     """Two epochs of the demo, saving after every step, so that many kills meet a file half written."""
     loop = {"epochs": 2, "checkpoint_minutes": 1e-9}
     if kind == "search":
-        method = {"name": "e2nas", "archive_stride": 1, "archive_size": 8, "random_steps": 8}
+        method = {"name": "e2nas", "archive_stride": 1, "archive_size": 8, "warmup": 0.2}
         return Search(resolve_search({"search": loop, "method": method}), folder, **options)
     return Training(resolve_train({"train": loop, "architecture": CELL}), folder, **options)
 

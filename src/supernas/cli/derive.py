@@ -15,16 +15,20 @@ __all__ = ["derive"]
 
 def derive(
     run_dir: Annotated[Path, typer.Argument(help="the run folder of a finished search")],
-    by: Annotated[str, typer.Option(help="best-sampled, evolution, proxy or top-k")],
+    by: Annotated[str, typer.Option(help="best-sampled, evolution, proxy, ranks or top-k")],
     candidates: Annotated[
         int | None, typer.Option(help="architectures drawn (default 100), or visited by evolution (default 200)")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="best-sampled, ranks, top-k: uniform draws, or visited; proxy: learnt, or visited"),
     ] = None,
     population: Annotated[int | None, typer.Option(help="evolution: architectures alive (default 10)")] = None,
     sample: Annotated[int | None, typer.Option(help="evolution: draws for a parent (default 10)")] = None,
     draws: Annotated[
         int | None, typer.Option(help="proxy: architectures drawn from what was learnt (default 100)")
     ] = None,
-    proxy: Annotated[str | None, typer.Option(help="proxy: what scores them (default synflow)")] = None,
+    proxy: Annotated[str | None, typer.Option(help="proxy, ranks: what scores them (default synflow)")] = None,
     top: Annotated[int | None, typer.Option(help="top-k: so many are trained (default 8)")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="top-k: of the first trainings, which double as the number halves (default 2)")
@@ -33,7 +37,11 @@ def derive(
         str | None, typer.Option(help="top-k: trainings start from fresh or inherited weights (default fresh)")
     ] = None,
     set: Annotated[
-        list[str] | None, typer.Option("--set", help="top-k: a setting of the trainings, as section.name=value")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="top-k: section.name=value of the trainings; proxy, ranks: network.name=value of what is scored",
+        ),
     ] = None,
     images: Annotated[
         int | None, typer.Option(help="validation images on which each is judged (default: as in the search)")
@@ -58,6 +66,7 @@ def derive(
             run_dir,
             by,
             candidates=candidates,
+            source=source,
             weights=weights,
             set=tuple(set) if set else None,
             **options,

@@ -43,6 +43,7 @@ __all__ = [
     "StopDecision",
     "Stopping",
     "Validate",
+    "Visiting",
     "needs_alpha",
     "needs_paths",
     "needs_rows",
@@ -341,6 +342,14 @@ class Distribution(ABC):
     @abstractmethod
     def draw_architecture(self, state: Any, generator: torch.Generator) -> Architecture:
         """An architecture drawn from it, as at the end of a search. Changes nothing but the generator."""
+
+
+class Visiting(ABC):
+    """What a method is as well that remembers where it was."""
+
+    @abstractmethod
+    def visited(self, state: Any) -> list[Architecture]:
+        """The last distinct architectures that it visited, the latest last."""
 
 
 # -- what looks at finished epochs -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The best of what a distribution draws, by any score."""
+"""What a search has learnt, drawn from, and the best of it by a proxy."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ from supernas import proxies
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.data import Batch
-from supernas.evaluation.selection.by_distribution import learnt, select_from_distribution
+from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.methods.random_nas import RandomNAS
 from supernas.runs.configuration import resolve_search
 from supernas.runs.finished import read_run
@@ -36,41 +36,22 @@ class Draws(Distribution):
         return CELLS[next(self.drawn)]
 
 
-def select(order, scores, draws=None, direction="max"):
-    asked = []
-
-    def score(architecture):
-        asked.append(CELLS.index(architecture))
-        return scores[asked[-1]]
-
-    found = select_from_distribution(Draws(order), None, draws or len(order), score, torch.Generator(), direction)
-    return found, asked
+def drawn(method, draws=10, state=None, seed=0):
+    return draw_from_distribution(method, state, draws, torch.Generator().manual_seed(seed))
 
 
-def test_every_architecture_is_scored_once_and_the_best_is_taken():
-    found, asked = select([2, 0, 2, 1, 0], [1.0, 3.0, 2.0])
-    assert asked == [2, 0, 1]
-    assert (found.architecture, found.score) == (CELLS[1], 3.0)
-    assert found.scores == {CELLS[2]: 2.0, CELLS[0]: 1.0, CELLS[1]: 3.0}
-    assert found.counts == {CELLS[2]: 2, CELLS[0]: 2, CELLS[1]: 1}
-    assert select([2, 0, 2, 1, 0], [1.0, 3.0, 2.0], draws=2)[0].architecture == CELLS[2]
-    assert select([2, 0, 2, 1, 0], [1.0, 3.0, 2.0], direction="min")[0].architecture == CELLS[0]
-
-
-def test_of_equals_the_first_drawn_and_what_is_no_number_never():
-    assert select([3, 1, 2], [0.0, 5.0, 5.0, -math.inf])[0].architecture == CELLS[1]
-    assert select([3, 1, 2], [0.0, 5.0, 5.0, math.inf], direction="min")[0].architecture == CELLS[1]
-    assert select([3, 0], [-math.inf, 0, 0, -1e30])[0].architecture == CELLS[3]
+def test_so_many_are_drawn_repeats_included():
+    assert drawn(Draws([2, 0, 2, 1]), draws=3) == [CELLS[2], CELLS[0], CELLS[2]]
 
 
 def test_a_method_without_a_distribution_is_refused():
     with pytest.raises(UserError, match="RandomNAS ends with one architecture"):
-        select_from_distribution(RandomNAS(), None, 10, float, torch.Generator())
+        drawn(RandomNAS())
     with pytest.raises(UserError, match="wanted 1 or more"):
-        select_from_distribution(Draws([0]), None, 0, float, torch.Generator())
+        drawn(Draws([0]), draws=0)
 
 
-def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
+def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path):
     config = resolve_search(
         {
             "method": {"name": "balenas", "samples": 1, "train_set_size": None},
@@ -85,13 +66,9 @@ def test_a_finished_search_is_drawn_from_as_it_ended(tmp_path, space):
     method, state = learnt(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     assert state.alpha_optimiser.examples == 48  # the validation half
-    drawn = [
-        select_from_distribution(method, one, 20, space.index, torch.Generator().manual_seed(3))
-        for one in (state, search.state.method)
-    ]
-    assert drawn[0] == drawn[1]
-    assert drawn[0].architecture == max(drawn[0].counts, key=space.index)
-    assert sum(drawn[0].counts.values()) == 20
+    one, other = (drawn(method, 20, of, seed=3) for of in (state, search.state.method))
+    assert one == other
+    assert len(one) == 20
     whole = (tmp_path / "run" / "checkpoint.pt").read_bytes()
     (tmp_path / "run" / "checkpoint.pt").write_bytes(whole[:-100])
     with pytest.raises(UserError, match="the one before is not of the search's end"):

@@ -4,14 +4,19 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import typer
+from scipy.stats import rankdata
 from typer.testing import CliRunner
 
 import supernas
 from searched_toy import finished
+from supernas import proxies
 from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.core.files import read_lines
+from supernas.data import Batch
+from supernas.evaluation.selection.by_distribution import learnt
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.runs.training import Training
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
@@ -39,6 +44,40 @@ def test_best_sampled_is_the_argmax_over_the_drawn(run, space):
     assert space.parse(record["architecture"]) == found.architecture
     assert record["how"]["evaluation"]["images"] == 40
     assert found.file.with_suffix(".svg").read_text().startswith("<svg")
+
+
+@pytest.fixture(scope="module")
+def e2nas_run(tmp_path_factory):
+    method = {"name": "e2nas", "gamma": 0.0, "relaxation": "softmax", "warmup": 0.5, "candidates": 9}
+    return finished(tmp_path_factory.mktemp("visiting") / "run", method)
+
+
+def test_what_a_search_visited_is_a_source_of_candidates(e2nas_run, run, space):
+    """The latest of it, by hand: the best by accuracy, by a proxy at another size, and by the sum of both ranks."""
+    visited = learnt(e2nas_run.folder)[1].visited
+    assert len(visited) == 9
+    latest = list(visited)[-6:]
+    accuracies = supernet_accuracies(e2nas_run.folder, latest, EVALUATION)
+    best = supernas.derive(e2nas_run.folder, by="best-sampled", source="visited", candidates=6, images=40)
+    assert best.architecture == latest[int(accuracies.argmax())]
+    size = {"num_classes": 10, "in_channels": 1, "channels": 3, "cells": 2}
+    batch = Batch(torch.ones(1, 1, 4, 4), torch.zeros(1, dtype=torch.int64))  # synflow reads its shape alone
+    synflow = proxies.get("synflow")()
+    scores = np.array([proxies.score_architecture(synflow, space, one, size, batch, None, 0) for one in latest])
+    larger = {"source": "visited", "set": ("network.cells=2",)}
+    by_proxy = supernas.derive(e2nas_run.folder, by="proxy", draws=6, **larger)
+    assert by_proxy.architecture == latest[int(scores.argmax())]
+    found = supernas.derive(e2nas_run.folder, by="ranks", candidates=6, images=40, **larger)
+    ranks = rankdata(-accuracies) + rankdata(-scores)
+    assert found.score == ranks.min() / 2
+    tied = np.flatnonzero(ranks == ranks.min())
+    assert found.architecture == latest[max(tied, key=lambda at: accuracies[at])]
+    trained = supernas.derive(e2nas_run.folder, by="top-k", source="visited", candidates=6, top=2, epochs=1, images=40)
+    assert trained.architecture in {latest[at] for at in np.argsort(-accuracies, kind="stable")[:2]}
+    with pytest.raises(UserError, match="random-nas does not remember which architectures it visited; take source"):
+        supernas.derive(run.folder, by="ranks", source="visited")
+    with pytest.raises(UserError, match=r"set .train\.epochs=2.: wanted the size of the networks"):
+        supernas.derive(run.folder, by="ranks", candidates=3, set=("train.epochs=2",))
 
 
 def test_evolution_asks_the_supernet(run, space, monkeypatch):
@@ -144,7 +183,7 @@ def test_the_commands(run, tmp_path):
             "top is an option of top-k, not of best-sampled, which takes",
         ),
         (["--by", "top-k", "--population", 3], "population is an option of evolution, not of top-k"),
-        (["--by", "evolution", "--workers", 2], "workers is an option of best-sampled and top-k, not of evolution"),
+        (["--by", "evolution", "--workers", 2], "ranks and top-k, not of evolution"),
         (["--by", "top-k", "--top", 9, "--candidates", 4], "derive: top is 9, of 4 candidates; wanted at most as many"),
         (["--by", "top-k", "--set", "train.epochs=3"], "set must not give the architecture"),
         (["--by", "top-k", "--set", "data.train_size=300"], "leave data and train.split as they are"),

@@ -30,7 +30,7 @@ SPACE = spaces.get("nas-bench-201")
 SMALL = {
     "archive_size": 12,
     "archive_stride": 1,
-    "random_steps": 0,
+    "warmup": 0,
     "novelty": NoveltySettings(decoder_every=1, refit_every=1),
 }
 """An archive that is soon full, and a density that is computed anew at every step."""
@@ -91,7 +91,7 @@ def novelty_gradient(state, alpha, settings):
 
 @pytest.mark.parametrize("which", ["all", "selected"])
 def test_the_validation_gradient_reaches_alpha_through_the_decoder(start, toy_batch, which):
-    state, step = start(E2NAS(gamma=0.0, alpha_gradient=which, random_steps=0))
+    state, step = start(E2NAS(gamma=0.0, alpha_gradient=which, warmup=0))
     before = state.alpha.detach().clone()
     step(toy_batch(0), toy_batch(1))
     found = state.alpha.grad
@@ -111,7 +111,7 @@ def test_the_validation_gradient_reaches_alpha_through_the_decoder(start, toy_ba
 @pytest.mark.parametrize("draws", [2, 4, 9])
 def test_the_gradient_is_averaged_over_draws_around_alpha_on_parts_of_the_batch(start, toy_batch, draws):
     """Of six images nine draws leave six parts; every image is seen once."""
-    state, step = start(E2NAS(gamma=0.0, draws=draws, noise=0.8, random_steps=0), seed=3)
+    state, step = start(E2NAS(gamma=0.0, draws=draws, noise=0.8, warmup=0), seed=3)
     before, generator = state.alpha.detach().clone(), torch.Generator()
     generator.set_state(state.generator.get_state())
     train, valid, seen = toy_batch(0), toy_batch(1), []
@@ -168,12 +168,11 @@ def test_novelty_reaches_alpha_with_weight_gamma(start, toy_batch, gamma, balanc
 
 @pytest.mark.parametrize("archive", ["visits", "distinct"])
 @pytest.mark.parametrize("gamma", [0.0, 0.25])
-@pytest.mark.parametrize(("steps", "random"), [(100, 20), (6, 3)])
+@pytest.mark.parametrize(("steps", "warmup", "random"), [(100, 0.2, 20), (100, 0.3, 30), (6, 0.5, 3)])
 def test_alpha_is_drawn_anew_at_first_and_then_moves_whatever_the_archive_and_gamma(
-    start, toy_batch, archive, gamma, steps, random
+    start, toy_batch, archive, gamma, steps, warmup, random
 ):
-    """Also where the search has fewer steps than it would draw codes."""
-    state, step = start(E2NAS(gamma=gamma, archive=archive, archive_stride=7), steps=steps)
+    state, step = start(E2NAS(gamma=gamma, archive=archive, archive_stride=7, warmup=warmup), steps=steps)
     generator = torch.Generator().manual_seed(0)
     for _ in range(random):
         metrics = step(toy_batch(0), toy_batch(1))
@@ -188,16 +187,29 @@ def test_alpha_is_drawn_anew_at_first_and_then_moves_whatever_the_archive_and_ga
     assert state.alpha_optimiser.param_groups[0]["lr"] == pytest.approx(29.3 / (steps - random))
 
 
+def test_an_interval_of_alpha(start, toy_batch):
+    """Every third step from the warm-up's end on, as far in all as with every step."""
+    state, step = start(E2NAS(gamma=0.0, warmup=0.1, alpha_interval=3), steps=20)
+    moved = []
+    for visit in range(20):
+        before = state.alpha.detach().clone()
+        metrics = step(toy_batch(visit), toy_batch(-visit))
+        moved.append(not torch.equal(state.alpha, before))
+        assert ("valid_loss" in metrics) == (visit < 2 or visit % 3 == 2)
+    assert moved[2:] == [visit % 3 == 2 for visit in range(2, 20)]
+    assert state.alpha_optimiser.param_groups[0]["lr"] == pytest.approx(29.3 / 6)
+
+
 def test_the_first_density_is_not_one_of_copies(start, toy_batch):
     """Where the decoder is asked about a code of the prior, no term is astronomical."""
-    _, step = start(E2NAS(gamma=1.0))
+    _, step = start(E2NAS(gamma=1.0, warmup=0.2))
     for _ in range(21):
         metrics = step(toy_batch(0), toy_batch(1))
     assert all(abs(float(metrics[f"log_p_{term}"])) < 200 for term in ("jacobian", "latent", "radial"))
 
 
 def test_weight_decay_pulls_alpha_towards_zero(start, toy_batch):
-    method = E2NAS(gamma=0.0, adam=AdamSettings(weight_decay=1e6, lr_times_steps=1.0), region="free", random_steps=0)
+    method = E2NAS(gamma=0.0, adam=AdamSettings(weight_decay=1e6, lr_times_steps=1.0), region="free", warmup=0)
     state, step = start(method)
     before = state.alpha.detach().clone()
     step(toy_batch(0), toy_batch(1))
@@ -220,7 +232,7 @@ def test_repeated_steps_leave_a_crowded_region_of_the_trained_decoder(start, toy
 def test_alpha_is_kept_in_the_ball(start, toy_batch, region):
     """From the start, while it is drawn, and as it moves."""
     state, step = start(
-        E2NAS(gamma=0.0, region=region, radius=0.5, random_steps=2, adam=AdamSettings(lr_times_steps=100.0))
+        E2NAS(gamma=0.0, region=region, radius=0.5, warmup=0.02, adam=AdamSettings(lr_times_steps=100.0))
     )
     for _ in range(4):
         inside = float(state.alpha.detach().norm()) <= 0.5 * math.sqrt(16) + 1e-9
@@ -235,7 +247,7 @@ def test_alpha_is_kept_in_the_ball(start, toy_batch, region):
 @pytest.mark.parametrize("objective", [Plain(), Complementation(epsilon=0.0)], ids=["plain", "epsilon 0"])
 def test_without_latent_space_novelty_and_complement_it_is_gdas_a(start, toy_batch, which, objective):
     steps = 3
-    method = E2NAS(gamma=0, relaxation="softmax", alpha_gradient=which, random_steps=0)
+    method = E2NAS(gamma=0, relaxation="softmax", alpha_gradient=which, warmup=0)
     state, step = start(method, objective, steps)
     network = copy.deepcopy(state.context.network)
     alpha = state.alpha.detach().clone().view(6, 5).requires_grad_()
@@ -274,10 +286,13 @@ def test_without_latent_space_novelty_and_complement_it_is_gdas_a(start, toy_bat
     ("gamma", "start_half_end"),
     [("sig(10)", (0.99995, 0.5, 0.00005)), ("sig(1)", (0.7311, 0.5, 0.2689)), (0.2, (0.2, 0.2, 0.2))],
 )
-def test_schedule_of_gamma(start, gamma, start_half_end):
-    method = E2NAS(gamma=gamma)
-    state, _ = start(method)
-    found = [float(method.epoch(state, None, Progress(t, 1000, 0, 1))["gamma"]) for t in (0, 500, 1000)]
+@pytest.mark.parametrize(("warmup", "visits"), [(0.0, (0, 500, 1000)), (0.5, (500, 750, 1000))])
+def test_schedule_of_gamma_is_over_the_steps_in_which_alpha_moves(start, gamma, start_half_end, warmup, visits):
+    method = E2NAS(gamma=gamma, warmup=warmup)
+    state, _ = start(method, steps=1000)
+    found = []
+    for state.visits in visits:
+        found.append(float(method.epoch(state, None, Progress(0, 1000, 0, 1))["gamma"]))
     assert found == pytest.approx(start_half_end, abs=5e-5)
 
 
@@ -302,7 +317,7 @@ def test_archive_of_visits_or_of_distinct_architectures(start, toy_batch, archiv
             gamma=0.0,
             archive=archive,
             archive_stride=stride,
-            random_steps=0,
+            warmup=0,
             adam=AdamSettings(lr_times_steps=1e-6),
         )
     )
@@ -315,7 +330,7 @@ def test_archive_of_visits_or_of_distinct_architectures(start, toy_batch, archiv
 
 
 def test_archive_holds_the_latest(start, toy_batch):
-    state, step = start(E2NAS(gamma=0.0, archive_size=2, archive_stride=1, random_steps=0))
+    state, step = start(E2NAS(gamma=0.0, archive_size=2, archive_stride=1, warmup=0))
     codes = []
     for _ in range(4):
         codes.append(state.alpha.detach().clone())
@@ -325,7 +340,7 @@ def test_archive_holds_the_latest(start, toy_batch):
 
 def test_choice_of_the_last_or_the_best_visited(start, toy_batch):
     methods = {
-        choose: E2NAS(gamma=0.0, choose=choose, random_steps=0, adam=AdamSettings(lr_times_steps=300.0))
+        choose: E2NAS(gamma=0.0, choose=choose, warmup=0, adam=AdamSettings(lr_times_steps=300.0))
         for choose in ("last", "best-visited")
     }
     state, step = start(methods["last"])
@@ -370,7 +385,7 @@ def test_starts_are_seeded(start):
 
 
 def test_a_saved_state_goes_on_bit_for_bit_in_the_midst_of_novelty(start, toy_batch):
-    method = E2NAS(gamma=0.5, archive_size=3, archive_stride=1, random_steps=4)
+    method = E2NAS(gamma=0.5, archive_size=3, archive_stride=1, warmup=0.04)
     state, step = start(method, Complementation())
     for _ in range(
         7
@@ -424,7 +439,7 @@ class Unequal(torch.nn.Module):
 def test_logits_of_choices_of_unequal_size(start):
     """Every option is reached and none that is not there; what fills up a row of logits stays 0."""
     space = ModelSpace(Unequal)
-    method = E2NAS(gamma=0.0, relaxation="softmax", random_steps=30)
+    method = E2NAS(gamma=0.0, relaxation="softmax", warmup=0.5)
     state, step = start(method, steps=60, space=space, network=space.supernet())
     generator = torch.Generator().manual_seed(0)
     batch = Batch(torch.randn(12, 4, generator=generator), torch.randint(3, (12,), generator=generator))

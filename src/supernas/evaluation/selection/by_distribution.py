@@ -1,62 +1,22 @@
-"""The best of some architectures drawn from what a search has learnt, by any score: the choice of BaLeNAS-TF.
+"""What a finished search has learnt, and architectures drawn from it where it is a distribution."""
 
-M. Zhang et al., "BaLeNAS", CVPR 2022, section 3.3: 100 draws from the learnt distribution, ranked by a training-free
-proxy. Any method that ends with a distribution can be asked (`contracts.Distribution`).
-"""
-
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
-from supernas.proxies import best_by_proxy
 from supernas.runs.checkpoint import checkpoint_exists
 from supernas.runs.finished import read_run
 from supernas.runs.search import Search
 from supernas.steps.contracts import Distribution, Method
 
-__all__ = ["Selected", "learnt", "select_from_distribution"]
+__all__ = ["draw_from_distribution", "learnt"]
 
 
-@dataclass(frozen=True)
-class Selected:
-    """What was selected.
-
-    Attributes:
-        architecture: the best.
-        score: its score.
-        scores: those of all architectures that were drawn, in the order in which they came up.
-        counts: how often each was drawn.
-    """
-
-    architecture: Architecture
-    score: float
-    scores: dict[Architecture, float]
-    counts: dict[Architecture, int]
-
-
-def select_from_distribution(
-    method: Method,
-    state: Any,
-    draws: int,
-    score: Callable[[Architecture], float],
-    generator: torch.Generator,
-    direction: Literal["max", "min"] = "max",
-) -> Selected:
-    """Draws architectures, scores each different one once, and takes the best, of equals the first drawn.
-
-    Args:
-        method: one that ends with a distribution.
-        state: its state.
-        draws: how many are drawn, repeats included.
-        score: of an architecture.
-        generator: of the draws.
-        direction: whether a good score is large (`max`) or small (`min`).
+def draw_from_distribution(method: Method, state: Any, draws: int, generator: torch.Generator) -> list[Architecture]:
+    """So many architectures, drawn one after another.
 
     Raises:
         UserError: if the method has no distribution, or there is nothing to draw.
@@ -65,9 +25,7 @@ def select_from_distribution(
         raise UserError(f"{type(method).__name__} ends with one architecture, not with a distribution to draw from")
     if draws < 1:
         raise UserError(f"{draws} draws; wanted 1 or more")
-    counts = Counter(method.draw_architecture(state, generator) for _ in range(draws))
-    best, scores = best_by_proxy(counts, score, direction)
-    return Selected(best, scores[best], scores, dict(counts))
+    return [method.draw_architecture(state, generator) for _ in range(draws)]
 
 
 def learnt(folder: Path) -> tuple[Method, Any]:

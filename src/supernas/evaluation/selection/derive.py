@@ -17,7 +17,8 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import environment, read_json, write_atomically, write_json
 from supernas.core.settings import build, field_names, to_plain
-from supernas.evaluation.selection.selectors import SELECTORS, Question, Selector
+from supernas.evaluation.selection.question import Question, Selector
+from supernas.evaluation.selection.selectors import SELECTORS
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import fingerprint
@@ -64,7 +65,7 @@ def derive(
 
     Args:
         folder: the run folder of the search.
-        by: a name of `selectors.SELECTORS`: `best-sampled`, `evolution`, `proxy` or `top-k`.
+        by: a name of `selectors.SELECTORS`: `best-sampled`, `evolution`, `proxy`, `ranks` or `top-k`.
         images: validation images on which an architecture is asked about; by default as many as in the search.
         batch_norm: which statistics normalise (see `EvaluationSettings`).
         seed: of what is drawn, and of trainings; the search's own by default.
@@ -72,8 +73,8 @@ def derive(
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
         on_training: called with each training before it runs.
-        **options: the selector's own: `candidates`, `population`, `sample`, `draws`, `proxy`, `top`, `epochs`,
-            `weights`, `set`; None counts as not given.
+        **options: the selector's own: `candidates`, `source`, `population`, `sample`, `draws`, `proxy`, `batch_size`,
+            `top`, `epochs`, `weights`, `set`; None counts as not given.
 
     Returns:
         The choice. The seconds in its record are those of the call that finished it.

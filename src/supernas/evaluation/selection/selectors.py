@@ -1,146 +1,47 @@
 """Selectors: what chooses an architecture from a finished search's supernet.
 
-`best-sampled`: the best of some uniformly drawn architectures by inherited accuracy (L. Li and A. Talwalkar, UAI 2019).
+`best-sampled`: the best of some drawn architectures by inherited accuracy (L. Li and A. Talwalkar, UAI 2019).
 `evolution`: regularised evolution with inherited accuracy as fitness, the evolutionary choice of NSAS (M. Zhang et al.,
 CVPR 2020, section 4.4). `top-k`: the best few by inherited accuracy are trained for a short time on the search's
 training half, and judged on its validation half. `proxy`: of architectures drawn from what the search has learnt, the
-best by a zero-cost proxy (BaLeNAS-TF; M. Zhang et al., CVPR 2022, section 3.3); the supernet is not asked.
+best by a zero-cost proxy (BaLeNAS-TF; M. Zhang et al., CVPR 2022, section 3.3); the supernet is not asked. `ranks`: the
+smallest sum of the ranks by inherited accuracy and by a proxy.
+
+Where candidates are drawn uniformly, `source=visited` takes what the search visited instead, if it remembers that.
 """
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 
-from supernas import proxies
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json, versions
 from supernas.core.settings import setting, settings
-from supernas.data import Batch
-from supernas.evaluation.cache import Cache
-from supernas.evaluation.proxy_scores import digest_of
-from supernas.evaluation.selection.by_distribution import Selected, learnt, select_from_distribution
+from supernas.evaluation.selection.by_proxy import ByProxy, Ranks
+from supernas.evaluation.selection.question import Question, Selection, Selector, Source
 from supernas.evaluation.selection.successive_halving import train_by_halving
-from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, one_by_one, supernet_accuracies
-from supernas.networks.costs.budget import read_budget
-from supernas.networks.costs.limited_space import limited
-from supernas.runs.configuration import (
-    SearchConfig,
-    TrainConfig,
-    assign,
-    merge,
-    resolve_train,
-    space_document,
-)
+from supernas.evaluation.supernet_accuracy import one_by_one
+from supernas.runs.configuration import TrainConfig, assign, merge, resolve_train
 from supernas.runs.finished import check_halves, training_beside
-from supernas.runs.training import Training
-from supernas.spaces.base import Space
-from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
-from supernas.steps.contracts import SearchContext
+from supernas.spaces.search_strategies import best_found, regularised_evolution
 
-__all__ = ["SELECTORS", "BestSampled", "ByProxy", "Evolution", "Question", "Selection", "Selector", "TopK"]
-
-_STREAM = 2  # apart from the stream of numbers that a method of the same seed draws its paths from
-
-
-@dataclass(frozen=True)
-class Question:
-    """A finished search, and how it is asked.
-
-    Attributes:
-        folder: the run folder.
-        config: the search's configuration.
-        evaluation: how its supernet is asked.
-        seed: of what is drawn, and of trainings.
-        device: where to compute.
-        workers: processes that ask at once.
-        on_progress: called with (evaluated, to be evaluated).
-        on_training: called with each training before it runs.
-    """
-
-    folder: Path
-    config: SearchConfig
-    evaluation: EvaluationSettings
-    seed: int
-    device: torch.device
-    workers: int = 1
-    on_progress: OnProgress | None = None
-    on_training: Callable[[Training], None] | None = None
-
-    @property
-    def generator(self) -> np.random.Generator:
-        """A fresh generator of the seed."""
-        return np.random.default_rng([self.seed, _STREAM])
-
-    @property
-    def space(self) -> Space:
-        """The space, within the search's budget if it had one.
-
-        Raises:
-            UserError: if what the budget needs is gone.
-        """
-        config = self.config
-        if not config.budget.limits:
-            return config.space
-        document = read_json(self.folder / "budget.json")
-        if document is None:
-            raise UserError(f"{self.folder} has no budget.json, which its limits need; run the search again")
-        return limited(config.space, read_budget(config.space, config.budget, document))
-
-    def drawn(self, count: int) -> tuple[list[Architecture], np.ndarray]:
-        """So many different architectures, drawn uniformly, and their inherited accuracies [count]."""
-        architectures = draw(self.space, count, self.generator)
-        ask = partial(supernet_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
-        return architectures, ask(self.folder, architectures, self.evaluation)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """An architecture, its score, what the score is, and what else the record should hold."""
-
-    architecture: Architecture
-    score: float
-    score_is: str = "accuracy with inherited weights, %"
-    details: Document = field(default_factory=dict)
-
-
-class Selector(ABC):
-    """What chooses: a settings class.
-
-    Attributes:
-        asks_many: whether it asks about many architectures at once, so that several processes help.
-        asks_supernet: whether the supernet's accuracies decide.
-    """
-
-    asks_many: ClassVar[bool] = True
-    asks_supernet: ClassVar[bool] = True
-
-    @abstractmethod
-    def choose(self, question: Question, runs: Path) -> Selection:
-        """The choice. Trainings have their run folders below `runs`."""
-
-    def training(self, question: Question) -> TrainConfig | None:
-        """How it trains, with an architecture that stands for any; None if it does not."""
-        return None
+__all__ = ["SELECTORS", "BestSampled", "Evolution", "TopK"]
 
 
 @settings
 class BestSampled(Selector):
-    """The best of uniformly drawn architectures by inherited accuracy, the first of equals."""
+    """The best of some architectures by inherited accuracy, the first of equals."""
 
-    candidates: int = setting(100, "architectures that are drawn", ge=1)
+    candidates: int = setting(100, "architectures that are compared", ge=1)
+    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Asks about all of them."""
-        architectures, accuracies = question.drawn(self.candidates)
+        architectures = question.candidates(self.source, self.candidates)
+        accuracies = question.accuracies(architectures)
         best = int(accuracies.argmax())
         return Selection(architectures[best], float(accuracies[best]))
 
@@ -171,9 +72,10 @@ class Evolution(Selector):
 
 @settings
 class TopK(Selector):
-    """The best few of uniformly drawn architectures by inherited accuracy; then training, by successive halving."""
+    """The best few of some architectures by inherited accuracy; then training, by successive halving."""
 
-    candidates: int = setting(100, "architectures that are drawn", ge=2)
+    candidates: int = setting(100, "architectures that are compared", ge=2)
+    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
     top: int = setting(8, "K: so many of them, the best, are trained", ge=2)
     epochs: int = setting(2, "of the first trainings; they double while the architectures halve", ge=1)
     weights: Literal["fresh", "inherited"] = setting("fresh", "what trainings start from: nothing, or the supernet")
@@ -204,11 +106,14 @@ class TopK(Selector):
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Ranks all, and trains the best."""
-        architectures, accuracies = question.drawn(self.candidates)
+        architectures = question.candidates(self.source, self.candidates)
+        accuracies = question.accuracies(architectures)
         order = np.argsort(-accuracies, kind="stable")[: self.top]
         training = self.training(question)
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
+        if len(order) < 2:
+            raise UserError(f"the search visited {len(order)} architecture; wanted two or more to train and compare")
         halving = train_by_halving(training, [architectures[int(at)] for at in order], runs, question.on_training)
         return Selection(
             halving.winner,
@@ -218,76 +123,10 @@ class TopK(Selector):
         )
 
 
-@settings
-class ByProxy(Selector):
-    """The best by a zero-cost proxy of architectures drawn from the distribution with which the search ended."""
-
-    asks_many: ClassVar[bool] = False
-    asks_supernet: ClassVar[bool] = False
-    draws: int = setting(100, "architectures that are drawn, repeats included; each is scored once", ge=1)
-    proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
-    batch_size: int = setting(64, "training images that the proxy looks at", ge=2)
-
-    def choose(self, question: Question, runs: Path) -> Selection:
-        """Draws, and scores untrained networks of the supernet's size."""
-        config, proxy = question.config, proxies.get(self.proxy)()
-        method, state = learnt(question.folder)
-        context: SearchContext = state.context
-        if config.space.data_kind != "images":
-            kind = config.space.data_kind
-            raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {kind}")
-        dataset = config.data.load().for_search(config.search.seed, config.search.split)
-        batch = dataset.first("train", self.batch_size, question.device)
-        cache = Cache(question.folder, f"scores-{self.proxy}", self._deciding(question, context, batch))
-        report, scored = question.on_progress or (lambda done, of: None), 0
-        generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
-        with cache.open() as keep:
-
-            def score(architecture: Architecture) -> float:
-                nonlocal scored
-                text = config.space.format(architecture)
-                if text not in cache.values:
-                    value = proxies.score_architecture(
-                        proxy,
-                        config.space,
-                        architecture,
-                        context.network_settings,
-                        batch,
-                        context.task.loss,
-                        question.seed,
-                    )
-                    keep(text, value if math.isfinite(value) else None)
-                scored += 1
-                report(scored, self.draws)
-                known = cache.values[text]
-                return proxy.worst if known is None else known
-
-            selected = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
-        drawn = {config.space.format(architecture): times for architecture, times in selected.counts.items()}
-        return self._choice(selected, drawn, cache)
-
-    def _choice(self, selected: Selected, drawn: dict[str, int], cache: Cache) -> Selection:
-        if not math.isfinite(selected.score):
-            raise UserError(f"{self.proxy} is not defined for any of the {len(drawn)} architectures that were drawn")
-        details = {"drawn": drawn, "scores": [cache.values[text] for text in drawn]}
-        return Selection(selected.architecture, selected.score, f"{self.proxy} of the untrained network", details)
-
-    def _deciding(self, question: Question, context: SearchContext, batch: Batch) -> Document:
-        """All that decides an architecture's score."""
-        return {
-            "proxy": self.proxy,
-            "space": space_document(question.config.space),
-            "network": dict(context.network_settings),
-            "batch": digest_of(batch),
-            "seed": question.seed,
-            "device": question.device.type,
-            "versions": versions(),
-        }
-
-
 SELECTORS: dict[str, type[Selector]] = {
     "best-sampled": BestSampled,
     "evolution": Evolution,
     "proxy": ByProxy,
+    "ranks": Ranks,
     "top-k": TopK,
 }

@@ -17,12 +17,11 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
 - alpha is decoded once a step; the path that is trained, archived and validated is the same.
 - alpha starts from N(0, I), and is kept where the decoder knows its way (`region`): -log p has no maximum.
 - The archive holds the latents of recent visits, repeats included: a corner that is full of them is left again.
-- The first `random_steps` steps are at codes drawn from the prior, one a step, all of which are archived; then alpha
-  moves, from the last of them, whatever gamma is. So the first density is one of as many codes, the supernet has seen
-  more than one cell, and an ablation of gamma compares nothing else. They are at most half of a search: alpha moves in
-  every search of two steps or more, and with an archive of distinct cells too. Without them the validation gradient of
-  an untrained supernet leads to cells without a path to their output, which have the lowest loss of all untrained
-  networks, and weight decay alone, blown up to full steps by Adam, leads to the origin.
+- A part of the search, `warmup`, is at codes drawn from the prior, one a step, all of which are archived; then alpha
+  moves, from the last of them, whatever gamma is. So the first density is one of as many codes, the supernet can tell
+  cells apart, and an ablation of gamma compares nothing else. Without it the validation gradient of an untrained
+  supernet leads to cells without a path to their output, which have the lowest loss of all untrained networks, and
+  weight decay alone, blown up to full steps by Adam, leads to the origin. Gamma's course is over the steps that follow.
 - The two gradients have no common scale, and Adam divides by the larger one's memory: after an exploration with
   gradients a hundred times those of the loss, alpha would stand still for thousands of steps. `balance="norm"` scales
   novelty's gradient to the running norm of the loss's, for each kind of cell.
@@ -32,7 +31,7 @@ Where the paper is silent or wrong, and its released code differs (docs/methods/
   parts of the run, so that a short search is the published one in small: 3e-4 over 97,750 steps.
 
 Ablations are settings: gamma = 0, objective.epsilon = 0, and `relaxation="softmax"`, which makes alpha the logits of
-the options; all three at once, and `random_steps=0`, is GDAS-A.
+the options; all three at once, and `warmup=0`, is GDAS-A.
 """
 
 import math
@@ -55,7 +54,7 @@ from supernas.methods.base import best_of
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
-from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate
+from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate, Visiting
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Relaxed, option_mask_of, softmax, straight_through
 from supernas.steps.weights import PathTrainer, TrainedState
@@ -63,6 +62,7 @@ from supernas.steps.weights import PathTrainer, TrainedState
 __all__ = ["E2NAS", "E2NASState"]
 
 _NORM_DECAY = 0.999  # longer than any stay in a cell without a gradient
+_MEASURED = 20  # steps at the end of the warm-up whose gradients the running norm begins with
 
 
 @dataclass(kw_only=True)
@@ -82,10 +82,11 @@ class E2NASState(TrainedState):
     generator: torch.Generator  # of what is drawn from the prior
     this_epoch: list[Architecture] = field(default_factory=list)  # distinct ones
     visits: int = 0
+    measured: int = 0  # gradients that the running norm is of
 
 
 @settings
-class E2NAS(Method[E2NASState]):
+class E2NAS(Method[E2NASState], Visiting):
     """Differentiable search in an equivalent latent space, with exploration and complementation."""
 
     objective: ClassVar[str] = "complementation"
@@ -98,11 +99,10 @@ class E2NAS(Method[E2NASState]):
         "latent", "what alpha is: a latent code, or the logits of the options"
     )
     start: float = setting(1.0, "deviation of the normal distribution that alpha starts from", gt=0)
-    random_steps: int = setting(
-        20,
-        "steps at the beginning, at most half of the search, each with alpha drawn anew as at its start; then it moves",
-        ge=0,
+    warmup: float = setting(
+        0.5, "part of the search in which alpha is drawn anew at every step, as at its start; then it moves", ge=0, lt=1
     )
+    alpha_interval: int = setting(1, "steps of the weights from one step of alpha to the next", ge=1)
     temperature: float = setting(1.0, "of the decoder's probabilities; higher passes more gradient", gt=0)
     alpha_gradient: Literal["selected", "all"] = setting(
         "all", "options that the validation loss gives a gradient to: the decoded ones, or all (they are then run)"
@@ -167,7 +167,7 @@ class E2NAS(Method[E2NASState]):
             autoencoder=model,
             option_mask=option_mask_of(space, context.network.pairs, alpha.device),
             alpha=alpha,
-            alpha_optimiser=self.adam.over([alpha], context.steps - self._random_steps(context)),
+            alpha_optimiser=self.adam.over([alpha], self._moves(context)),
             novelty=[self._density(model) for _ in space.kinds] if model and self._explores else [],
             archive=deque(maxlen=self.archive_size),
             archived=deque(maxlen=self.archive_size),
@@ -180,19 +180,21 @@ class E2NAS(Method[E2NASState]):
 
     def step(self, state: E2NASState, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """Weights on the training batch, then alpha on the validation batch (Algorithm 1, lines 5 and 6)."""
-        random = state.visits < self._random_steps(state.context)
-        if random and state.visits:  # the first is where alpha starts
+        visit, warm = state.visits, self._warm(state.context)
+        if 0 < visit < warm:  # the first is where alpha starts
             self._draw(state)
         relaxed = self._decode(state)
         metrics = state.trainer.step(train, relaxed.architecture, progress)
-        self._remember(state, relaxed.architecture, random)
+        self._remember(state, relaxed.architecture, visit < warm)
+        if visit < warm - _MEASURED or (visit > warm and (visit - warm) % self.alpha_interval):
+            return metrics
         loss, gradient = self._validation_gradient(state, relaxed, valid)
         self._measure(state, gradient)
         metrics["valid_loss"] = loss
-        if random:
+        if visit < warm:
             return metrics
         if state.novelty:
-            gamma = self._gamma(progress.fraction)
+            gamma = self._gamma(self._course(state.context, visit))
             exploration, terms = self._exploration(state)
             gradient = (1 - gamma) * gradient + gamma * exploration
             metrics |= terms
@@ -202,7 +204,7 @@ class E2NAS(Method[E2NASState]):
     def epoch(self, state: E2NASState, validate: Validate, progress: Progress) -> Metrics:
         """Reports how far alpha is and how many distinct architectures the epoch visited."""
         report = {
-            "gamma": torch.tensor(self._gamma(progress.fraction)),
+            "gamma": torch.tensor(self._gamma(self._course(state.context, state.visits))),
             "alpha_norm": state.alpha.detach().norm(dim=1).mean(),
             "distinct": torch.tensor(float(len(state.this_epoch))),
         }
@@ -219,6 +221,10 @@ class E2NAS(Method[E2NASState]):
         if self.choose == "last" or not state.visited:
             return self.derive(state, validate)
         return best_of(state.context, list(state.visited), validate, self.candidate_images or ALL_IMAGES)
+
+    def visited(self, state: E2NASState) -> list[Architecture]:
+        """Those that `best-visited` compares."""
+        return list(state.visited)
 
     # -- moves --------------------------------------------------------------------------------------------------------
 
@@ -277,9 +283,10 @@ class E2NAS(Method[E2NASState]):
         novelty, which would lead out of it, must not vanish with it.
         """
         state.gradient_norm.lerp_(gradient.norm(dim=1, keepdim=True), 1 - _NORM_DECAY)
+        state.measured += 1
 
     def _typical_norms(self, state: E2NASState) -> Tensor:
-        return state.gradient_norm / (1 - _NORM_DECAY**state.visits)
+        return state.gradient_norm / (1 - _NORM_DECAY**state.measured)
 
     def _draw(self, state: E2NASState) -> None:
         """Alpha ~ N(0, start^2 I), brought into its region."""
@@ -323,12 +330,21 @@ class E2NAS(Method[E2NASState]):
         """Whether gamma is ever above 0."""
         return self._gamma(0.0) > 0
 
-    def _random_steps(self, context: SearchContext) -> int:
+    def _warm(self, context: SearchContext) -> int:
         """How many steps are with alpha drawn anew."""
-        return min(self.random_steps, context.steps // 2)
+        return int(self.warmup * context.steps)
+
+    def _moves(self, context: SearchContext) -> int:
+        """How many steps alpha makes."""
+        return -(-(context.steps - self._warm(context)) // self.alpha_interval)
+
+    def _course(self, context: SearchContext, visits: int) -> float:
+        """The part of alpha's own way that is done after so many steps."""
+        warm = self._warm(context)
+        return max(0, visits - warm) / (context.steps - warm)
 
     def _gamma(self, fraction: float) -> float:
-        """Gamma after `fraction` of the search: constant, or Sig_r(t) = 1 / (1 + exp(r (2 t / T - 1)))."""
+        """Gamma after `fraction` of alpha's way: constant, or Sig_r(t) = 1 / (1 + exp(r (2 t / T - 1)))."""
         try:
             constant = float(self.gamma)
         except ValueError:
