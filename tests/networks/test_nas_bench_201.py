@@ -12,7 +12,7 @@ from supernas import spaces
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.networks.costs.cost import Cost, cost
-from supernas.networks.nas_bench_201 import Cell
+from supernas.networks.nas_bench_201 import Cell, Reduction
 from supernas.networks.operations import BatchNorm, Node, make
 from supernas.spaces.nas_bench_201 import OPERATIONS
 from supernas.steps.optimisers import SGDSettings, WeightsOptimiser
@@ -217,6 +217,22 @@ def test_run_gives_the_gradient_of_the_full_mixture(toy_network, toy_batch, arch
             assert not expected.any()  # a mixture gives zero where `run` gives none
         else:
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
+
+
+def test_a_reduction_has_two_parts_of_which_a_supernet_may_keep_one():
+    def norm(channels):
+        return BatchNorm(channels, affine=True, track_running_stats=False)
+
+    kinds = ("residual", "convolutions", "shortcut")
+    both, *parts = (Reduction(3, 5, norm, kind) for kind in kinds)
+    for part in parts:
+        part.load_state_dict({name: both.state_dict()[name] for name in part.state_dict()})
+    x = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(both(x), parts[0](x) + parts[1](x))
+    assert len(both.state_dict()) == sum(len(part.state_dict()) for part in parts)
+    held = [SPACE.supernet(channels=2, cells=1, reduction=kind) for kind in kinds]
+    assert [sum("first" in name for name, _ in one.named_parameters()) > 0 for one in held] == [True, True, False]
+    assert [sum("shortcut" in name for name, _ in one.named_parameters()) > 0 for one in held] == [True, False, True]
 
 
 @pytest.mark.parametrize("architecture", [RESNET, CUT, *RANDOM[:2]], ids=str)

@@ -229,6 +229,11 @@ def test_refused_where_there_is_nothing_to_split(document, reason):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("document", [document for document, _ in REFUSED[:7]])
+def test_auto_is_whole_where_there_is_nothing_to_split(document):
+    assert resolve_search(merge(document, {"search": {"paths": "auto"}})).paths == "whole"
+
+
 RUNS = {
     "nsas": {"method": {"name": "random-nas", "candidates": 3}, "objective": {"name": "nsas", "members": 3}},
     "complementation": {"method": {"name": "gdas"}, "objective": {"name": "complementation", "complements": "all"}},
@@ -240,7 +245,7 @@ RUNS = {
 def test_a_search_with_split_batches_is_repeatable_and_not_the_whole_one(tmp_path, name):
     document = {**SEARCH, **RUNS[name]}
     left = []
-    for number, more in enumerate((SPLIT, SPLIT, {})):
+    for number, more in enumerate((SPLIT, {"search": {"paths": "auto"}}, {})):
         config = resolve_search(merge(document, more))
         assert resolve_search(config.document()) == config
         Search(config, tmp_path / str(number)).run()

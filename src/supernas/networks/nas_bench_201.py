@@ -4,20 +4,23 @@ Dong and Yang, ICLR 2020: a 3x3 convolution, three stages of N cells with C, 2C 
 between stages, then normalisation, ReLU, global average pooling and a linear classifier.
 
 The released supernets give their convolutions a bias where normalisation has no shift; the normalisation that follows
-removes it again, so there is none here. Forms: `search` has normalisation by `SupernetSettings`, `evaluation` is the
+removes it again, so there is none here. Forms: `search` has normalisation by `NASBench201Supernet`, `evaluation` is the
 published network (learnt scale and shift, running statistics).
+
+With one cell a stage the two reductions have much of the network's work to do, and cells differ little. A supernet may
+therefore have less of them: their convolutions without the shortcut beside them, or the shortcut alone.
 """
 
-from typing import Any, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernas.core.architecture import Pair
-from supernas.core.settings import build as build_settings
+from supernas.core.settings import build, setting, settings
 from supernas.networks import operations
-from supernas.networks.base import Form, Mixture, Network, Output, SupernetSettings, Unselected
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, SupernetSettings, Unselected
 from supernas.networks.mixture import (
     ActiveOptions,
     Rows,
@@ -34,6 +37,17 @@ __all__ = ["NASBench201Network"]
 
 STAGES = 3
 
+ReductionKind = Literal["residual", "convolutions", "shortcut"]
+
+
+@settings
+class NASBench201Supernet(SupernetSettings):
+    """The supernet that a search trains."""
+
+    reduction: ReductionKind = setting(
+        "residual", "between stages: two convolutions beside a shortcut (published), or one of both alone"
+    )
+
 
 class NASBench201Network(Network):
     """All, or some, options of the cell in the published skeleton.
@@ -44,11 +58,13 @@ class NASBench201Network(Network):
         in_channels: channels of the images.
         pairs: the (choice, option) pairs to hold; all by default.
         form: `search` or `evaluation`.
-        settings: fields of `SupernetSettings`.
+        settings: fields of `NASBench201Supernet`.
 
     Raises:
         UserError: if one of every `partial` channels is none.
     """
+
+    supernet_settings: ClassVar[type[NetworkSettings]] = NASBench201Supernet
 
     def __init__(
         self,
@@ -61,7 +77,7 @@ class NASBench201Network(Network):
         **settings: Any,
     ) -> None:
         super().__init__()
-        size = build_settings(SupernetSettings, settings, "supernet")
+        size = build(NASBench201Supernet, settings, "supernet")
         check_parts(size.channels, size.partial)
         self.space = space
         self.pairs = pairs or space.pairs
@@ -78,7 +94,7 @@ class NASBench201Network(Network):
         self.body = nn.ModuleList()
         for stage, channels in enumerate(widths):
             if stage:
-                self.body.append(Reduction(widths[stage - 1], channels, norm))
+                self.body.append(Reduction(widths[stage - 1], channels, norm, size.reduction))
             self.body.extend(Cell(space, self.pairs, channels, cell_norm, size.partial) for _ in range(size.cells))
         self.head = norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], num_classes)
@@ -129,15 +145,23 @@ class Cell(nn.Module):
 class Reduction(nn.Module):
     """Residual block that halves the resolution and changes the channels; no activation after the sum."""
 
-    def __init__(self, before: int, after: int, norm: Any) -> None:
+    def __init__(self, before: int, after: int, norm: Any, kind: ReductionKind = "residual") -> None:
         super().__init__()
-        self.first = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
-        self.first_norm = norm(after)
-        self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        self.second_norm = norm(after)
-        self.shortcut = nn.Conv2d(before, after, 1, bias=False)
+        self.convolves, self.passes = kind != "shortcut", kind != "convolutions"
+        if self.convolves:
+            self.first = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+            self.first_norm = norm(after)
+            self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
+            self.second_norm = norm(after)
+        if self.passes:
+            self.shortcut = nn.Conv2d(before, after, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if not self.convolves:
+            return self._shortcut(x)
         main = self.first_norm(self.first(F.relu(x)))
         main = self.second_norm(self.second(F.relu(main)))
-        return main + self.shortcut(F.avg_pool2d(x, 2))
+        return main + self._shortcut(x) if self.passes else main
+
+    def _shortcut(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.shortcut(F.avg_pool2d(x, 2)))

@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -77,10 +77,10 @@ class SearchSettings:
     validation_images: int = setting(
         1000, "validation images (of a text: windows) on which an architecture is judged", ge=1
     )
-    paths: Paths = setting(
+    paths: Paths | Literal["auto"] = setting(
         "whole",
         "where a step trains several paths: each sees the whole training batch, or they split it, each with a part in "
-        "proportion to its weight in the loss",
+        "proportion to its weight in the loss; auto splits it wherever it can be",
     )
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
@@ -129,7 +129,10 @@ class SearchConfig(Chosen):
     @property
     def paths(self) -> Paths:
         """How the paths of a step see its training batch."""
-        return self.search.paths
+        if self.search.paths != "auto":
+            return self.search.paths
+        split = replace(self, search=replace(self.search, paths="split"))
+        return "whole" if any(part.refuses(split) for _, _, part in split.parts()) else "split"
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
@@ -186,7 +189,10 @@ def resolve_search(document: Values) -> SearchConfig:
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "search", presets.get(space.family).search)
     method = _part(methods, given.get("method", {}), "method", "e2nas")
-    if given["search"]["preset"] == "paper":
+    preset = given["search"]["preset"]
+    if not method.cls.trains_paths:
+        given = merge(given, presets.get(space.family).mixtures.get(preset, {}), document)
+    if preset == "paper":
         given = merge(given, method.cls.published, document)
     objective = _part(objectives, given.get("objective", {}), "objective", method.cls.objective)
     _check_sections_of_settings(method, objective)

@@ -18,11 +18,13 @@ class Presets:
     Attributes:
         meanings: one line about each.
         search: name -> document of a search, the method apart.
+        mixtures: name -> what of it differs for methods that train no single paths.
         train: name -> document of a training from scratch: the space's recipe.
         alternation: how published code alternates weights and architecture in this space, at every size.
     """
 
     meanings: ClassVar[Mapping[str, str]]
     search: ClassVar[Mapping[str, Values]]
+    mixtures: ClassVar[Mapping[str, Values]] = {}
     train: ClassVar[Mapping[str, Values]]
     alternation: ClassVar[Recipe] = Recipe()
