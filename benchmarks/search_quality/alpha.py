@@ -22,6 +22,7 @@ from supernas.data import Batch
 from supernas.methods.base import Alternating
 from supernas.methods.e2nas.e2nas import E2NAS, E2NASState
 from supernas.networks.base import Mixture
+from supernas.steps.relaxations import straight_through as through
 
 from .frozen import Frozen
 
@@ -30,6 +31,9 @@ __all__ = ["OWN", "Path", "latent_ways", "own_way", "paths_of", "ways"]
 OWN = "own update"
 TEMPERATURES = (1.0, 0.3)
 DEVIATIONS = (0.5, 1.0)
+COOLING = (1.0, 0.1)
+MARGIN = 0.1
+GATHERED = 4
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,9 @@ def _no_images(*arguments: Any) -> float:
 
 # -- a latent code -----------------------------------------------------------------------------------------------------
 
-Judge = Callable[[E2NAS, E2NASState, Batch, torch.Generator], tuple[Architecture, Tensor]]
-"""The architecture that was visited, and the gradient of the validation loss in alpha [kinds, n]."""
+Judge = Callable[[E2NAS, E2NASState, Batch, torch.Generator, float], tuple[Architecture, Tensor]]
+"""(method, state, batch, generator, part of the way that is done) -> the visited architecture, and the gradient
+of the validation loss in alpha [kinds, n]."""
 
 
 def latent_ways(method: Any) -> dict[str, Walk]:
@@ -126,13 +131,18 @@ def latent_ways(method: Any) -> dict[str, Walk]:
         _straight(options): (replace(given, gamma=0.0, alpha_gradient=options), straight_through(0.0))
         for options in ("all", "selected")
     }
+    to_all = replace(given, gamma=0.0, alpha_gradient="all")
     for temperature in TEMPERATURES:
         softer = replace(given, gamma=0.0, temperature=temperature)
         judges[f"mixture at temperature {temperature:g}"] = softer, mixture
+    judges["mixture at falling temperature"] = to_all, cooling_mixture
     for deviation in DEVIATIONS:
-        to_all = replace(given, gamma=0.0, alpha_gradient="all")
         judges[f"straight through at noise {deviation:g}"] = to_all, straight_through(deviation)
-    return {name: _latent_walk(method, judge) for name, (method, judge) in judges.items()}
+    walks = {name: _latent_walk(method, lambda judge=judge: judge) for name, (method, judge) in judges.items()}
+    return walks | {
+        f"straight through with hysteresis {MARGIN:g}": _latent_walk(to_all, Hysteresis),
+        f"straight through, {GATHERED} batches a step": _latent_walk(to_all, lambda: straight_through(0.0), GATHERED),
+    }
 
 
 def _straight(options: str) -> str:
@@ -143,7 +153,7 @@ def straight_through(deviation: float) -> Judge:
     """The decoded cell of a code drawn around alpha runs; the gradient is that of the decoder's probabilities."""
 
     def judge(
-        method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Generator
+        method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Generator, done: float
     ) -> tuple[Architecture, Tensor]:
         noise = deviation * torch.randn(state.alpha.shape, generator=generator)
         beside = replace(state, alpha=(state.alpha.detach() + noise).requires_grad_())
@@ -153,7 +163,9 @@ def straight_through(deviation: float) -> Judge:
     return judge
 
 
-def mixture(method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Generator) -> tuple[Architecture, Tensor]:
+def mixture(
+    method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Generator, done: float
+) -> tuple[Architecture, Tensor]:
     """All options run, weighted by the decoder's probabilities."""
     assert state.autoencoder is not None
     made, decoded = state.autoencoder.relax(state.alpha, method.temperature)
@@ -163,18 +175,56 @@ def mixture(method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Gen
     return space.from_graphs(decoded.graphs), gradient
 
 
-def _latent_walk(method: E2NAS, judge: Judge) -> Walk:
+def cooling_mixture(
+    method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Generator, done: float
+) -> tuple[Architecture, Tensor]:
+    """The mixture at a temperature that falls geometrically from the first to the second of `COOLING`."""
+    warm, cold = COOLING
+    return mixture(replace(method, temperature=warm * (cold / warm) ** done), state, batch, generator, done)
+
+
+class Hysteresis:
+    """Straight through a cell whose option at a choice changes only where another one is likelier by `MARGIN`."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, int] = {}
+
+    def __call__(
+        self, method: E2NAS, state: E2NASState, batch: Batch, generator: torch.Generator, done: float
+    ) -> tuple[Architecture, Tensor]:
+        """One judgement."""
+        assert state.autoencoder is not None
+        space = state.context.space
+        made, _ = state.autoencoder.relax(state.alpha, method.temperature)
+        rows = torch.cat(list(made)).detach()
+        for choice, row in enumerate(rows):
+            likeliest = int(row.argmax())
+            if float(row[likeliest] - row[self.held.setdefault(choice, likeliest)]) > MARGIN:
+                self.held[choice] = likeliest
+        architecture = Architecture(tuple(sorted(self.held.items())))
+        relaxed = through(dict(zip(space.kinds, made, strict=True)), space, rows.device, architecture)
+        return architecture, method._validation_gradient(state, relaxed, batch)[1]
+
+
+def _latent_walk(method: E2NAS, make_judge: Callable[[], Judge], gathered: int = 1) -> Walk:
     def walk(frozen: Frozen, steps: int, start: int) -> Path:
+        moves, judge = max(1, steps // gathered), make_judge()
         frozen.network.train().requires_grad_(True)
-        state = method.init(frozen.context(steps, start))
+        state = method.init(frozen.context(moves, start))
         frozen.network.requires_grad_(False)  # alpha's gradient looks at no other weights than these
         valid, generator = frozen.stream("valid", 2 * start + 1), torch.Generator().manual_seed(start)
         visited: dict[Architecture, None] = {}
-        for _ in range(steps):
-            architecture, gradient = judge(method, state, next(valid), generator)
+        for move in range(moves):
+            batch = _joined([next(valid) for _ in range(gathered)])
+            architecture, gradient = judge(method, state, batch, generator, move / moves)
             visited[architecture] = None
             method._move(state, gradient)
         final = method.derive(state, _no_images)
         return Path(final, tuple({**visited, final: None}))
 
     return walk
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    inputs, targets = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("inputs", "targets"))
+    return Batch(inputs, targets)
