@@ -16,6 +16,7 @@ from supernas.core.progress import Progress
 from supernas.core.settings import build
 from supernas.methods.tetlo.auxiliary import AuxiliaryModel, AuxiliarySettings
 from supernas.methods.tetlo.quadruples import QRSSettings
+from supernas.methods.tetlo.reward import Moments
 from supernas.methods.tetlo.tetlo import TETLO, _Now
 from supernas.methods.tetlo.transfer import TransferSettings
 from supernas.networks.resnet import ResNet
@@ -243,6 +244,29 @@ def test_both_forms_see_what_the_auxiliary_drops(start, batches):
         torch.manual_seed(3)
         found.append(lesson_of(method, state, batches)[1])
     assert relative(found[1], found[0]) < 1e-3
+
+
+def test_a_balanced_transfer_has_the_norm_of_the_bases_gradient(start, batches):
+    def gradient(**settings):
+        method = over("darts", **settings)
+        state = start(method)
+        method.step(state, *batches, HALF)
+        return state.main.alpha["cell"].grad
+
+    transfer, own = gradient(gamma=0.0), gradient(transfer_weight=0.0)
+    expected = 0.5 * own + transfer * (own.norm() / transfer.norm())
+    torch.testing.assert_close(gradient(gamma=0.5, balance="norm"), expected)
+
+
+def test_the_significance_of_an_epochs_transfer():
+    """The mean of vectors in its standard errors."""
+    drawn = torch.randn(40, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.3
+    moments = Moments()
+    for vector in drawn:
+        moments.add([vector[:3], vector[3:]])
+    error = (drawn.var(0).sum() / 40).sqrt()
+    torch.testing.assert_close(moments.significance(), drawn.mean(0).norm() / error)
+    assert Moments().significance() is None
 
 
 def test_a_budgets_penalty_is_not_gammas(start, batches):

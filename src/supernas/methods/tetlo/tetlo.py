@@ -27,9 +27,9 @@ gradient.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -43,6 +43,7 @@ from supernas.core.settings import build, refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating
 from supernas.methods.tetlo.auxiliary import AuxiliaryModel, AuxiliarySettings
+from supernas.methods.tetlo.reward import Moments, scaled_like
 from supernas.methods.tetlo.transfer import TransferSettings
 from supernas.methods.tetlo.trilevel import Match, Student, Teacher, TransferStep, learn, teach
 from supernas.networks.base import Mixture, Weights
@@ -73,11 +74,13 @@ class TETLOState(MethodState):
         main: the base's.
         auxiliary: the auxiliary model.
         draws: the generator of quadruples and of the mixtures that are looked through.
+        rewards: moments of the transfer's gradient in this epoch.
     """
 
     main: AlphaState
     auxiliary: AuxiliaryModel
     draws: torch.Generator
+    rewards: Moments = field(default_factory=Moments)
 
     @property
     def trainer(self) -> Trainer:
@@ -101,6 +104,9 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     base_settings: Document = setting({}, "settings of that method, as in base_settings.order=2")
     transfer_weight: float = setting(1.0, "lambda: weight of the transfer in level 2; 0 is none", ge=0)
     gamma: float = setting(1.0, "weight of the main model's own validation loss in level 3", ge=0)
+    balance: Literal["none", "norm"] = setting(
+        "none", "the transfer's gradient in level 3 as it is, or scaled to the norm of the base's (`reward.py`)"
+    )
     transfer: TransferSettings = setting(TransferSettings(), "what is transferred")
     auxiliary: AuxiliarySettings = setting(AuxiliarySettings(), "the model that it is transferred to")
     hypergradient: Hypergradient = setting("finite-difference", "how the gradient through both steps is computed")
@@ -109,7 +115,7 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     def __post_init__(self) -> None:
         base = self.main_method
         if not self.transfer_weight:
-            refuse_unused(self, ("transfer", "hypergradient", "radius"), "transfer_weight=0")
+            refuse_unused(self, ("balance", "transfer", "hypergradient", "radius"), "transfer_weight=0")
         if self.transfer.qrs.targets == "hard":
             raise ValueError(
                 "hard targets have no derivative in the main model, so that nothing would reach its architecture; "
@@ -200,7 +206,9 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
         done = progress.epoch + 1
         if self.auxiliary.restart and done % self.auxiliary.restart == 0 and done < progress.epochs:
             state.auxiliary.restart()
-        return self.main_method.epoch(state.main, validate, progress)
+        significance, state.rewards = state.rewards.significance(), Moments()
+        told = {} if significance is None else {"transfer_significance": significance}
+        return {**self.main_method.epoch(state.main, validate, progress), **told}
 
     # -- a step -------------------------------------------------------------------------------------------------------
 
@@ -224,6 +232,8 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
         """Level 3's gradient, of the base's and the transfer's. What a budget adds is not gamma's to weigh."""
         weighted = [self.gamma * gradient for gradient in gradients]
         if reward:
+            state.rewards.add(reward)
+            reward = scaled_like(reward, gradients) if self.balance == "norm" else reward
             weighted = [gradient + more for gradient, more in zip(weighted, reward, strict=True)]
         penalty, alpha = state.context.penalty, state.main.alpha
         if penalty is None or self.gamma == 1:
