@@ -57,6 +57,15 @@ def test_a_space_has_the_common_presets_and_each_has_a_meaning(space):
     assert set(known.meanings) == set(known.train)
 
 
+def test_a_preset_differs_for_mixtures_below_what_is_given():
+    paths, mixture, given = (
+        resolve_search({"method": method, "search": {"preset": "cpu", **search}}).search
+        for method, search in (("random-nas", {}), ("darts", {}), ("darts", {"split": 0.7}))
+    )
+    assert (paths.split, mixture.split, given.split) == (0.9, 0.5, 0.7)
+    assert paths.epochs > mixture.epochs == given.epochs
+
+
 @pytest.mark.parametrize(("space", "preset"), of("search"))
 def test_a_complete_document_of_a_search_resolves_to_itself(space, preset):
     given_ = {
