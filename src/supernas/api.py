@@ -55,6 +55,7 @@ class Search(RecordedSearch):
         objective: how the supernet is trained; the method's by default.
         data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
         data_dir: where the files of named data are.
+        resolution: the side of the squares that larger images, and all of a folder of several sizes, become.
         task: the loss and the metric, if not the usual ones for the data.
         preset: the named size that the other settings start from.
         epochs: passes over the training half.
@@ -86,6 +87,7 @@ class Search(RecordedSearch):
         objective: str | None = None,
         data: Data | None = None,
         data_dir: str | Path | None = None,
+        resolution: int | None = None,
         task: Task | None = None,
         preset: str | None = None,
         epochs: int | None = None,
@@ -109,7 +111,7 @@ class Search(RecordedSearch):
             "method": method,
             "space": space,
             "objective": objective,
-            "data": {"source": source, "directory": _text(data_dir)},
+            "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
             "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
             "budget": {
                 "max_parameters": max_parameters,
@@ -120,7 +122,7 @@ class Search(RecordedSearch):
         }
         given = document(config, flags, set)
         resolved = resolve_search(given)
-        _check_data(given, dataset, resolved.space.data_kind)
+        dataset = _fitting(given, dataset, resolved.space.data_kind)
         super().__init__(
             resolved,
             Path(out) if out else None,
@@ -141,6 +143,7 @@ class Training(training.Training):
         space: as of a search.
         data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
         data_dir: where the files of named data are.
+        resolution: the side of the squares that larger images, and all of a folder of several sizes, become.
         task: the loss and the metric, if not the usual ones for the data.
         preset: the named size that the other settings start from.
         epochs: passes over the training data.
@@ -166,6 +169,7 @@ class Training(training.Training):
         space: str | Values | Space | None = None,
         data: Data | None = None,
         data_dir: str | Path | None = None,
+        resolution: int | None = None,
         task: Task | None = None,
         preset: str | None = None,
         epochs: int | None = None,
@@ -183,12 +187,12 @@ class Training(training.Training):
         flags: Values = {
             "space": space,
             "architecture": architecture,
-            "data": {"source": source, "directory": _text(data_dir)},
+            "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
             "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
         }
         given = document(config, flags, set)
         resolved = resolve_train(given)
-        _check_data(given, dataset, resolved.space.data_kind)
+        dataset = _fitting(given, dataset, resolved.space.data_kind)
         if parameters is not None:
             dataset = dataset or resolved.data.load()
             resolved = sized(resolved, parameters, dataset)
@@ -366,14 +370,21 @@ def _data(data: Data | None) -> tuple[str | None, Dataset | None]:
     return f"{dataset.name}{digest}", dataset
 
 
-def _check_data(document: Document, dataset: Dataset | None, data_kind: str) -> None:
-    """Refuses settings of data that were given as they are, and data that the space's networks cannot read."""
+def _fitting(document: Document, dataset: Dataset | None, data_kind: str) -> Dataset | None:
+    """Data that were given as they are, as the space's networks read them.
+
+    Raises:
+        UserError: for settings of data that are loaded by name, and for data that the networks cannot read.
+    """
     if dataset is None:
-        return
+        return None
     for name in (name for name in document.get("data", {}) if name != "source"):
         raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
-    if reason := kinds.get(data_kind).refuses(dataset):
+    kind = kinds.get(data_kind)
+    adapted = kind.adapted(dataset)
+    if reason := kind.refuses(adapted):
         raise UserError(reason)
+    return adapted
 
 
 def _names(given: str | Iterable[str] | None) -> list[str]:
