@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, SupportsIndex, TypeVar
 
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
@@ -23,6 +23,7 @@ from supernas.runs.loop import EpochReport
 from supernas.runs.search import Epoch, Result
 from supernas.runs.training import TrainResult, sized
 from supernas.spaces.base import Space
+from supernas.spaces.pasted import pasted
 from supernas.steps.contracts import Metrics
 from supernas.studies.plan import read_study
 from supernas.studies.run_study import StudyResult, run_study
@@ -42,6 +43,7 @@ __all__ = [
 
 Data = str | Path | Dataset | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
+AnyArchitecture = Architecture | str | SupportsIndex
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -139,7 +141,7 @@ class Training(training.Training):
     """A training from scratch that has not begun: iterate over its epochs, or call `run`.
 
     Args:
-        architecture: text of the space.
+        architecture: text of the space, or an index.
         space: as of a search.
         data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
         data_dir: where the files of named data are.
@@ -164,7 +166,7 @@ class Training(training.Training):
 
     def __init__(
         self,
-        architecture: str,
+        architecture: str | SupportsIndex,
         *,
         space: str | Values | Space | None = None,
         data: Data | None = None,
@@ -186,7 +188,7 @@ class Training(training.Training):
         source, dataset = _data(data)
         flags: Values = {
             "space": space,
-            "architecture": architecture,
+            "architecture": pasted(architecture),
             "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
             "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
         }
@@ -232,7 +234,7 @@ def search(**arguments: Any) -> Result:
 
 
 @_arguments_of(Training)
-def train(architecture: str, **arguments: Any) -> TrainResult:
+def train(architecture: str | SupportsIndex, **arguments: Any) -> TrainResult:
     """Trains an architecture from scratch and tests it. The arguments are those of `Training`.
 
     Returns:
@@ -302,7 +304,7 @@ def score_config(
 
 
 def score(
-    architectures: Architecture | str | Iterable[Architecture | str],
+    architectures: AnyArchitecture | Iterable[AnyArchitecture],
     *,
     out: str | Path = "runs/scores",
     workers: int = 1,
@@ -312,7 +314,7 @@ def score(
     """Scores architectures by zero-cost proxies, without training them.
 
     Args:
-        architectures: one or several, as text or as they are.
+        architectures: one or several, as text, as their index or as they are.
         out: the folder of the files of scores; what they hold is not computed again.
         workers: processes of one thread each. With more than one, a script needs the usual
             `if __name__ == "__main__":`.
@@ -328,8 +330,10 @@ def score(
         UserError: for anything that the arguments get wrong; the message is one line.
     """
     config = score_config(**arguments)
-    several = [architectures] if isinstance(architectures, str | Architecture) else architectures
-    parsed = [config.space.parse(given) if isinstance(given, str) else given for given in several]
+    several = (
+        architectures if isinstance(architectures, Iterable) and not isinstance(architectures, str) else [architectures]
+    )
+    parsed = [given if isinstance(given, Architecture) else config.space.parse(given) for given in several]
     return score_all(parsed, config, Path(out), workers=workers, on_progress=on_progress)
 
 
