@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, SupportsIndex, TypeVar
 
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
@@ -23,6 +23,7 @@ from supernas.runs.loop import EpochReport
 from supernas.runs.search import Epoch, Result
 from supernas.runs.training import TrainResult, sized
 from supernas.spaces.base import Space
+from supernas.spaces.pasted import pasted
 from supernas.steps.contracts import Metrics
 from supernas.studies.plan import read_study
 from supernas.studies.run_study import StudyResult, run_study
@@ -42,6 +43,7 @@ __all__ = [
 
 Data = str | Path | Dataset | tuple[Any, Any]
 """The name of a data set, a path, `supernas.Data(...)`, or (inputs, targets)."""
+AnyArchitecture = Architecture | str | SupportsIndex
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -55,6 +57,7 @@ class Search(RecordedSearch):
         objective: how the supernet is trained; the method's by default.
         data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
         data_dir: where the files of named data are.
+        resolution: the side of the squares that larger images, and all of a folder of several sizes, become.
         task: the loss and the metric, if not the usual ones for the data.
         preset: the named size that the other settings start from.
         epochs: passes over the training half.
@@ -86,6 +89,7 @@ class Search(RecordedSearch):
         objective: str | None = None,
         data: Data | None = None,
         data_dir: str | Path | None = None,
+        resolution: int | None = None,
         task: Task | None = None,
         preset: str | None = None,
         epochs: int | None = None,
@@ -109,7 +113,7 @@ class Search(RecordedSearch):
             "method": method,
             "space": space,
             "objective": objective,
-            "data": {"source": source, "directory": _text(data_dir)},
+            "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
             "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
             "budget": {
                 "max_parameters": max_parameters,
@@ -120,7 +124,7 @@ class Search(RecordedSearch):
         }
         given = document(config, flags, set)
         resolved = resolve_search(given)
-        _check_data(given, dataset, resolved.space.data_kind)
+        dataset = _fitting(given, dataset, resolved.space.data_kind)
         super().__init__(
             resolved,
             Path(out) if out else None,
@@ -137,10 +141,11 @@ class Training(training.Training):
     """A training from scratch that has not begun: iterate over its epochs, or call `run`.
 
     Args:
-        architecture: text of the space.
+        architecture: text of the space, or an index.
         space: as of a search.
         data: a name, a path, (inputs, targets), or `supernas.Data(...)`.
         data_dir: where the files of named data are.
+        resolution: the side of the squares that larger images, and all of a folder of several sizes, become.
         task: the loss and the metric, if not the usual ones for the data.
         preset: the named size that the other settings start from.
         epochs: passes over the training data.
@@ -161,11 +166,12 @@ class Training(training.Training):
 
     def __init__(
         self,
-        architecture: str,
+        architecture: str | SupportsIndex,
         *,
         space: str | Values | Space | None = None,
         data: Data | None = None,
         data_dir: str | Path | None = None,
+        resolution: int | None = None,
         task: Task | None = None,
         preset: str | None = None,
         epochs: int | None = None,
@@ -182,13 +188,13 @@ class Training(training.Training):
         source, dataset = _data(data)
         flags: Values = {
             "space": space,
-            "architecture": architecture,
-            "data": {"source": source, "directory": _text(data_dir)},
+            "architecture": pasted(architecture),
+            "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
             "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
         }
         given = document(config, flags, set)
         resolved = resolve_train(given)
-        _check_data(given, dataset, resolved.space.data_kind)
+        dataset = _fitting(given, dataset, resolved.space.data_kind)
         if parameters is not None:
             dataset = dataset or resolved.data.load()
             resolved = sized(resolved, parameters, dataset)
@@ -228,7 +234,7 @@ def search(**arguments: Any) -> Result:
 
 
 @_arguments_of(Training)
-def train(architecture: str, **arguments: Any) -> TrainResult:
+def train(architecture: str | SupportsIndex, **arguments: Any) -> TrainResult:
     """Trains an architecture from scratch and tests it. The arguments are those of `Training`.
 
     Returns:
@@ -298,7 +304,7 @@ def score_config(
 
 
 def score(
-    architectures: Architecture | str | Iterable[Architecture | str],
+    architectures: AnyArchitecture | Iterable[AnyArchitecture],
     *,
     out: str | Path = "runs/scores",
     workers: int = 1,
@@ -308,7 +314,7 @@ def score(
     """Scores architectures by zero-cost proxies, without training them.
 
     Args:
-        architectures: one or several, as text or as they are.
+        architectures: one or several, as text, as their index or as they are.
         out: the folder of the files of scores; what they hold is not computed again.
         workers: processes of one thread each. With more than one, a script needs the usual
             `if __name__ == "__main__":`.
@@ -324,8 +330,10 @@ def score(
         UserError: for anything that the arguments get wrong; the message is one line.
     """
     config = score_config(**arguments)
-    several = [architectures] if isinstance(architectures, str | Architecture) else architectures
-    parsed = [config.space.parse(given) if isinstance(given, str) else given for given in several]
+    several = (
+        architectures if isinstance(architectures, Iterable) and not isinstance(architectures, str) else [architectures]
+    )
+    parsed = [given if isinstance(given, Architecture) else config.space.parse(given) for given in several]
     return score_all(parsed, config, Path(out), workers=workers, on_progress=on_progress)
 
 
@@ -366,14 +374,21 @@ def _data(data: Data | None) -> tuple[str | None, Dataset | None]:
     return f"{dataset.name}{digest}", dataset
 
 
-def _check_data(document: Document, dataset: Dataset | None, data_kind: str) -> None:
-    """Refuses settings of data that were given as they are, and data that the space's networks cannot read."""
+def _fitting(document: Document, dataset: Dataset | None, data_kind: str) -> Dataset | None:
+    """Data that were given as they are, as the space's networks read them.
+
+    Raises:
+        UserError: for settings of data that are loaded by name, and for data that the networks cannot read.
+    """
     if dataset is None:
-        return
+        return None
     for name in (name for name in document.get("data", {}) if name != "source"):
         raise UserError(f"data.{name} is of data that are loaded by name, and these were given in Python; leave it out")
-    if reason := kinds.get(data_kind).refuses(dataset):
+    kind = kinds.get(data_kind)
+    adapted = kind.adapted(dataset)
+    if reason := kind.refuses(adapted):
         raise UserError(reason)
+    return adapted
 
 
 def _names(given: str | Iterable[str] | None) -> list[str]:

@@ -44,7 +44,8 @@ def test_a_question_is_answered_for_an_index_a_text_and_a_run(file, tmp_path, sp
     truth = made_up_table(trainings=2).query(7, dataset="cifar10", split="valid", epochs=12)
     result = {"space": space.name, "architecture": space.format(space[7])}
     (tmp_path / "result.json").write_text(json.dumps(result))
-    for architecture in (7, space.format(space[7]), tmp_path):
+    line = f"03/12 01:15 PM best: Structure(4 nodes with {space.format(space[7])}) saved to a/b"
+    for architecture in (7, space.format(space[7]), line, tmp_path):
         output = run("query", architecture, "--benchmark", file, "--split", "valid")
         assert f"{truth.mean:.2f} ± {truth.deviation:.2f} % (n = 2)" in output
         assert "split=valid epochs=12 seed=mean" in output
@@ -57,6 +58,8 @@ def test_an_ambiguous_question_is_refused_in_the_words_of_the_command_line(file,
         run("query", 7, "--benchmark", file, "--split", "test", "--epochs", 200)
     with pytest.raises(UserError, match=r"--seed 5; wanted 777\|888\|mean"):
         run("query", 7, "--benchmark", file, "--split", "valid", "--seed", 5)
+    with pytest.raises(UserError, match=r"here it is --dataset cifar10 --trained-on train$"):
+        run("query", 7, "--benchmark", file, "--dataset", "cifar10-valid")
     with pytest.raises(UserError, match="no run folder"):
         run("query", "runs/none", "--benchmark", file)
     with pytest.raises(UserError, match=r"no result\.json"):

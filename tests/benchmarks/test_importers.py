@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from supernas.benchmarks import import_table
+from supernas.benchmarks.fetch import fetch
 from supernas.core.errors import UserError
 from supernas.data.pickles import safe_load
 
@@ -103,6 +104,25 @@ def test_the_official_files_answer_exactly_what_they_hold(nats, tmp_path):
     assert table.query(11, **asked, trained_on="train+valid", epochs=12).mean == 74.0
     with pytest.raises(UserError, match=r"trained_on=train\|train"):
         table.query(11, **asked, epochs=200)
+
+
+@pytest.mark.parametrize("name", ["NATS-sss-v1_0-50262-simple", "renamed"])
+def test_files_of_the_size_space_are_called_so(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    sizes = {key: {"arch_str": "64:16:8:64:32", "all_results": {}} for key in ("01", "12", "90")}
+    write_bz2(folder / "000011.pickle.pbz2", sizes)
+    (tmp_path / "many").mkdir()
+    many = (tmp_path / "many" / "NATS-sss-x").absolute()
+    many.mkdir()
+    write_bz2(many / "032767.pickle.pbz2", sizes)
+    single = tmp_path / f"{name}.pickle.pbz2"
+    write_bz2(single, {"meta_archs": ["8:8:8:8:8"] * 32_768, "arch2infos": {}})
+    for source in (folder, many, single):
+        with pytest.raises(UserError, match=r"is of NATS-Bench's size space \(sss\)"):
+            import_table(source, tmp_path / "t.safetensors")
+    with pytest.raises(UserError, match="size space"):
+        fetch("nats-sss")
 
 
 def test_the_csv_has_the_published_optima(accuracies, tmp_path):

@@ -47,6 +47,11 @@ def test_means_and_deviations_are_over_the_seeds_that_are_there(table):
         ({"epochs": 200}, "fits 2 columns; add trained_on=train|train+valid"),
         ({"epochs": 12, "trained_on": "train"}, "no column with trained_on=train epochs=12; it has"),
         ({"dataset": "cifar-10", "epochs": 12}, "did you mean 'cifar10'"),
+        ({"dataset": "cifar10-valid", "epochs": 12}, "here it is dataset=cifar10 trained_on=train"),
+        ({"dataset": "CIFAR10_valid", "epochs": 12}, "here it is dataset=cifar10 trained_on=train"),
+        ({"split": "x-valid", "epochs": 12}, "here it is split=valid"),
+        ({"split": "x-test", "epochs": 12}, "here it is split=test"),
+        ({"split": "ori-test", "epochs": 12}, "here it is split=test for cifar10, and split=valid+test"),
         ({"epochs": 12, "seed": 777}, "has no seed=777; wanted mean"),
     ],
 )

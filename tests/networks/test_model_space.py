@@ -259,7 +259,7 @@ LABELS = torch.arange(12) % 3
 
 OTHER_MISTAKES = [
     ({"data": (IMAGES, LABELS), "set": ["data.train_size=10"]}, "data.train_size is of data that are loaded by name"),
-    ({"data": (IMAGES[:, 0], LABELS)}, "inputs of shape [8, 8] and type torch.float32: networks for images take"),
+    ({"data": (IMAGES[:, 0, 0], LABELS)}, "inputs of shape [8] and type torch.float32: networks for images take"),
     ({"data": (IMAGES, LABELS), "space": "darts-rnn"}, "a text is given as a folder"),
     ({"data": (IMAGES, LABELS - 1)}, "the train targets are whole numbers, so classes"),
     ({"data": (torch.tensor(1.0), LABELS)}, "the train data are single numbers"),

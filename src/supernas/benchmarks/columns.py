@@ -75,6 +75,14 @@ def dataset_name(text: str) -> str:
     return text.lower().replace("_", "-")
 
 
+_OFFICIAL_DATASETS = {"cifar10-valid": "dataset=cifar10 trained_on=train"}
+_OFFICIAL_SPLITS = {
+    "x-valid": "split=valid",
+    "x-test": "split=test",
+    "ori-test": "split=test for cifar10, and split=valid+test for the others",
+}
+
+
 def choose(columns: Iterable[Column], **address: Unpack[Address]) -> Column:
     """The one column that fits what is given; nothing is assumed for what is not.
 
@@ -86,6 +94,8 @@ def choose(columns: Iterable[Column], **address: Unpack[Address]) -> Column:
     given = _given(address)
     for name, value in given.items():
         values = {getattr(column, name) for column in known}
+        if value not in values and (here := _official(name).get(str(value))):
+            raise UserError(f"{value} is a name in the official files; here it is {here}")
         if value not in values:
             raise unknown(name, str(value), map(str, values))
     fitting = [column for column in known if all(getattr(column, name) == value for name, value in given.items())]
@@ -96,6 +106,11 @@ def choose(columns: Iterable[Column], **address: Unpack[Address]) -> Column:
         near = [column for column in known if column.dataset == given.get("dataset", column.dataset)]
         raise UserError(f"the table has no column with {said}; it has: {_listed(near)}")
     raise UserError(f"{said} fits {len(fitting)} columns; add {_differences(fitting)}")
+
+
+def _official(name: str) -> dict[str, str]:
+    """What official files call values of a part of an address, and what these are here."""
+    return {"dataset": _OFFICIAL_DATASETS, "split": _OFFICIAL_SPLITS}.get(name, {})
 
 
 def _given(address: Address) -> Document:

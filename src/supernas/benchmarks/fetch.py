@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from supernas.benchmarks.importers.official import size_space
 from supernas.core.errors import UserError, unknown
 from supernas.data.download import default_directory
 
@@ -50,6 +51,8 @@ def fetch(name: str, *, url: str | None = None, checksum: str | None = None, dir
     Raises:
         UserError: if it is not there and cannot be downloaded; the message says how to get it by hand.
     """
+    if "sss" in name:
+        raise UserError(size_space(name))
     if name not in PUBLISHED_FILES:
         raise unknown("benchmark", name, PUBLISHED_FILES)
     published = PUBLISHED_FILES[name]

@@ -1,5 +1,6 @@
 """What an architecture on the command line is: a text, or what a run found."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,22 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs.configuration import read_file
 
-__all__ = ["read_architecture"]
+__all__ = ["check_no_path", "read_architecture"]
+
+
+def is_written_out(text: str) -> bool:
+    """Whether a text is rather an architecture, perhaps within a line of a log, than a path."""
+    return len(text) > 255 or (re.search(r"[|({~=]", text) is not None and not Path(text).exists())
+
+
+def check_no_path(text: str) -> None:
+    """Refuses what was meant as the folder of a run.
+
+    Raises:
+        UserError: if it looks like a path.
+    """
+    if "/" in text and not is_written_out(text):
+        raise UserError(f"there is no run folder {text}, and it is no architecture")
 
 
 def read_architecture(text: str, space: str | None) -> tuple[str, Any, Document]:
@@ -17,9 +33,8 @@ def read_architecture(text: str, space: str | None) -> tuple[str, Any, Document]
     given = Path(text)
     there = len(text) <= 255 and given.is_dir()  # longer than the name of a file
     record = given / "result.json" if there else given
-    if not there and given.suffix != ".json":
-        if "/" in text and "|" not in text:
-            raise UserError(f"there is no run folder {text}, and it is no architecture")
+    if not there and (is_written_out(text) or given.suffix != ".json"):
+        check_no_path(text)
         return text, space, {}
     folder = record.parent
     if not record.is_file():

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from supernas.benchmarks.table import Table, load
+from supernas.cli.architecture import check_no_path
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Document
@@ -149,9 +150,8 @@ def query(
 def _text(architecture: str, table: Table) -> str:
     """The architecture that a run found, or what was typed."""
     folder = Path(architecture)
-    if not folder.is_dir():
-        if "/" in architecture:
-            raise UserError(f"there is no run folder {architecture}, and it is no architecture")
+    if len(architecture) > 255 or not folder.is_dir():  # longer than the name of a file
+        check_no_path(architecture)
         return architecture
     if not (folder / "result.json").is_file():
         raise UserError(f"{folder} holds no result.json: it is no run folder, or the run has not ended (use --resume)")

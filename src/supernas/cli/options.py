@@ -16,6 +16,7 @@ __all__ = [
     "Epochs",
     "Out",
     "Preset",
+    "Resolution",
     "Resume",
     "Seed",
     "Sets",
@@ -27,6 +28,10 @@ __all__ = [
 DataOption = Annotated[str | None, typer.Option("--data", help="a data set's name, or a path (default digits)")]
 DataDir = Annotated[Path | None, typer.Option(help="where the files of a named data set are")]
 Preset = Annotated[str | None, typer.Option(help="demo, cpu or paper (default demo)")]
+Resolution = Annotated[
+    int | None,
+    typer.Option(help="side of the squares that images become: larger ones, or all of a folder of any sizes"),
+]
 Epochs = Annotated[int | None, typer.Option(help="passes over the training images")]
 Seed = Annotated[int | None, typer.Option(help="of everything random (default 0)")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="any setting, as section.name=value; repeatable")]

@@ -14,7 +14,7 @@ from torch import Tensor
 from supernas.core.errors import UserError
 from supernas.data.balance import even_quotas, proportional_quotas, split_indices
 
-__all__ = ["ImageParts", "ImageSet", "halves", "moments", "resized", "subset"]
+__all__ = ["ImageParts", "ImageSet", "advise_resolution", "halves", "moments", "resized", "subset"]
 
 _CHUNK = 4096  # images converted to floating point at a time
 _SUBSET_SEED = 0  # `train_size` names one fixed subset
@@ -84,7 +84,7 @@ def subset(images: ImageSet, size: int) -> ImageSet:
 
 
 def resized(images: ImageSet, resolution: int) -> ImageSet:
-    """The images averaged down to `resolution` x `resolution` pixels (area averages, rounded to whole bytes).
+    """Their central squares averaged down to `resolution` x `resolution` pixels (areas, rounded to whole bytes).
 
     Raises:
         UserError: if the images are smaller than that: enlarged images hold nothing new, so it is never done unasked.
@@ -94,8 +94,16 @@ def resized(images: ImageSet, resolution: int) -> ImageSet:
         raise UserError(f"resolution is {resolution}; wanted 1 to {min(height, width)}, the size of the images")
     if height == width == resolution:
         return images
-    chunks = [F.adaptive_avg_pool2d(chunk.float(), resolution) for chunk in torch.split(images.images, _CHUNK)]
+    side, top, left = min(height, width), max(0, height - width) // 2, max(0, width - height) // 2
+    squares = images.images[:, :, top : top + side, left : left + side]
+    chunks = [F.adaptive_avg_pool2d(chunk.float(), resolution) for chunk in torch.split(squares, _CHUNK)]
     return replace(images, images=torch.cat([chunk.round_().to(torch.uint8) for chunk in chunks]))
+
+
+def advise_resolution(least: int) -> str:
+    """What to do about images that are not squares of one size; their smallest side has `least` pixels."""
+    side = max(4, min(32, least // 4 * 4))  # every space takes multiples of 4
+    return f"give a resolution, such as --resolution {side} (in Python resolution={side})"
 
 
 def moments(images: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:

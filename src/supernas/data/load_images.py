@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from supernas.core.errors import UserError, unknown
+import torch
+
+from supernas.core.errors import UserError
 from supernas.data.augment import Augmentation
 from supernas.data.catalogue import PUBLISHED_IMAGES, PublishedImages
 from supernas.data.datasets.images import ImageDataset
@@ -12,7 +15,9 @@ from supernas.data.download import default_directory, locate
 from supernas.data.formats import digits, npz
 from supernas.data.formats.folder import ImageFolder
 from supernas.data.formats.idx import IDX
-from supernas.data.images import ImageParts, ImageSet, moments, resized, subset
+from supernas.data.formats.image_files import Say, listed
+from supernas.data.images import ImageParts, ImageSet, advise_resolution, moments, resized, subset
+from supernas.data.paths import located
 
 __all__ = ["image_names", "load_images"]
 
@@ -42,27 +47,35 @@ def load_images(
     resolution: int | None = None,
     train_size: int | None = None,
     augmentation: Augmentation | None = None,
+    broken: Literal["refuse", "skip"] = "refuse",
     download: bool = True,
 ) -> ImageDataset:
     """Load a data set of images.
 
     Args:
         name_or_path: a name of `image_names()`; or a folder (CIFAR in the binary or Python layout, ImageNet16, IDX, or
-            images in one sub-folder a class) or an .npz file. A path that is not absolute counts from `directory`.
+            images in one sub-folder a class) or an .npz file (`docs/data.md` has every layout). A path that is not
+            absolute counts from `directory`.
         directory: where the files of a published data set are or go; by default `$SUPERNAS_CACHE` or
             `~/.cache/supernas`.
-        resolution: images with a larger side are averaged down to this height and width; smaller ones stay as they are.
+        resolution: the central squares of larger images are averaged down to this height and width; squares that are no
+            larger stay as they are. In a folder whose images are not squares of one size all are brought to it.
         train_size: of more training images so many are kept, as equally many of each class as there are, always the
             same ones.
         augmentation: how training images are varied; what is None there is as usual for them.
+        broken: whether image files that cannot be read are refused (all are named) or left out.
         download: fetch a published data set that is not there.
 
     Raises:
         UserError: if the name is unknown, files are missing or damaged, or the images are not squares of one size.
     """
-    source = _find(str(name_or_path), directory, resolution, download)
+    notes: list[str] = []
+    folder = ImageFolder(resolution, broken == "skip", notes.append)
+    source = _find(str(name_or_path), directory, folder, notes.append, download)
     parts = source.read()
     train, test, classes = parts
+    if resolution is not None and resolution < 1:
+        raise UserError(f"resolution is {resolution}; wanted 1 or more pixels")
     if len(classes) < 2:
         raise UserError(f"{source.name} has images of one class only; wanted two or more")
     images = {"train": train} if test is None else {"train": train, "test": test}
@@ -74,7 +87,7 @@ def load_images(
     side = images["train"].images.shape[2]
     return ImageDataset(
         name=source.name,
-        note=_note(parts, source.published),
+        note="; ".join([*notes, *_about(parts, source.published)]),
         images=images,
         classes=classes,
         mean=mean,
@@ -83,32 +96,27 @@ def load_images(
     )
 
 
-def _find(name: str, directory: Path | str | None, resolution: int | None, download: bool) -> _Source:
+def _find(name: str, directory: Path | str | None, folder: ImageFolder, say: Say, download: bool) -> _Source:
     """Where a data set is; nothing is read yet."""
     if name == _DIGITS:
         return _Source(name, digits.read, mirror=False)
     if name in PUBLISHED_IMAGES:
         base = Path(directory or default_directory())
         return _published(name, locate(name, PUBLISHED_IMAGES[name], base, download=download))
-    path = Path(directory or ".", name)
+    path = located(name, directory, "data set", image_names(), "file or folder")
     if path.is_dir():
-        return _in_folder(path, resolution)
-    if path.is_file():
-        if path.suffix != ".npz":
-            raise UserError(f"{path} is no .npz file; give one with x_train and y_train, or a folder")
-        return _Source(path.stem, lambda: npz.read(path))
-    if len(path.parts) > 1 or path.suffix:
-        raise UserError(f"there is no file or folder {path}; give one, or a name: {', '.join(image_names())}")
-    raise unknown("data set", name, image_names())
+        return _in_folder(path, folder)
+    if path.suffix != ".npz" or not path.is_file():
+        raise UserError(f"{path} is no .npz file; give one with x_train and y_train, or a folder")
+    return _Source(path.stem, lambda: npz.read(path, say))
 
 
-def _in_folder(path: Path, resolution: int | None) -> _Source:
+def _in_folder(path: Path, folder: ImageFolder) -> _Source:
     for name, published in PUBLISHED_IMAGES.items():
         if published.format is not IDX and published.format.found(path):  # IDX files do not say whose they are
             return _published(name, path)
     if IDX.found(path):
         return _Source(path.resolve().name, lambda: IDX.read(path), mirror=False)
-    folder = ImageFolder(resolution)
     if folder.found(path):
         return _Source(path.resolve().name, lambda: folder.read(path))
     raise UserError(
@@ -136,14 +144,16 @@ def _constants(source: _Source, train: ImageSet) -> tuple[tuple[float, ...], tup
     return moments(train)
 
 
-def _note(parts: ImageParts, published: PublishedImages | None) -> str:
-    """What is missing of a published data set."""
-    if published is None or parts.test is None:
-        return ""
-    have, want = (len(parts.train), len(parts.test)), (published.train, published.test)
+def _about(parts: ImageParts, published: PublishedImages | None) -> list[str]:
+    """What is missing of a published data set; of another, the classes of which there is nothing to be learnt."""
+    if published is None:
+        counts = torch.bincount(parts.train.labels, minlength=len(parts.classes)).tolist()
+        empty = [name for name, count in zip(parts.classes, counts, strict=True) if not count]
+        return [f"classes without a training image: {listed(empty)}"] if empty else []
+    have, want = (len(parts.train), len(parts.test or ())), (published.train, published.test)
     if have == want:
-        return ""
-    return f"{have[0]:,} of {want[0]:,} published training images, {have[1]:,} of {want[1]:,} test images"
+        return []
+    return [f"{have[0]:,} of {want[0]:,} published training images, {have[1]:,} of {want[1]:,} test images"]
 
 
 def _check_square(name: str, images: dict[str, ImageSet]) -> None:
@@ -152,7 +162,5 @@ def _check_square(name: str, images: dict[str, ImageSet]) -> None:
         raise UserError(f"{name} has training images {shapes[0]} and test images {shapes[-1]}; wanted equal shapes")
     _, height, width = shapes[0]
     if height != width:
-        raise UserError(
-            f"{name} has images of {width}x{height} pixels; wanted squares: give a resolution of {min(height, width)} "
-            "or less"
-        )
+        advice = advise_resolution(min(height, width))
+        raise UserError(f"{name} has images of {width}x{height} pixels; wanted squares: {advice}")

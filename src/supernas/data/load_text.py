@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from supernas.core.errors import UserError, unknown
+from supernas.core.errors import UserError
 from supernas.data.datasets.text import TextDataset
 from supernas.data.download import default_directory
 from supernas.data.formats import python_docs, text_folder
+from supernas.data.paths import located
 from supernas.data.texts import Words, numbered
 
 __all__ = ["load_text", "text_names"]
@@ -69,12 +70,10 @@ def load_text(
         return _dataset(name, words, vocabulary, note)
     if name in PUBLISHED_TEXTS:
         return _published(name, Path(directory or default_directory()), vocabulary)
-    path = Path(directory or ".", name)
-    if path.is_dir():
-        return _dataset(path.resolve().name, text_folder.read(path), vocabulary)
-    if "/" in name or len(path.parts) > 1:
-        raise UserError(f"there is no folder {path}; give one, or a name: {', '.join(text_names())}")
-    raise unknown("text", name, text_names())
+    path = located(name, directory, "text", text_names(), "folder")
+    if not path.is_dir():
+        raise UserError(f"{path} is no folder; give one with train.txt, valid.txt and test.txt")
+    return _dataset(path.resolve().name, text_folder.read(path), vocabulary)
 
 
 def _published(name: str, directory: Path, vocabulary: int | None) -> TextDataset:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from safetensors import SafetensorError
@@ -79,7 +79,7 @@ class ModelSpace(Space):
 
     # -- text -------------------------------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
+    def parse_text(self, text: str) -> Architecture:
         """Reads `first=3, second=skip`, in any order of choices."""
         names = [choice.name for choice in self.choices]
         chosen: dict[str, int] = {}
@@ -151,7 +151,7 @@ class ModelSpace(Space):
     # -- modules ----------------------------------------------------------------------------------------------------
 
     def build(
-        self, architecture: Architecture | str, *, weights: WeightsSource | None = None, **settings: Any
+        self, architecture: Architecture | str | SupportsIndex, *, weights: WeightsSource | None = None, **settings: Any
     ) -> nn.Module:
         """The user's module with each choice replaced by the option that the architecture takes: no trace of choices.
 
@@ -172,9 +172,9 @@ class ModelSpace(Space):
             _take(network, _tensors(weights))
         return plain_module(network)
 
-    def standalone(self, architecture: Architecture | str, **settings: Any) -> Standalone:
+    def standalone(self, architecture: Architecture | str | SupportsIndex, **settings: Any) -> Standalone:
         """The network that a run trains."""
-        if isinstance(architecture, str):
+        if not isinstance(architecture, Architecture):
             architecture = self.parse(architecture)
         if not self.contains(architecture):
             raise UserError(f"{architecture.pairs}: wanted one option at every choice of {self.name}")

@@ -74,7 +74,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         epochs: epochs of the whole run.
         steps_per_epoch: steps of one epoch; set by `_start`.
         folder: the run's folder.
-        notes: what the user should know about a resumption.
+        notes: what the user should know about the data and about a resumption.
         data: what it learns from, and is judged on.
         task: the loss that trains and the metric that judges.
     """
@@ -99,7 +99,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.epochs = settings.epochs
         self.device = choose_device(settings.device)
         self.folder = RunFolder(path, config.document(), resume)
-        self.notes = self.folder.notes
+        self.notes = [*([data.note] if data.note else []), *self.folder.notes]
         self.stopping = False
         seed_everything(settings.seed)
         self.state = self._start()

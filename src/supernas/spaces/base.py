@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsIndex
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import to_plain
+from supernas.spaces.pasted import pasted
 
 __all__ = ["ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
 
@@ -82,13 +83,17 @@ class Space(ABC):
 
     # -- text -------------------------------------------------------------------------------------------------------
 
-    @abstractmethod
-    def parse(self, text: str) -> Architecture:
-        """The architecture that `text` names, in any form that people paste.
+    def parse(self, given: str | SupportsIndex) -> Architecture:
+        """The architecture that a text names, in any form that people paste, or the one of a whole number.
 
         Raises:
             UserError: naming the token that is wrong.
         """
+        return self.parse_text(pasted(given))
+
+    @abstractmethod
+    def parse_text(self, text: str) -> Architecture:
+        """`parse`, of a text without quotation marks around it."""
 
     @abstractmethod
     def format(self, architecture: Architecture) -> str:
@@ -319,16 +324,16 @@ class Space(ABC):
         """The network that holds the weights of every option; the settings are those of the space's network class."""
         return self.network_class(self, **settings)
 
-    def build(self, architecture: Architecture | str, **settings: Any) -> Any:
+    def build(self, architecture: Architecture | str | SupportsIndex, **settings: Any) -> Any:
         """A plain `torch.nn.Module` with `forward(x)` that computes one architecture (form `evaluation` by default).
 
         `settings` are those of the space's network class: `num_classes`, `in_channels`, `channels`, `cells`, ...
         """
-        if isinstance(architecture, str):
+        if not isinstance(architecture, Architecture):
             architecture = self.parse(architecture)
         return self.network_class.build(self, architecture, **settings)
 
-    def standalone(self, architecture: Architecture | str, **settings: Any) -> Any:
+    def standalone(self, architecture: Architecture | str | SupportsIndex, **settings: Any) -> Any:
         """The network of one architecture as runs train it; usually what `build` gives."""
         return self.build(architecture, **settings)
 

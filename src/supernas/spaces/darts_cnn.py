@@ -29,7 +29,7 @@ from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first,
 from supernas.spaces.darts.edges import EDGES, KINDS, KNOWN, NODES, offered
 from supernas.spaces.darts.graphs import cell_family, cell_graph, graph_slots
 from supernas.spaces.darts.slots import NodeSlots
-from supernas.spaces.genotypes import Field, read_genotype, write_genotype
+from supernas.spaces.genotypes import Field, published_name, read_genotype, write_genotype
 from supernas.spaces.genotypes.published import CNN
 
 __all__ = ["DARTSCNN"]
@@ -101,14 +101,14 @@ class DARTSCNN(Space):
             contained[name] = text
         return contained
 
-    def parse(self, text: str) -> Architecture:
+    def parse_text(self, text: str) -> Architecture:
         """Reads a `Genotype(...)`, or the name of a published one. Nothing in the text is evaluated."""
-        name = text.strip()
-        if name in self.named:
-            return self._from_genotype(self.named[name])
-        if name.replace("_", "").replace("-", "").isalnum():
+        name = published_name(text)
+        if name is None:
+            return self._from_genotype(text)
+        if name not in self.named:
             raise unknown("architecture", name[:60], self.named)
-        return self._from_genotype(text)
+        return self._from_genotype(self.named[name])
 
     def _from_genotype(self, text: str) -> Architecture:
         fields = read_genotype(text, _FIELDS)

@@ -18,7 +18,7 @@ from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.core.settings import settings
 from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first
-from supernas.spaces.genotypes import read_genotype, write_genotype
+from supernas.spaces.genotypes import published_name, read_genotype, write_genotype
 from supernas.spaces.genotypes.published import RECURRENT
 
 __all__ = ["DARTSRNN", "EDGES", "NODES", "OPERATIONS", "first_edge"]
@@ -60,10 +60,10 @@ class DARTSRNN(Space):
         """The published cells."""
         return RECURRENT
 
-    def parse(self, text: str) -> Architecture:
+    def parse_text(self, text: str) -> Architecture:
         """Reads a `Genotype(...)`, or the name of a published one. Nothing in the text is evaluated."""
-        name = text.strip()
-        if name.replace("_", "").replace("-", "").isalnum():
+        name = published_name(text)
+        if name is not None:
             if name not in RECURRENT:
                 raise unknown("architecture", name[:60], RECURRENT)
             text = RECURRENT[name]

@@ -15,29 +15,14 @@ from typing import ClassVar
 import numpy as np
 
 from supernas.core.architecture import Architecture, Pair
-from supernas.core.errors import UserError, unknown
+from supernas.core.errors import UserError
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.core.settings import settings
 from supernas.spaces.base import ChoicePoint, CostConvention, Space
+from supernas.spaces.pasted import plain_numbers
+from supernas.spaces.pasted.arch_strings import EDGES, OPERATIONS, read_cell
 
 __all__ = ["EDGES", "OPERATIONS", "NASBench201"]
-
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (node, source)
-
-_ALIASES = {
-    "zero": "none",
-    "skip": "skip_connect",
-    "identity": "skip_connect",
-    "conv_1x1": "nor_conv_1x1",
-    "conv_3x3": "nor_conv_3x3",
-    "conv1x1": "nor_conv_1x1",
-    "conv3x3": "nor_conv_3x3",
-    "avg_pool": "avg_pool_3x3",
-}
-# NASLib writes a cell as six numbers, its edges ordered 0->1, 0->2, 0->3, 1->2, 1->3, 2->3, its operations as here.
-_NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-_NASLIB_EDGES = ((1, 0), (2, 0), (3, 0), (2, 1), (3, 1), (3, 2))
 
 _START, _ADD, _END = 5, 6, 7
 _OPERATION_VERTICES = (2, 4, 5, 7, 8, 9)  # of the edges, in their order
@@ -64,16 +49,16 @@ class NASBench201(Space):
 
     # -- text -------------------------------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Reads an arch string, an official index, or NASLib's tuple of six operation numbers."""
-        text = " ".join(text.split())  # messages repeat it, in one line
+    def parse_text(self, text: str) -> Architecture:
+        """Reads an arch string, also from within a line of a log; an official index; NASLib's six operation numbers; or
+        AutoDL-Projects' lists of (operation, source) pairs. Nothing in the text is evaluated.
+        """
+        text = plain_numbers(" ".join(text.split()))  # messages repeat it, in one line
         if re.fullmatch(r"\d+", text):
             if len(text) > 9 or int(text) >= len(self):
-                raise UserError(f"index {text} is not in nas-bench-201; wanted 0 to {len(self) - 1}")
+                raise UserError(f"index {text[:20]} is not in nas-bench-201; wanted 0 to {len(self) - 1}")
             return self[int(text)]
-        if re.fullmatch(r"[\[(][\d,\s]*[\])]", text):
-            return _from_naslib(text)
-        return _from_arch_string(text)
+        return read_cell(text)
 
     def format(self, architecture: Architecture) -> str:
         """The official arch string."""
@@ -188,41 +173,3 @@ def _term(source: str, operation: str) -> str:
     if operation == "none" or source == "#":
         return "#"
     return source if operation == "skip_connect" else f"({source})@{operation}"
-
-
-def _from_naslib(text: str) -> Architecture:
-    numbers = [int(number[:9]) for number in re.findall(r"\d+", text)]
-    if len(numbers) != len(EDGES) or any(number >= len(OPERATIONS) for number in numbers):
-        raise UserError(f"cannot read '{text}' as a NASLib cell: wanted six operation numbers from 0 to 4")
-    chosen = {edge: _NASLIB_OPERATIONS[number] for edge, number in zip(_NASLIB_EDGES, numbers, strict=True)}
-    return Architecture.of(OPERATIONS.index(chosen[edge]) for edge in EDGES)
-
-
-def _from_arch_string(text: str) -> Architecture:
-    groups = text.split("+")
-    if len(groups) != 3:
-        raise UserError(
-            f"cannot read '{text}' as a nas-bench-201 cell: it has {len(groups)} node group(s) joined by '+', "
-            "wanted 3, as in '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'"
-        )
-    options = []
-    for node, group in enumerate(groups, start=1):
-        tokens = group.strip().strip("|").split("|")
-        if len(tokens) != node:
-            raise UserError(f"node {node} of '{text}' has {len(tokens)} edge(s) in '{group}'; wanted {node}")
-        by_source = dict(_edge(token, node) for token in tokens)
-        if sorted(by_source) != list(range(node)):
-            raise UserError(f"node {node} of '{text}' names a source twice in '{group}'; wanted ~0 to ~{node - 1}")
-        options += [by_source[source] for source in range(node)]
-    return Architecture.of(options)
-
-
-def _edge(token: str, node: int) -> tuple[int, int]:
-    """(source, option) of one `operation~source` token."""
-    operation, mark, source = token.strip().partition("~")
-    operation = _ALIASES.get(operation, operation)
-    if not mark or source not in [str(number) for number in range(node)]:
-        raise UserError(f"cannot read the edge '{token}' of node {node}: wanted operation~source, source below {node}")
-    if operation not in OPERATIONS:
-        raise unknown("operation", operation, [*OPERATIONS, *_ALIASES])
-    return int(source), OPERATIONS.index(operation)

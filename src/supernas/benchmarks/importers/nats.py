@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from supernas.benchmarks.collect import Collector
-from supernas.benchmarks.importers.official import add_architecture, check_order
+from supernas.benchmarks.importers.official import add_architecture, check_order, size_space
 from supernas.benchmarks.table import Source
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
@@ -35,6 +35,8 @@ def import_folder(
     count = len(collector.space)
     if not files:
         raise UserError(f"{folder} holds no files 000000{_EXTENSION} ...; unpack NATS-tss-v1_0-3ffb9-simple.tar")
+    if files[-1][0] >= count and "nats-sss" in folder.name.lower():
+        raise UserError(size_space(str(folder)))
     if files[-1][0] >= count:
         raise UserError(f"{files[-1][1]} is beyond the {count:,} architectures of {collector.space.name}")
     checksum = hashlib.sha256()
@@ -57,6 +59,8 @@ def import_single(
     Raises:
         UserError: if the file is damaged or laid out in another way.
     """
+    if "nats-sss" in file.name.lower():
+        raise UserError(size_space(str(file)))
     size = file.stat().st_size / 1e9
     say(f"{file.name} is one object and needs about {MEMORY * size:.1f} GB of memory; the -simple folder needs 1 GB")
     checksum = hashlib.sha256()

@@ -10,6 +10,7 @@ state for each length of training, with results by (data set, seed). Data sets a
 | cifar100, ImageNet16-120 | `train` | `valid` (half of the test images) | `test` (the other half) | `valid+test` |
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
@@ -24,7 +25,7 @@ from supernas.benchmarks.columns import Column
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 
-__all__ = ["add_architecture", "check_order"]
+__all__ = ["add_architecture", "check_order", "size_space"]
 
 _TRAININGS = {
     "cifar10-valid": ("cifar10", "train"),
@@ -67,6 +68,7 @@ def add_architecture(collector: Collector, index: int, states: Values, where: st
     trials = []
     try:
         for state in states.values():
+            _refuse_sizes(state["arch_str"], where)
             if state["arch_str"] != text:
                 raise UserError(f"{where} holds {str(state['arch_str'])[:200]!r}; architecture {index} is {text}")
             trials += [_trial(key, result, where) for key, result in state["all_results"].items()]
@@ -86,6 +88,8 @@ def add_architecture(collector: Collector, index: int, states: Values, where: st
 
 def check_order(meta_archs: Any, collector: Collector, where: str) -> None:
     """Refuses a file whose list of architectures is not the official one."""
+    if isinstance(meta_archs, list) and meta_archs:
+        _refuse_sizes(meta_archs[0], where)
     if not isinstance(meta_archs, list) or len(meta_archs) != len(collector.space):
         raise UserError(f"{where} has no list of {len(collector.space):,} architectures as 'meta_archs'")
     for index, (given, architecture) in enumerate(zip(meta_archs, collector.space, strict=True)):
@@ -94,6 +98,19 @@ def check_order(meta_archs: Any, collector: Collector, where: str) -> None:
                 f"{where} has {str(given)[:200]!r} as architecture {index}; the official one is "
                 f"{collector.space.format(architecture)}"
             )
+
+
+def _refuse_sizes(text: Any, where: str) -> None:
+    """Says it of a file of NATS-Bench's other space, whose architectures are the channels of five layers."""
+    if isinstance(text, str) and re.fullmatch(r"\d{1,4}(:\d{1,4}){4}", text):
+        raise UserError(size_space(where))
+
+
+def size_space(where: str) -> str:
+    """Why a file of NATS-Bench's size space is not read."""
+    return (
+        f"{where} is of NATS-Bench's size space (sss); wanted its topology space (tss), as NATS-tss-v1_0-3ffb9-simple"
+    )
 
 
 def _trial(key: Any, result: Values, where: str) -> _Trial:

@@ -14,6 +14,7 @@ from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
 from supernas.data.batch import Batch
 from supernas.data.datasets.base import Dataset
+from supernas.data.formats.arrays import class_numbers, is_text
 
 __all__ = ["TensorDataset", "TensorStream"]
 
@@ -31,6 +32,9 @@ class TensorDataset(Dataset):
         num_classes: how many classes the targets are; None where they are not whole numbers.
         given_task: the task, if not the usual one.
         augment: how a batch of training inputs is varied, with the random numbers of a generator on the host.
+        classes: the name of each class, where targets were names.
+        mean: mean of each channel, with pixels between 0 and 1, where pixels were normalised.
+        std: standard deviation of each channel, in the same unit.
     """
 
     examples: ClassVar[str] = "examples"
@@ -39,6 +43,9 @@ class TensorDataset(Dataset):
     num_classes: int | None = None
     given_task: Task | None = None
     augment: Augment | None = None
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -53,10 +60,11 @@ class TensorDataset(Dataset):
         """Data in arrays.
 
         Args:
-            train: (inputs, targets): tensors or numpy arrays of equal length.
+            train: (inputs, targets): tensors or numpy arrays of equal length. Targets that are texts are names of
+                classes, which are numbered in alphabetical order.
             valid: data that judge on the way; without them a search keeps half of the training data apart.
             test: data that judge at the end.
-            task: the loss and the metric; by default classification for whole numbers, else regression.
+            task: the loss and the metric; by default classification for whole numbers and names, else regression.
             augment: how training inputs are varied.
             name: what runs call the data.
 
@@ -64,13 +72,26 @@ class TensorDataset(Dataset):
             UserError: if inputs and targets do not fit.
         """
         parts = {"train": train, "valid": valid, "test": test}
-        arrays = {part: _tensors(part, pair) for part, pair in parts.items() if pair is not None}
+        given, names = _numbered({part: pair for part, pair in parts.items() if pair is not None})
+        arrays = {part: _tensors(part, pair) for part, pair in given.items()}
+        if task is None:
+            arrays = {part: (inputs, _flat(targets)) for part, (inputs, targets) in arrays.items()}
         targets = arrays["train"][1]
         classes = None if targets.is_floating_point() else int(targets.max()) + 1
+        note = ""
         if classes is not None and task is None:
             for part, (_, labels) in arrays.items():
                 _check_labels(part, labels, classes)
-        return cls(name=name, arrays=arrays, num_classes=classes, given_task=task, augment=augment)
+            note = _without_examples(targets, classes)
+        return cls(
+            name=name,
+            note=note,
+            arrays=arrays,
+            num_classes=classes,
+            given_task=task,
+            augment=augment,
+            classes=names,
+        )
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -102,6 +123,11 @@ class TensorDataset(Dataset):
         if self.given_task is not None:
             return self.given_task
         return classification(label_smoothing) if usual else regression()
+
+    def facts(self) -> Document:
+        """The names of the classes too, and how pixels were normalised, where that is so."""
+        more = {"mean": self.mean, "std": self.std, "classes": self.classes}
+        return {**super().facts(), **{name: list(values) for name, values in more.items() if values}}
 
     @property
     def digest(self) -> str:
@@ -211,6 +237,23 @@ class TensorStream:
         self._generator.set_state(state["generator"].cpu())
 
 
+def _numbered(pairs: Mapping[str, Pair]) -> tuple[Mapping[str, Pair], tuple[str, ...]]:
+    """(the same with numbers for targets that are names, the names)."""
+    targets = {f"the {part} targets": _targets(part, pair) for part, pair in pairs.items()}
+    if not any(map(is_text, targets.values())):
+        return pairs, ()
+    numbers, names = class_numbers(targets)
+    return {part: (pair[0], numbers[f"the {part} targets"]) for part, pair in pairs.items()}, names
+
+
+def _targets(part: str, pair: Pair) -> np.ndarray:
+    try:
+        _, targets = pair
+        return np.empty(0) if isinstance(targets, Tensor) else np.asarray(targets)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the {part} data are no (inputs, targets): {error}") from None
+
+
 def _tensors(part: str, pair: Pair) -> tuple[Tensor, Tensor]:
     try:
         inputs, targets = (given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given)) for given in pair)
@@ -222,6 +265,18 @@ def _tensors(part: str, pair: Pair) -> tuple[Tensor, Tensor]:
         raise UserError(f"the {part} data have {len(inputs)} inputs and {len(targets)} targets; wanted equally many")
     kept = [array.float() if array.dtype == torch.float64 else array for array in (inputs, targets)]
     return kept[0], kept[1] if kept[1].is_floating_point() else kept[1].long()
+
+
+def _flat(targets: Tensor) -> Tensor:
+    """Class numbers [n, 1] as [n]."""
+    return targets[:, 0] if targets.shape[1:] == (1,) and not targets.is_floating_point() else targets
+
+
+def _without_examples(labels: Tensor, classes: int) -> str:
+    """A note on classes of which there is nothing to be learnt, as where labels count from 1."""
+    empty = (torch.bincount(labels, minlength=classes) == 0).nonzero().flatten().tolist()
+    shown = ", ".join(map(str, empty[:10])) + (f" and {len(empty) - 10:,} more" if len(empty) > 10 else "")
+    return f"classes without a training example: {shown}" if empty else ""
 
 
 def _check_labels(part: str, labels: Tensor, classes: int) -> None:

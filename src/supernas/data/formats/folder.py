@@ -1,128 +1,155 @@
 """Folders of image files, one sub-folder a class.
 
-Either `train/CLASS/*.png` with `test/CLASS/*.png` (or `val`, `valid`), or `CLASS/*.png` alone, of which one fifth of
-each class is then set aside as test images. If every image is grey, so is the data set; otherwise all become RGB.
+Either `train/CLASS/*.png` with `test/CLASS/*.png` (or `val`, where there is no `test`), or `CLASS/*.png` alone, of
+which one fifth of each class is then set aside as test images. Images in folders within a class folder are of that
+class. Hidden files and folders are not looked at.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from supernas.core.errors import UserError
 from supernas.data.balance import proportional_quotas, split_indices
-from supernas.data.formats.base import image_set
+from supernas.data.formats.image_file import SUFFIXES, UNREAD_SUFFIXES
+from supernas.data.formats.image_files import ImageFiles, Labelled, Say, listed
 from supernas.data.images import ImageParts, ImageSet
 
 __all__ = ["ImageFolder"]
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-_TEST_NAMES = ("test", "val", "valid")
-_GREY_MODES = {"1", "L"}
-_DEEP_MODES = {"I", "F"}  # converting them to bytes would cut off all that is brighter than 255
+_TRAIN_NAMES = ("train", "training")
+_TEST_NAMES = ("test", "testing")
+_VALID_NAMES = ("val", "valid", "validation", "dev")
+_PART_NAMES = {*_TRAIN_NAMES, *_TEST_NAMES, *_VALID_NAMES}
+_HIDDEN_NAMES = {"__macosx", "__pycache__", "@eadir"}  # what systems leave behind, in lower case
 _TRAIN_SHARE = 0.8
 _SEED = 0  # the split is part of the data set
+
+Classes = dict[str, list[Path]]
+"""The image files of each class, by the name of its folder, all sorted."""
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A reader of image folders; with a `resolution` every larger image becomes a square of that size on reading."""
+    """A reader of image folders.
+
+    Attributes:
+        resolution: every image becomes a square of that size on reading, if they are not all squares of one size that
+            is no larger.
+        skip: leave out files that cannot be read, instead of refusing the folder.
+        say: called with what a user should know of the folder.
+    """
 
     resolution: int | None = None
+    skip: bool = False
+    say: Say = lambda text: None
 
     def found(self, folder: Path) -> bool:
         """Whether there are image files in sub-folders."""
-        return bool(_classes(folder / "train") or _classes(folder))
+        return bool(_classes(_part(folder, _TRAIN_NAMES) or folder))
 
     def read(self, folder: Path) -> ImageParts:
-        """All images, classes in alphabetical order of their folders.
+        """All images, classes in alphabetical order of their folders. If every image is grey, so is the data set;
+        otherwise all become RGB.
 
         Raises:
-            UserError: if there are fewer than two classes, a file is no image, the sizes differ and `resolution` is
-                None, or an image is smaller than `resolution`.
+            UserError: if there are fewer than two classes, files cannot be read (all are named), the sizes differ or
+                are very large and `resolution` is None, or the images do not fit into memory.
         """
-        root = folder / "train" if _classes(folder / "train") else folder
-        classes = _classes(root)
-        if len(classes) < 2:
-            raise UserError(f"{root} has one class of images ({', '.join(classes)}); wanted two or more sub-folders")
-        test_root = next((folder / name for name in _TEST_NAMES if root != folder and _classes(folder / name)), None)
-        train_files = _files(root, classes)
-        test_files = _files(test_root, classes) if test_root else []
-        grey = all(_mode(path) in _GREY_MODES for path, _ in train_files + test_files)
-        train = self._read_files(train_files, grey)
-        if test_root:
-            return ImageParts(train, self._read_files(test_files, grey), classes)
-        return _split(train, classes)
+        train_root = _part(folder, _TRAIN_NAMES)
+        test_root = train_root and (_part(folder, _TEST_NAMES) or _part(folder, _VALID_NAMES))
+        train, test = _classes(train_root or folder), _classes(test_root) if test_root else {}
+        _check_classes(train_root or folder, train)
+        if strangers := sorted(set(test) - set(train)):
+            stranger = f"{test_root}/{strangers[0]}"
+            raise UserError(f"{stranger} is a class without training images; add some or remove the folder")
+        self._say_what_is_left_out(folder, [root for root in (train_root or folder, test_root) if root])
+        classes = tuple(train)
+        files = ImageFiles(self.resolution, self.skip, self.say)
+        sets = files.read(*(_labelled(part, classes) for part in (train, test) if part))
+        if gone := [name for number, name in enumerate(classes) if not torch.any(sets[0].labels == number)]:
+            raise UserError(f"no image of class {gone[0]} can be read; replace them or remove the folder")
+        return ImageParts(sets[0], sets[1], classes) if test else _split(sets[0], classes)
 
-    def _read_files(self, files: list[tuple[Path, int]], grey: bool) -> ImageSet:
-        first = self._pixels(files[0][0], grey)
-        images = np.empty((len(files), *first.shape), np.uint8)
-        for index, (path, _) in enumerate(files):
-            pixels = self._pixels(path, grey)
-            if pixels.shape != first.shape:
-                least = min(pixels.shape[:2] + first.shape[:2])
-                raise UserError(
-                    f"{path} is {pixels.shape[1]}x{pixels.shape[0]} pixels and {files[0][0].name} "
-                    f"{first.shape[1]}x{first.shape[0]}; give a resolution of {least} or less to resize them"
-                )
-            images[index] = pixels
-        return image_set(images.transpose(0, 3, 1, 2), np.array([label for _, label in files]))
-
-    def _pixels(self, path: Path, grey: bool) -> np.ndarray:
-        """One image as uint8 [h, w, c]; of one larger than the resolution the central square, averaged down to that."""
-        image = _opened(path).convert("L" if grey else "RGB")
-        side = self.resolution
-        if side is not None and side < max(image.size):
-            if not 1 <= side <= min(image.size):
-                size = f"{image.width}x{image.height}"
-                raise UserError(f"resolution is {side}; wanted 1 to {min(image.size)}, for {path} has {size} pixels")
-            image = ImageOps.fit(image, (side, side), Image.Resampling.BOX)
-        return np.asarray(image).reshape(image.height, image.width, -1)
+    def _say_what_is_left_out(self, folder: Path, roots: list[Path]) -> None:
+        """Whatever a person might take for read, and is not."""
+        unused = _part(folder, _VALID_NAMES)
+        if folder not in roots and unused and unused not in roots:
+            count = sum(map(len, _classes(unused).values()))
+            self.say(
+                f"{unused} ({count:,} images) is not used: a search keeps some of {roots[0]} apart to judge by; move "
+                "them there to learn from them"
+            )
+        for root in roots:
+            if beside := [path.name for path in _visible(root) if _is_image(path.name) and not path.is_dir()]:
+                self.say(f"images in {root} that are in no class folder are not used: {listed(beside)}")
+            if empty := [path.name for path in _visible(root) if path.is_dir() and not _images(path)]:
+                self.say(f"folders in {root} without images that are read: {listed(empty)}")
+            if deeper := [f"{path.parent.name}/{path.name}" for path in _deeper(root)]:
+                self.say(f"images of folders within a class folder count for the class: {listed(deeper)}")
+            if unread := sorted({path.suffix.lower() for path in _walked(root)} & UNREAD_SUFFIXES):
+                self.say(f"files of kinds that are not read in {root}: {listed(unread)}; save them as .png or .jpg")
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    """The sub-folders that hold images, sorted."""
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(sub.name for sub in folder.iterdir() if sub.is_dir() and any(map(_is_image, sub.iterdir()))))
+def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The sub-folder of one of these names that holds class folders."""
+    there = {path.name.lower(): path for path in _visible(folder) if path.is_dir()}
+    return next((there[name] for name in names if name in there and _classes(there[name])), None)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+def _classes(folder: Path) -> Classes:
+    found = {path.name: _images(path) for path in _visible(folder) if path.is_dir()}
+    return {name: files for name, files in found.items() if files}
 
 
-def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    strangers = sorted(set(_classes(root)) - set(classes))
-    if strangers:
-        raise UserError(f"{root / strangers[0]} is a class without training images; add some or remove the folder")
-    return [
-        (path, label)
-        for label, name in enumerate(classes)
-        if (root / name).is_dir()
-        for path in sorted((root / name).iterdir())
-        if _is_image(path)
-    ]
+def _visible(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing that is hidden."""
+    return sorted(path for path in folder.iterdir() if not _is_hidden(path.name)) if folder.is_dir() else []
 
 
-def _opened(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Exception as error:  # pillow raises whatever a damaged file makes its decoders raise
-        raise UserError(f"{path} is no readable image ({type(error).__name__}); remove or replace it") from None
-    if image.mode[0] in _DEEP_MODES:
-        raise UserError(f"{path} has more than 8 bits a channel ({image.mode}); save it with 8")
-    return image
+def _images(folder: Path) -> list[Path]:
+    """The image files in a folder and in the folders within."""
+    return [path for path in _walked(folder) if _is_image(path.name)]
 
 
-def _mode(path: Path) -> str:
-    try:
-        with Image.open(path) as image:
-            return image.mode
-    except Exception as error:  # as above
-        raise UserError(f"{path} is no readable image ({type(error).__name__}); remove or replace it") from None
+def _deeper(root: Path) -> list[Path]:
+    """The folders with images within the class folders."""
+    within = (inner for path in _visible(root) if path.is_dir() for inner in _visible(path))
+    return [path for path in within if path.is_dir() and _images(path)]
+
+
+def _walked(folder: Path) -> list[Path]:
+    files = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        files += [Path(where, name) for name in sorted(names) if not _is_hidden(name)]
+    return files
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _HIDDEN_NAMES
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def _check_classes(root: Path, classes: Classes) -> None:
+    if classes and {name.lower() for name in classes} <= _PART_NAMES:
+        raise UserError(
+            f"{root} has the folders {', '.join(classes)}, and no class folders in a folder `train`; wanted "
+            "train/CLASS/*.png with test/CLASS/*.png, or CLASS/*.png alone"
+        )
+    if len(classes) < 2:
+        within = next((root / name for name in classes if len(_classes(root / name)) > 1), None)
+        meant = f"; did you mean {within}?" if within else ""
+        raise UserError(f"{root} has one class of images ({', '.join(classes)}); wanted two or more sub-folders{meant}")
+
+
+def _labelled(part: Classes, classes: tuple[str, ...]) -> Labelled:
+    return [(path, label) for label, name in enumerate(classes) for path in part.get(name, [])]
 
 
 def _split(images: ImageSet, classes: tuple[str, ...]) -> ImageParts:

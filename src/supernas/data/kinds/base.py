@@ -41,6 +41,11 @@ class DataKind(ABC):
         """
 
     @classmethod
+    def adapted(cls, dataset: Dataset) -> Dataset:
+        """Data that were given in Python as networks for this kind of data read them, as far as they can be made so."""
+        return dataset
+
+    @classmethod
     def refuses(cls, dataset: Dataset) -> str:
         """Why networks for this kind of data cannot read data that were given in Python; empty if they can."""
         return ""

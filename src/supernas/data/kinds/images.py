@@ -1,12 +1,13 @@
 """Labelled images."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 
 from supernas.core.settings import setting, settings
+from supernas.data.array_images import images_of_arrays
 from supernas.data.augment import Augmentation
-from supernas.data.datasets import Dataset, ImageDataset
+from supernas.data.datasets import Dataset, ImageDataset, TensorDataset
 from supernas.data.datasets.images import USUAL_SPLIT
 from supernas.data.kinds.base import DataKind, DataShape
 from supernas.data.load_images import load_images
@@ -22,9 +23,13 @@ class ImageSettings(DataKind):
 
     source: str = setting("digits", "the name of a data set, or a path")
     directory: str | None = setting(None, "where its files are; the download cache by default")
-    resolution: int | None = setting(None, "images with a larger side are averaged down to this one", ge=4)
+    resolution: int | None = setting(
+        None, "larger images are averaged down to squares of this side; to it, all of a folder of several sizes", ge=4
+    )
     train_size: int | None = setting(None, "of more training images a class-balanced subset of this size", ge=2)
     augmentation: Augmentation | None = setting(None, "flip, padded crop, cutout; the data set's usual ones by default")
+
+    broken: Literal["refuse", "skip"] = setting("refuse", "image files that cannot be read: name them all, or go on")
 
     def load(self) -> ImageDataset:
         """The images, at the wanted resolution and number."""
@@ -34,7 +39,13 @@ class ImageSettings(DataKind):
             resolution=self.resolution,
             train_size=self.train_size,
             augmentation=self.augmentation,
+            broken=self.broken,
         )
+
+    @classmethod
+    def adapted(cls, dataset: Dataset) -> Dataset:
+        """Arrays with channels first, and pixels normalised where they are whole numbers."""
+        return images_of_arrays(dataset) if isinstance(dataset, TensorDataset) else dataset
 
     @classmethod
     def refuses(cls, dataset: Dataset) -> str:

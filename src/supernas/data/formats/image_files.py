@@ -1,0 +1,103 @@
+"""Many image files as arrays: one size, one number of channels, and one list of all that cannot be read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from supernas.core.errors import UserError
+from supernas.core.memory import check_memory
+from supernas.data.formats.image_file import BrokenImageError, Header, header, pixels
+from supernas.data.images import ImageSet, advise_resolution
+
+__all__ = ["ImageFiles", "Labelled", "Say", "listed"]
+
+Say = Callable[[str], None]
+Labelled = Sequence[tuple[Path, int]]
+T = TypeVar("T")
+
+_LARGEST_SIDE = 1_024  # pixels, unless a resolution is asked for
+_COPIES = 2  # of the images in memory: as read, and on the device of a run
+_NAMED = 100  # files that one message names
+
+
+class ImageFiles:
+    """A reader of many files, to be used once.
+
+    Args:
+        resolution: every image becomes a square of that size, if they are not all squares of one size that is no
+            larger.
+        skip: leave out files that cannot be read, instead of refusing all.
+        say: called with what was left out.
+    """
+
+    def __init__(self, resolution: int | None, skip: bool, say: Say) -> None:
+        self._resolution, self._skip, self._say = resolution, skip, say
+        self._broken: dict[Path, str] = {}
+
+    def read(self, *parts: Labelled) -> list[ImageSet]:
+        """The images of each part, given as (file, label). If all images are grey, they have one channel, else three.
+
+        Raises:
+            UserError: if files cannot be read (all are named), none of a part can, sizes differ or are very large
+                without a resolution, or the images do not fit into memory.
+        """
+        paths = [path for part in parts for path, _ in part]
+        headers = {path: found for path in paths if (found := self._looked_at(path, header))}
+        if not headers:
+            raise UserError(f"{self._broken_of(len(paths))}; no other image is left")
+        side, grey = _side(headers, self._resolution), all(found.grey for found in headers.values())
+        needed = _COPIES * len(headers) * side**2 * (1 if grey else 3)
+        check_memory(needed, f"{len(headers):,} images of {side}x{side} pixels", "give a smaller resolution")
+        sets = [self._part([(path, label) for path, label in part if path in headers], grey, side) for part in parts]
+        if self._broken and not self._skip:
+            fix = "remove or replace them, or leave them out with data.broken=skip"
+            raise UserError(f"{self._broken_of(len(paths))}; {fix}")
+        if self._broken:
+            self._say(f"{self._broken_of(len(paths))}; left out")
+        return sets
+
+    def _part(self, files: Labelled, grey: bool, side: int) -> ImageSet:
+        images = np.empty((len(files), 1 if grey else 3, side, side), np.uint8)
+        labels: list[int] = []
+        for path, label in files:
+            image = self._looked_at(path, lambda path: pixels(path, grey, side))
+            if image is not None:
+                images[len(labels)] = image.transpose(2, 0, 1)
+                labels.append(label)
+        return ImageSet(torch.from_numpy(images[: len(labels)]), torch.tensor(labels, dtype=torch.int64))
+
+    def _looked_at(self, path: Path, look: Callable[[Path], T]) -> T | None:
+        """What comes of looking at a file; None if it is broken, which is noted."""
+        try:
+            return look(path)
+        except BrokenImageError as error:
+            self._broken[path] = str(error)
+            return None
+
+    def _broken_of(self, count: int) -> str:
+        named = listed([f"{path} ({why})" for path, why in self._broken.items()], _NAMED)
+        return f"{len(self._broken):,} of {count:,} images cannot be read: {named}"
+
+
+def listed(names: Iterable[object], most: int = 10) -> str:
+    """Names with commas, in one line, at most so many."""
+    texts = ["".join(sign if sign.isprintable() else "?" for sign in str(name)) for name in names]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most:,} more" if len(texts) > most else "")
+
+
+def _side(headers: Mapping[Path, Header], resolution: int | None) -> int:
+    """The side of the squares that the images become."""
+    sizes: dict[tuple[int, int], Path] = {}  # each with its first file
+    for path, found in headers.items():
+        sizes.setdefault(found.size, path)
+    least, most = min(map(min, sizes)), max(map(max, sizes))
+    if least == most and (resolution or most <= _LARGEST_SIDE):
+        return min(most, resolution or most)
+    if resolution:
+        return resolution
+    examples = [f"{listed([path])} is {width}x{height} pixels" for (width, height), path in sizes.items()]
+    wanted = "squares of one size" if least != most else f"{_LARGEST_SIDE:,} pixels a side or less"
+    raise UserError(f"{' and '.join(examples[:2])}; wanted {wanted}: {advise_resolution(least)}")
