@@ -26,7 +26,9 @@ __all__ = [
 
 DataOption = Annotated[str | None, typer.Option("--data", help="a data set's name, or a path (default digits)")]
 DataDir = Annotated[Path | None, typer.Option(help="where the files of a named data set are")]
-Preset = Annotated[str | None, typer.Option(help="demo, cpu or paper (default demo)")]
+Preset = Annotated[
+    str | None, typer.Option(help="demo, cpu or paper; of darts-cnn also imagenet, imagenet-linear (default demo)")
+]
 Epochs = Annotated[int | None, typer.Option(help="passes over the training images")]
 Seed = Annotated[int | None, typer.Option(help="of everything random (default 0)")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="any setting, as section.name=value; repeatable")]
