@@ -15,6 +15,7 @@ from supernas.output.export.trained import Trained
 __all__ = ["HELPER", "image_helper", "photograph", "preparation", "prepared"]
 
 HELPER = "predict.py"
+"""The file beside a network that makes its input of what people have."""
 
 
 def image_helper(trained: Trained, opens: str) -> dict[str, str]:
