@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import supernas
@@ -20,8 +22,9 @@ from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.output.export import check, export, families, formats
 from supernas.output.export.formats import onnx as onnx_format
+from supernas.output.export.image_helper import image_helper
 from supernas.output.export.source import literal, written
-from supernas.output.export.templates import nas_bench_201
+from supernas.output.export.templates import nas_bench_201, predict_image
 from supernas.output.export.trained import Trained, read_trained
 from supernas.runs.configuration import resolve_train
 from supernas.runs.training import Training
@@ -89,7 +92,8 @@ def test_a_network_as_source_needs_torch_and_safetensors_only(name, sources, run
     stored = sorted(float(weights[one].sum()) for one in weights if one.endswith("running_mean"))
     assert stored == sorted(float(counted[one].sum()) for one in means)
     if find_spec("ruff"):
-        config = ["--no-cache", "--config", str(Path(__file__).parents[2] / "pyproject.toml"), str(made.files[0])]
+        written = [str(file) for file in made.files if file.suffix == ".py"]
+        config = ["--no-cache", "--config", str(Path(__file__).parents[2] / "pyproject.toml"), *written]
         for command in (["check"], ["format", "--check"]):
             done = subprocess.run([sys.executable, "-m", "ruff", *command, *config], capture_output=True, text=True)
             assert not done.returncode, done.stdout
@@ -122,8 +126,42 @@ def test_a_network_as_a_program_takes_batches_of_any_size(format, name, runs, tm
     assert len(trained.examples) > 2  # it was traced with two
     assert record["difference"] <= check.TOLERANCE * record["largest_logit"] != 0
     assert record["inputs"] == trained.facts
+    about = metadata_of(tmp_path / "out" / f"network.{format}")
+    assert {name: about[name] for name in trained.facts} == trained.facts  # classes, mean, std
+    assert about["size"].startswith("the central square")
+    image, pixels = tmp_path / "image.png", torch.randint(256, trained.examples.shape[1:]).byte()
+    Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy()).save(image)
+    mean, std = (torch.tensor(trained.facts[one]).view(-1, 1, 1) for one in ("mean", "std"))
+    with torch.no_grad():
+        shares = trained.model(((pixels / 255 - mean) / std)[None]).softmax(1)[0]
+    likely = shares.argsort(descending=True)[:2].tolist()
+    listed = alone(tmp_path / "out" / "predict.py", image, "--top", 2).splitlines()
+    assert listed[1:] == [f"  {float(shares[n]):6.1%}  {trained.facts['classes'][n]}" for n in likely]
     for text in (f"network.{format}", trained.examples_are, f"{record['difference']:.1e} at most"):
         assert text in said
+
+
+def metadata_of(path):
+    """What a program says of itself."""
+    if path.suffix == ".pt2":
+        found = {"metadata.json": ""}
+        torch.export.load(path, extra_files=found)
+        return json.loads(found["metadata.json"])
+    import onnx
+
+    return {one.key: json.loads(one.value) for one in onnx.load(path).metadata_props}
+
+
+def alone(*words, code=0):
+    """What a Python program prints in a process in which this package cannot be imported."""
+    program, *arguments = map(str, words)
+    run = f"import runpy; sys.argv[0] = {program!r}; runpy.run_path({program!r}, run_name='__main__')"
+    sees = f"sys.path.insert(0, {str(Path(program).parent)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{check._BEFORE}\n{sees}\n{run}", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
 
 
 def command(monkeypatch, *words, code=0):
@@ -178,6 +216,115 @@ def test_without_the_data_the_record_says_what_a_network_reads(name, runs, tmp_p
     run.joinpath("result.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="does not describe them: there is no"):
         read_trained(run)
+
+
+# -- helpers -----------------------------------------------------------------------------------------------------------
+
+
+def helper_for(classes, shape, tmp_path):
+    """The module `predict` of a network that reads images of a shape and takes channel means for logits."""
+    facts = {"classes": classes, "input_shape": shape, "mean": [0.25] * shape[0], "std": [0.5] * shape[0]}
+    trained = Trained(Path("none"), None, {}, None, facts, None, torch.zeros(0), "none", torch.zeros(0))
+    (text,) = image_helper(trained, "open_source").values()
+    tmp_path.joinpath("predict.py").write_text(text)
+    module = module_at(tmp_path / "predict.py")
+    module.open_source = lambda: lambda images: images.mean(axis=(2, 3)) * 4
+    return module
+
+
+SAVED = {  # name of a file -> how an image of colours becomes what is saved
+    "plain.png": lambda image: image,
+    "wide.png": lambda image: image.resize((31, 20)),
+    "large.jpg": lambda image: image.resize((900, 1100)),
+    "clear.png": lambda image: image.convert("RGBA"),
+    "palette.gif": lambda image: image.convert("P"),
+    "print.jpg": lambda image: image.convert("CMYK"),
+    "grey.png": lambda image: image.convert("L"),
+}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_new_photograph_is_prepared_as_those_of_the_training(mode, tmp_path):
+    """The files of a folder, read by the helper and by what reads folders."""
+    colours = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 24, 3), dtype=np.uint8))
+    (tmp_path / "b").mkdir()
+    colours.convert(mode).save(tmp_path / "b" / "other.png")
+    (tmp_path / "a").mkdir()
+    kept = SAVED if mode == "RGB" else ["plain.png", "wide.png", "grey.png"]
+    for name in kept:
+        SAVED[name](colours if mode == "RGB" else colours.convert("L")).save(tmp_path / "a" / name)
+    data = supernas.data.load_images(tmp_path, resolution=12)
+    read = torch.cat([images.images for images in data.images.values()])
+    module = helper_for(["a", "b"], list(read.shape[1:]), tmp_path)
+    for name in kept:
+        mine = torch.tensor(module.read(tmp_path / "a" / name)).permute(2, 0, 1)
+        assert any(mine.equal(image) for image in read), name
+
+
+def test_photographs_of_other_kinds_are_made_alike(tmp_path):
+    module = helper_for(["a", "b", "c"], [1, 6, 6], tmp_path)
+    square = np.random.default_rng(0).integers(0, 255, (6, 6), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned to the right by a quarter
+    Image.fromarray(np.rot90(square)).save(tmp_path / "turned.png", exif=turned)
+    assert np.array_equal(module.read(tmp_path / "turned.png")[:, :, 0], square)
+    Image.fromarray(square.astype(np.uint16) * 257 + 60).save(tmp_path / "deep.png")
+    assert np.array_equal(module.read(tmp_path / "deep.png")[:, :, 0], square)
+    Image.fromarray(np.full((2, 3), 77, np.uint8)).save(tmp_path / "small.png")
+    assert np.array_equal(module.read(tmp_path / "small.png"), np.full((6, 6, 1), 77))
+    prepared = module.prepare(tmp_path / "small.png")
+    assert prepared.dtype == np.float32
+    assert prepared == pytest.approx((77 / 255 - 0.25) / 0.5)
+
+
+def test_the_likeliest_classes_have_their_names_and_probabilities(tmp_path, monkeypatch, capsys):
+    module = helper_for(["cat's eye", 'a "b"\n', "grün"], [3, 4, 4], tmp_path)
+    Image.new("RGB", (8, 8), (0, 255, 51)).save(tmp_path / "one.png")
+    ranked = module.predict(tmp_path / "one.png")
+    logits = torch.tensor([0.0, 1.0, 0.2]) * 8 - 2
+    assert [name for name, _ in ranked] == ['a "b"\n', "grün", "cat's eye"]
+    assert [share for _, share in ranked] == pytest.approx(logits.softmax(0).sort(descending=True).values.tolist())
+    assert module.predict(tmp_path / "one.png", top=1) == ranked[:1]
+    tmp_path.joinpath("text.png").write_text("no image")
+    monkeypatch.setattr(sys, "argv", ["predict.py", str(tmp_path / "text.png")])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"predict.py: error: cannot read {tmp_path}/text.png")
+
+
+def test_the_helper_beside_a_source_is_checked_with_it(runs, tmp_path, monkeypatch):
+    read = inspect.getsource(predict_image.prepare)
+    template = tmp_path / "predict_image.py"
+    template.write_text(inspect.getsource(predict_image).replace("/ 255", "/ 256"))
+    assert "/ 255" in read
+    monkeypatch.setattr(predict_image, "__file__", str(template))
+    with pytest.raises(UserError, match="computes something else"):
+        export(runs["nas-bench-201"], out=tmp_path / "out")
+
+
+def test_a_language_model_says_what_may_follow(sources, runs):
+    made, trained = sources["darts-rnn"], read_trained(runs["darts-rnn"])
+    said = alone(made.folder / "predict.py", "the", "cat", "--top", 3).splitlines()
+    words = list(trained.dataset.vocabulary)
+    given = torch.tensor([[words.index(word)] for word in ("<eos>", "the", "cat")])
+    shares, places = trained.model.output(given).prediction.view(3, -1)[-1].softmax(0).topk(3)
+    expected = [
+        f"  {share:6.1%}  {words[place]}" for share, place in zip(shares.tolist(), places.tolist(), strict=True)
+    ]
+    assert said == expected
+
+
+def test_arrays_are_read_as_they_were_given(tmp_path):
+    """Nothing is known of how their numbers came from pixels, so nothing is written that would say so."""
+    inputs = torch.randn(16, 2, 8, 8)
+    network = ["network.channels=2", "network.cells=1"]
+    run = supernas.train("6111", data=(inputs, torch.arange(16) % 3), epochs=1, set=network, out=tmp_path / "run")
+    made = export(run.folder, out=tmp_path / "out")
+    assert made.record["files"] == ["network.py", "weights.safetensors"]
+    assert made.record["preparation"] == {}
+    assert "def normalise" not in made.files[0].read_text()
+    assert "network(inputs)  # [batch, 2, 8, 8], as in the training, to [batch, 3]" in made.files[0].read_text()
 
 
 # -- any architecture --------------------------------------------------------------------------------------------------

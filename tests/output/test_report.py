@@ -17,8 +17,10 @@ from supernas import api
 from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.core.settings import parse_value
+from supernas.output import report as report_package
 from supernas.output.report import charts, command
 from supernas.output.report.page import render, report
+from supernas.runs.cell_picture import PALETTE
 from supernas.runs.configuration import resolve_search, resolve_train
 from supernas.studies.plan import read_study
 
@@ -154,6 +156,68 @@ def test_an_axis_has_a_length(values):
     heights = [float(y) for y in re.findall(r'cy="([^"]+)"', drawn)]
     assert len(heights) == len(values)
     assert all(0 <= height <= 210 for height in heights)
+
+
+def test_what_came_out_in_the_end_is_a_dot_of_its_curve():
+    drawn = str(charts.lines({"one": [0.0, 10.0], "two": [5.0, 5.0]}, "t", ends={"two": 20.0, "three": 40.0}))
+    assert "two, returned: 20<" in drawn
+    assert "three" not in drawn
+    ((colour, x, y),) = re.findall(r'class="end k(\d) d0" cx="([\d.]+)" cy="([\d.]+)"', drawn)
+    points = re.findall(r'class="point" cx="([\d.]+)" cy="([\d.]+)" r="5"><title>one', drawn)
+    assert (colour, x) == ("1", points[-1][0])
+    (_, zero), (_, ten) = ((float(place) for place in point) for point in points)
+    assert float(y) == pytest.approx(ten - (zero - ten), abs=0.2)  # within the axes
+
+
+def test_the_trajectory_ends_where_the_table_does(folder, tmp_path):
+    """The answer of a search need not be the architecture of its last epoch."""
+    for name in ("config.json", "metrics.jsonl"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    record = json.loads((folder / "result.json").read_text())
+    lines = [
+        json.loads(line) | {"truth": {"cifar10 test": 50.0}}
+        for line in (folder / "metrics.jsonl").read_text().splitlines()
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    changed = {**record, "valid_accuracy": 87.25, "truth": {"cifar10 test": 91.5}}
+    (tmp_path / "result.json").write_text(json.dumps(changed))
+    page = checked(render(tmp_path)).text
+    assert "valid, returned: 87.25" in page
+    assert "test, returned: 91.5" in page
+    assert "Dots: the one that was returned in the end" in page
+    (tmp_path / "result.json").unlink()  # nothing is returned yet
+    assert "returned: " not in checked(render(tmp_path)).text
+
+
+def test_an_operation_has_one_colour(folder):
+    text = render(folder)
+    arcs = re.findall(r'<text [^>]*fill="var\(--c(\d)\)"[^>]*>(\w+)</text>', text)
+    bars = re.findall(r'<rect class="k(\d) d0"[^>]*><title>(\w+), epoch', text)
+    legend = re.findall(r'<rect class="k(\d) d0" [^>]*x="3"/></svg>(\w+)</li>', text)
+    names = list(supernas.space("nas-bench-201").option_names)
+    assert arcs
+    assert bars
+    assert len(legend) > 1
+    for colour, name in (*arcs, *bars, *legend):
+        assert names[int(colour)] == name
+    style = re.search(r"--c0: (\S+); --c1: (\S+); --c2: (\S+); --c3: (\S+); --c4: (\S+); ", text).groups()
+    assert style == PALETTE[:5]  # and in cell.svg the same
+
+
+def test_colours_of_a_model_of_ones_own_follow_its_options(tmp_path):
+    drawn = {"space": {"name": "own", "choices": {"a": ["x", "y"], "b": ["y", "z"]}}, "search": {}}
+    (tmp_path / "config.json").write_text(json.dumps(drawn))
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"operations": {"z": 1, "y": 1}}))
+    assert re.findall(r'class="k(\d) d0"[^>]*><title>(\w)', render(tmp_path)) == [("1", "y"), ("2", "z")]
+
+
+def test_what_a_row_is_about_stays_in_sight(folder):
+    """Tables that are wider than a page scroll, all but their first column."""
+    text = render(folder)
+    (rule,) = re.findall(r"\.scroll th:first-child, \.scroll td:first-child \{([^}]*)\}", text)
+    assert re.search(r"position: sticky;\s+left: 0;\s+background: var\(--card\)", rule)
+    for template in Path(report_package.__file__).with_name("templates").glob("*.html"):
+        assert not re.findall(r'(?<!<div class="scroll">)<table', template.read_text()), template.name
 
 
 def test_bars_are_stacked_to_their_sums():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
+from supernas.studies import writing
 from supernas.studies.plan import read_study
 from supernas.studies.results import SUPERNET_ACCURACY, Failure, Found, Truth
 from supernas.studies.run_study import default_workers
@@ -142,6 +143,16 @@ def test_what_needs_no_search(study, space, table_file):
         found = lines[f"best of 7 random by {score}"].values[COLUMN]
         assert found.mean == pytest.approx(best.mean(), abs=4 * best.std() / np.sqrt(4000))
         assert found.deviation == pytest.approx(best.std(), rel=0.1)
+
+
+def test_the_picture_ends_where_the_table_does(table, study, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(writing, "plot_epochs", lambda curves, path, **options: drawn.update(options, curves=curves))
+    values = [{SUPERNET_ACCURACY: value} for value in (1.0, 2.0, 6.0)]
+    found = results_of(study, {"base": values})
+    save_study(make_table(study, found, None, []), found, None, tmp_path)
+    assert drawn["ends"] == {"base": 3.0}
+    assert "dots: returned, as in the table" in drawn["title"]
 
 
 def test_files(table, study, tmp_path):

@@ -2,12 +2,13 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from supernas.cli.autoencoder import autoencoder_app
 from supernas.cli.benchmark import benchmark_app, query
+from supernas.cli.command import Command
 from supernas.cli.correlate import correlate
 from supernas.cli.derive import derive
 from supernas.cli.describe import describe
@@ -21,8 +22,17 @@ from supernas.cli.show import show
 from supernas.cli.study import study
 from supernas.cli.train import train
 from supernas.core.errors import UserError
+from supernas.core.files import versions
 
 __all__ = ["main"]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        found = versions()
+        print(f"supernas {found['supernas']} (torch {found['torch']}, Python {sys.version.split()[0]})")
+        raise typer.Exit
+
 
 app = typer.Typer(
     help="One-shot neural architecture search that does what the papers' equations say.",
@@ -32,11 +42,22 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (query, correlate, derive, export, report, score, study, search, train, retrain, show):
-    app.command()(command)
-app.command(name="list")(list_)
-app.command()(describe)
+    app.command(cls=Command)(command)
+app.command(name="list", cls=Command)(list_)
+app.command(cls=Command)(describe)
 app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from supernas import spaces
+from supernas.cli.command import Command
 from supernas.cli.options import Epochs, SpaceOption
 from supernas.cli.rows import print_rows
 from supernas.core.settings import build
@@ -20,7 +21,7 @@ Latent = Annotated[int, typer.Option(min=1, help="dimensions of the latent space
 Seed = Annotated[int, typer.Option(min=0, help="of initial weights and noise")]
 
 
-@autoencoder_app.command()
+@autoencoder_app.command(cls=Command)
 def train(
     out_file: Annotated[Path, typer.Option("--out", help="the .safetensors file to write; its .json goes beside it")],
     space: SpaceOption = None,
@@ -40,7 +41,7 @@ def train(
     print_rows({name: str(value) for name, value in measured.tree().items()})
 
 
-@autoencoder_app.command()
+@autoencoder_app.command(cls=Command)
 def evaluate(
     space: SpaceOption = None,
     file: Annotated[Path | None, typer.Option(help="a trained autoencoder (default: the space's own)")] = None,

@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 
 from supernas.benchmarks.table import Table, load
 from supernas.cli.architecture import check_no_path
+from supernas.cli.command import Command
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Document
@@ -26,7 +27,7 @@ benchmark_app = typer.Typer(help="Tables of true accuracies.", no_args_is_help=T
 File = Annotated[Path, typer.Argument(help="a table, as written by `supernas benchmark import`")]
 
 
-@benchmark_app.command(name="import")
+@benchmark_app.command(name="import", cls=Command)
 def import_(
     source: Annotated[Path, typer.Argument(help="NATS-tss folder or .pickle.pbz2, NAS-Bench-201 .pth, or .csv")],
     destination: Annotated[Path, typer.Argument(help="the .safetensors file to write")],
@@ -47,7 +48,7 @@ def import_(
     print_rows({"table": str(destination), **_about(table)})
 
 
-@benchmark_app.command()
+@benchmark_app.command(cls=Command)
 def fetch(
     name: Annotated[str, typer.Argument(help="nats-bench, nats-bench-single or nas-bench-201")],
     url: Annotated[str | None, typer.Option(help="a mirror to download from")] = None,
@@ -59,7 +60,7 @@ def fetch(
     out.print(str(fetch_file(name, url=url, checksum=checksum)), markup=False)
 
 
-@benchmark_app.command()
+@benchmark_app.command(cls=Command)
 def info(file: File) -> None:
     """What is in a table: columns, seeds, missing cells, the optimum of each column, source and its checksum."""
     table = load(file)
@@ -83,7 +84,7 @@ def info(file: File) -> None:
     Console(width=max(out.width, 100), highlight=False).print(grid)
 
 
-@benchmark_app.command()
+@benchmark_app.command(cls=Command)
 def baselines(
     file: File,
     evaluations: Annotated[int, typer.Option(min=1, help="how often a search may ask")] = 200,

@@ -17,14 +17,34 @@ from supernas.networks.costs.budget import BudgetSettings
 from supernas.runs import diagnostics, stopping
 from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.runs.configuration import DEFAULT_SPACE, SearchSettings, TrainSettings
+from supernas.spaces.base import Space
 from supernas.steps import objectives
 
 __all__ = ["describe"]
 
 
+SECTIONS: dict[str, Callable[[Space], type]] = {
+    "supernet": lambda space: space.network_class.supernet_settings,
+    "network": lambda space: space.network_class.network_settings,
+    "weights": lambda space: TrainingWeightsSettings,
+    "data": lambda space: kinds.get(space.data_kind),
+    "search": lambda space: SearchSettings,
+    "budget": lambda space: BudgetSettings,
+    "train": lambda space: TrainSettings,
+}
+PARTS: dict[str, Callable[[str], type]] = {
+    "method": methods.get,
+    "objective": objectives.get,
+    "stopping": stopping.get,
+    "watch": diagnostics.get,
+    "proxy": proxies.get,
+    "space": spaces.settings_class,
+}
+
+
 def describe(
-    kind: Annotated[str, typer.Argument(help="method, objective, stopping, watch, proxy, space or section")],
-    name: Annotated[str, typer.Argument(help="its name, such as e2nas; a section: supernet, weights, data, search")],
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(PARTS)} or section")],
+    name: Annotated[str, typer.Argument(help=f"its name, such as e2nas; a section: {', '.join(SECTIONS)}")],
     space: SpaceOption = None,
 ) -> None:
     """Every setting: type, default, range, meaning, equation. Sections supernet, network, data depend on the space."""
@@ -42,29 +62,10 @@ def describe(
 
 
 def _settings_class(kind: str, name: str, space: str) -> type:
-    where = spaces.get(space)
-    network = where.network_class
-    sections: dict[str, type] = {
-        "supernet": network.supernet_settings,
-        "network": network.network_settings,
-        "weights": TrainingWeightsSettings,
-        "data": kinds.get(where.data_kind),
-        "search": SearchSettings,
-        "budget": BudgetSettings,
-        "train": TrainSettings,
-    }
-    parts: dict[str, Callable[[str], type]] = {
-        "method": methods.get,
-        "objective": objectives.get,
-        "stopping": stopping.get,
-        "watch": diagnostics.get,
-        "proxy": proxies.get,
-        "space": spaces.settings_class,
-    }
-    if kind in parts:
-        return parts[kind](name)
+    if kind in PARTS:
+        return PARTS[kind](name)
     if kind != "section":
-        raise unknown("kind", kind, [*parts, "section"])
-    if name not in sections:
-        raise unknown("section", name, sections)
-    return sections[name]
+        raise unknown("kind", kind, [*PARTS, "section"])
+    if name not in SECTIONS:
+        raise unknown("section", name, SECTIONS)
+    return SECTIONS[name](spaces.get(space))

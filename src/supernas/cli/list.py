@@ -31,7 +31,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="methods, objectives, stopping, watch, proxies, spaces, architectures, datasets, presets"),
+        typer.Argument(help=", ".join(LISTS)),
     ],
 ) -> None:
     """What there is to choose from."""

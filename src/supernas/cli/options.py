@@ -27,7 +27,9 @@ __all__ = [
 
 DataOption = Annotated[str | None, typer.Option("--data", help="a data set's name, or a path (default digits)")]
 DataDir = Annotated[Path | None, typer.Option(help="where the files of a named data set are")]
-Preset = Annotated[str | None, typer.Option(help="demo, cpu or paper (default demo)")]
+Preset = Annotated[
+    str | None, typer.Option(help="demo, cpu or paper; of darts-cnn also imagenet, imagenet-linear (default demo)")
+]
 Resolution = Annotated[
     int | None,
     typer.Option(help="side of the squares that images become: larger ones, or all of a folder of any sizes"),

@@ -124,7 +124,7 @@ class ModelSpace(Space):
         """A chain: start, a vertex for each choice with its options as types, end. How the model wires its choices is
         not known.
         """
-        names = tuple(dict.fromkeys(option for choice in self.choices for option in choice.options))
+        names = self.option_names
         start, end = len(names), len(names) + 1
         vertices = [Vertex((start,))]
         for number, choice in enumerate(self.choices):

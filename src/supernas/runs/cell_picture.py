@@ -1,14 +1,16 @@
 """A cell as a picture: nodes in a row, an arc an operation, what cannot matter in grey."""
 
 from dataclasses import dataclass
+from itertools import cycle
 from xml.sax.saxutils import escape
 
 from supernas.core.architecture import Architecture
 from supernas.spaces.base import Space
 
-__all__ = ["cell_svg"]
+__all__ = ["PALETTE", "cell_svg"]
 
-_PALETTE = ("#3b6fb6", "#c8553d", "#3f8f5b", "#8a5ba6", "#b8862b", "#4a9aa5", "#a44a6f", "#6b7a2f")
+PALETTE = ("#2f6db5", "#c8553d", "#2e8555", "#8a5ba6", "#a87414", "#2b8a94", "#b0457b", "#666f7d")
+"""The colours of operations, in the order of a space's options."""
 _DEAD = "#b8b8b8"
 _NODE, _GAP, _MARGIN, _FONT = 17, 190, 40, 12
 
@@ -60,7 +62,7 @@ def cell_svg(space: Space, architecture: Architecture) -> str:
 
 def _row(space: Space, architecture: Architecture, kind: str) -> tuple[str, float, float]:
     """(drawing, width, height) of one kind of cell."""
-    colours = dict(zip(dict.fromkeys(o for c in space.choices for o in c.options), _PALETTE * 4, strict=False))
+    colours = dict(zip(space.option_names, cycle(PALETTE), strict=False))
     live = set(space.live(architecture))
     arcs: list[_Arc] = []
     between: dict[tuple[int, int], int] = {}  # arcs so far from one node to another

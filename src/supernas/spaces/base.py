@@ -280,6 +280,11 @@ class Space(ABC):
         """How often the architecture takes each operation that it takes."""
         return dict(Counter(self.choices[choice].options[option] for choice, option in architecture.pairs))
 
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """The names of all options of all choices, each once: the order in which they are listed and coloured."""
+        return tuple(dict.fromkeys(option for choice in self.choices for option in choice.options))
+
     # -- as a picture -----------------------------------------------------------------------------------------------
 
     @abstractmethod

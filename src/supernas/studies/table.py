@@ -98,8 +98,7 @@ def _by_seed(finished: Sequence[Found], column: str) -> dict[int, float]:
 def _operations(space: Space, architectures: Sequence[Architecture]) -> dict[str, float]:
     """Mean counts, in the order of the space's options."""
     counts = [space.operation_counts(architecture) for architecture in architectures]
-    names = dict.fromkeys(option for choice in space.choices for option in choice.options)
-    means = {name: sum(count.get(name, 0) for count in counts) / len(counts) for name in names}
+    means = {name: sum(count.get(name, 0) for count in counts) / len(counts) for name in space.option_names}
     return {name: mean for name, mean in means.items() if mean}
 
 

@@ -36,7 +36,9 @@ def save_study(
         first = table.columns[0]
         levels = {label: truth(architecture)[first] for label, architecture in references.items()} if truth else {}
         files.append(folder / "trajectories.svg")
-        plot_epochs(curves, files[-1], what=f"{first}, %", levels=levels, title=table.name)
+        ends = {line.label: line.values[first].mean for line in table.lines if first in line.values}
+        title = f"{table.name}: derived after each epoch (dots: returned, as in the table)"
+        plot_epochs(curves, files[-1], what=f"{first}, %", ends=ends, levels=levels, title=title)
     return tuple(files)
 
 

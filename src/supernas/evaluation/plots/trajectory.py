@@ -53,6 +53,7 @@ def plot_epochs(
     path: Path,
     *,
     what: str,
+    ends: Mapping[str, float] | None = None,
     levels: Mapping[str, float] | None = None,
     title: str = "",
 ) -> None:
@@ -62,6 +63,7 @@ def plot_epochs(
         curves: name -> values [runs, epochs].
         path: the picture, as above.
         what: the values are.
+        ends: name of a search -> what it returned in the end, drawn as a dot of its colour at its last epoch.
         levels: name -> a value to compare with, drawn as a dashed line.
         title: above the plot.
 
@@ -71,6 +73,8 @@ def plot_epochs(
     figure, axes = _figure(title)
     for name, values in curves.items():
         _band(axes, values, name)
+        if ends and name in ends:
+            axes.plot(values.shape[1], ends[name], "o", color=axes.lines[-1].get_color(), markeredgecolor="white")
     for number, (name, level) in enumerate((levels or {}).items()):
         axes.axhline(level, color="0.3", linestyle=("--", ":", "-.")[number % 3], linewidth=1, label=name)
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -6,11 +6,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from supernas.core.errors import UserError
 from supernas.output.export.formats import Format
+from supernas.output.export.image_helper import photograph, prepared
 from supernas.output.export.trained import Trained
 
 __all__ = ["TOLERANCE", "Agreement", "agreement", "compared"]
@@ -35,10 +37,15 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-folder, given, answer = map(Path, sys.argv[1:])
+folder, given, answer, *photographs = map(Path, sys.argv[1:])
 with torch.no_grad():
-    logits = predict(folder, load_file(given)["inputs"])
-save_file({"logits": logits.contiguous()}, answer)
+    answers = {"logits": predict(folder, load_file(given)["inputs"]).contiguous()}
+if photographs:
+    sys.path.insert(0, str(folder))
+    import predict as helper
+
+    answers["photograph"] = torch.tensor(helper.logits(photographs[0]))
+save_file(answers, answer)
 """
 
 
@@ -51,7 +58,7 @@ class Agreement:
 
 
 def agreement(form: Format, trained: Trained, folder: Path) -> Agreement:
-    """Compares the logits of what was written with those of the trained network.
+    """Compares the logits of what was written with those of the trained network, of an image file too.
 
     Raises:
         UserError: if they differ, or it cannot be read without supernas.
@@ -59,16 +66,24 @@ def agreement(form: Format, trained: Trained, folder: Path) -> Agreement:
     with tempfile.TemporaryDirectory() as scratch:
         given, answer = Path(scratch, "given.safetensors"), Path(scratch, "answer.safetensors")
         save_file({"inputs": trained.examples}, given)
+        files = [folder, given, answer]
+        if trained.reads_images:
+            image = photograph(trained)
+            files.append(Path(scratch, "photograph.png"))
+            image.save(files[-1])
         code = _BEFORE + form.reader + _AFTER
-        arguments = [str(path.resolve()) for path in (folder, given, answer)]
+        arguments = [str(path.resolve()) for path in files]
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], cwd=scratch, capture_output=True, text=True, check=False
         )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise UserError(f"what was written does not run without supernas: {reason}")
-        logits = load_file(answer)["logits"]
-    return compared(logits.reshape(trained.logits.shape), trained.logits)
+        answers = load_file(answer)
+    if trained.reads_images:
+        with torch.no_grad():
+            compared(answers["photograph"], trained.model(prepared(trained, image))[0])
+    return compared(answers["logits"].reshape(trained.logits.shape), trained.logits)
 
 
 def compared(logits: Tensor, expected: Tensor) -> Agreement:

@@ -139,14 +139,14 @@ def _pieces(source: str) -> list[_Piece]:
 
 
 def _needed(pieces: list[_Piece], roots: Collection[str]) -> Iterator[_Piece]:
-    """The pieces that the roots reach, in their order."""
+    """The pieces that the roots reach, in their order, and statements that define nothing."""
     defined = {name: piece for piece in pieces for name in piece.defines}
     reached, waiting = set(), set(roots)
     while waiting:
         name = waiting.pop()
         reached.add(name)
         waiting |= (defined[name].uses & set(defined)) - reached
-    return (piece for piece in pieces if piece.defines & reached)
+    return (piece for piece in pieces if piece.defines & reached or not piece.defines)
 
 
 def _joined(pieces: Iterator[_Piece]) -> str:

@@ -52,6 +52,11 @@ class Trained:
     logits: Tensor
 
     @property
+    def reads_images(self) -> bool:
+        """Whether its inputs are images of classes with names, and it is known how their pixels were normalised."""
+        return "classes" in self.facts and "mean" in self.facts
+
+    @property
     def measured(self) -> dict[str, float]:
         """What the training measured on data that it did not train on, by name."""
         parts = ("valid_", "test_")

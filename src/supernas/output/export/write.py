@@ -11,7 +11,9 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import environment, write_json
 from supernas.output.export import formats
+from supernas.output.export.about import about
 from supernas.output.export.check import agreement
+from supernas.output.export.image_helper import image_helper
 from supernas.output.export.trained import Trained, read_trained
 from supernas.spaces.base import Space
 
@@ -62,9 +64,15 @@ def export(
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     try:
-        files = form.write(trained, scratch)
+        files = (*form.write(trained, scratch), *_helper(trained, form, scratch))
         agreed = agreement(form, trained, scratch)
-        record = {**_about(trained), "format": format, "files": list(files), "compared_on": trained.examples_are}
+        record = {
+            **about(trained),
+            **_origin(trained),
+            "format": format,
+            "files": list(files),
+            "compared_on": trained.examples_are,
+        }
         record |= {"difference": agreed.difference, "largest_logit": agreed.largest}
         write_json(scratch / _RECORD, record)
         if folder.exists():
@@ -81,13 +89,13 @@ def _check_free(folder: Path) -> None:
         raise UserError(f"{folder} {what} already; remove it, or choose another --out")
 
 
-def _about(trained: Trained) -> Document:
-    """What who uses the network must know of it, and where it comes from."""
-    taken = ("space", "architecture", "data", "seed", "epochs", "parameters", "flops", "metric")
-    return {
-        **{name: trained.record.get(name) for name in taken},
-        **trained.measured,
-        "inputs": dict(trained.facts),
-        "weights": str(trained.weights),
-        "environment": environment(torch.device("cpu")),
-    }
+def _helper(trained: Trained, form: formats.Format, folder: Path) -> tuple[str, ...]:
+    """Writes what makes the network's input of a file, and says which files."""
+    texts = image_helper(trained, form.opens)
+    for name, text in texts.items():
+        folder.joinpath(name).write_text(text, encoding="utf-8")
+    return tuple(texts)
+
+
+def _origin(trained: Trained) -> Document:
+    return {"weights": str(trained.weights), "environment": environment(torch.device("cpu"))}

@@ -22,27 +22,40 @@ _COLOURS = 8
 _MOST_POINTS = 120  # of a series, beyond which its points have no texts of their own
 
 
-def lines(series: Mapping[str, Series], title: str, x_name: str = "epoch") -> Markup:
+def lines(
+    series: Mapping[str, Series], title: str, x_name: str = "epoch", *, ends: Mapping[str, float] | None = None
+) -> Markup:
     """A figure with a line a series, or nothing where there is no number.
 
     Args:
         series: name -> values; names stand in the legend if there are several.
         title: above.
         x_name: what is counted from 1 along the x-axis.
+        ends: name -> a value that came out at the end of a series, a dot of its colour.
     """
     known = {name: values for name, values in series.items() if any(value is not None for value in values)}
     if not known:
         return Markup("")
-    numbers = [value for values in known.values() for value in values if value is not None]
+    dots = {name: value for name, value in (ends or {}).items() if name in known}
+    numbers = [value for values in (*known.values(), dots.values()) for value in values if value is not None]
     length = max(map(len, known.values()))
     canvas = _Canvas(length, min(numbers), max(numbers), whole=all(value == int(value) for value in numbers))
     drawn = [_line(canvas, number, name, values) for number, (name, values) in enumerate(known.items())]
+    drawn += [_dot(canvas, number, name, dots[name]) for number, name in enumerate(known) if name in dots]
     return _figure(title, canvas.axes(x_name) + Markup("").join(drawn), list(known))
 
 
-def stacked(counts: Sequence[Mapping[str, float]], title: str) -> Markup:
-    """A figure with a bar an epoch, of one piece a name; nothing where there is nothing to count."""
-    names = list(dict.fromkeys(name for epoch in counts for name in epoch))
+def stacked(counts: Sequence[Mapping[str, float]], title: str, order: Sequence[str] = ()) -> Markup:
+    """A figure with a bar an epoch, of one piece a name; nothing where there is nothing to count.
+
+    Args:
+        counts: name -> count, epoch by epoch.
+        title: above.
+        order: names in the order of their colours, whether they are counted or not; others come after them.
+    """
+    counted = dict.fromkeys(name for epoch in counts for name in epoch)
+    colours = {name: number for number, name in enumerate(dict.fromkeys([*order, *counted]))}
+    names = [name for name in colours if name in counted]
     highest = max((sum(epoch.values()) for epoch in counts), default=0)
     if not highest:
         return Markup("")
@@ -50,12 +63,12 @@ def stacked(counts: Sequence[Mapping[str, float]], title: str) -> Markup:
     pieces = []
     for place, epoch in enumerate(counts):
         below = 0.0
-        for number, name in enumerate(names):
+        for name in names:
             value = epoch.get(name, 0.0)
             if value:
-                pieces.append(_bar(canvas, place, below, value, number, name))
+                pieces.append(_bar(canvas, place, below, value, colours[name], name))
             below += value
-    return _figure(title, canvas.axes("epoch") + Markup("").join(pieces), names, "k")
+    return _figure(title, canvas.axes("epoch") + Markup("").join(pieces), names, "k", [colours[name] for name in names])
 
 
 class _Canvas:
@@ -147,6 +160,12 @@ def _line(canvas: _Canvas, number: int, name: str, values: Series) -> Markup:
     return Markup("").join([*drawn, *points])
 
 
+def _dot(canvas: _Canvas, number: int, name: str, value: float) -> Markup:
+    return Markup('<circle class="end k{} d{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>').format(
+        *_style(number), canvas.x(canvas.length - 1), canvas.y(value), f"{name}, returned: {value:.5g}"
+    )
+
+
 def _bar(canvas: _Canvas, place: int, below: float, value: float, number: int, name: str) -> Markup:
     width = (_WIDTH - _LEFT - _RIGHT) / canvas.length
     gap = min(2.0, width / 5)
@@ -168,14 +187,16 @@ def _style(number: int) -> tuple[int, int]:
     return number % _COLOURS, number // _COLOURS % 3
 
 
-def _figure(title: str, body: Markup, names: list[str], mark: str = "s") -> Markup:
+def _figure(
+    title: str, body: Markup, names: list[str], mark: str = "s", colours: Sequence[int] | None = None
+) -> Markup:
     legend: Any = ""
     if len(names) > 1:
         entries = [
             Markup('<li><svg class="mark" viewBox="0 0 18 10" aria-hidden="true">{}</svg>{}</li>').format(
                 _swatch(number, mark), name
             )
-            for number, name in enumerate(names)
+            for number, name in zip(colours or range(len(names)), names, strict=True)
         ]
         legend = Markup('<ul class="legend">{}</ul>').format(Markup("").join(entries))
     return Markup(

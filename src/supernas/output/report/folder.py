@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from supernas.core.documents import Document
 from supernas.core.files import read_json
 
-__all__ = ["Run", "is_run", "number", "read", "table"]
+__all__ = ["Run", "is_run", "known", "number", "read", "table"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,12 @@ class Run:
         """The text of what was found, or derived last."""
         candidates = [self.record, *reversed(self.lines), self.document]
         return next((text for candidate in candidates if isinstance(text := candidate.get("architecture"), str)), "")
+
+    @property
+    def returned(self) -> float | None:
+        """The validation metric that a finished search gives what it found."""
+        known = (number(value) for name, value in self.record.items() if name.startswith("valid_"))
+        return next((value for value in known if value is not None), None) if self.kind == "search" else None
 
     def series(self, name: str, inside: str = "") -> list[float | None]:
         """A number of every epoch's line, or of a table within it."""
@@ -110,6 +116,11 @@ def number(value: Any) -> float | None:
         return float(value) if math.isfinite(value) else None
     except OverflowError:
         return None
+
+
+def known(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Without what is None."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def table(value: Any) -> Document:

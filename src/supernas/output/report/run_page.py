@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,18 @@ from supernas.core.files import read_json
 from supernas.evaluation.plots.watched import by_quantity
 from supernas.output.report import charts
 from supernas.output.report.command import repeating_command
-from supernas.output.report.folder import Run, number, table
-from supernas.runs.cell_picture import cell_svg
+from supernas.output.report.folder import Run, known, number, table
+from supernas.runs.cell_picture import PALETTE, cell_svg
 from supernas.runs.configuration import read_space
 
 __all__ = ["Page", "Picture", "picture", "run_page"]
 
 _LARGEST_PICTURE = 4_000_000  # bytes
+DERIVED = (
+    "Lines and bars: the architecture that was derived after each epoch. Dots: the one that was returned in the end, "
+    "as in tables and summaries (its validation metric is of the whole validation part)."
+)
+"""What the figures of a search's trajectory show."""
 _NO_CHART = {"epoch", "seconds"}
 _LIMITS = {
     "max_parameters": ("most parameters", ",.0f"),
@@ -53,6 +58,7 @@ class Page:
         cell_picture: the run's own picture of it, elsewhere.
         truth: (name, accuracy) of the found architecture.
         charts: title of a section -> figures.
+        notes: title of a section -> what its figures show.
         correlations: title, rows and picture of each comparison with the truth.
         tracked: picture of what was followed.
         command: what repeats the run; None if no command does.
@@ -68,6 +74,7 @@ class Page:
     cell_picture: Picture | None
     truth: list[tuple[str, float]]
     charts: dict[str, list[Markup]]
+    notes: dict[str, str]
     correlations: list[Document]
     tracked: Picture | None
     command: str | None
@@ -88,6 +95,7 @@ def run_page(run: Run, anchor: str = "run") -> Page:
         None if cell else picture(run.folder / "cell.svg"),
         [(name, value) for name, stored in accuracies.items() if (value := number(stored)) is not None],
         {title: figures for title, figures in _charts(run).items() if figures},
+        {"Trajectory": DERIVED, "Truth, epoch by epoch": DERIVED} if run.kind == "search" else {},
         list(_correlations(run.folder)),
         picture(run.folder / "tracked.svg"),
         repeating_command(run.document),
@@ -174,6 +182,8 @@ def _cell(run: Run, anchor: str) -> Markup:
         drawn = cell_svg(space, space.parse(run.architecture))
     except (UserError, ValueError, TypeError):
         return Markup("")
+    for place, colour in enumerate(PALETTE):  # those of the page, so that they follow light and dark as the charts do
+        drawn = drawn.replace(f'"{colour}"', f'"var(--c{place})"')
     return Markup(drawn.replace('id="tip"', f'id="tip-{anchor}"').replace("url(#tip)", f"url(#tip-{anchor})"))
 
 
@@ -189,7 +199,7 @@ def _charts(run: Run) -> dict[str, list[Markup]]:
     metric = str(run.record.get("metric") or "metric").replace("_percent", ", %")
     return {
         "Trajectory": _figures(
-            _lines(run, metrics, metric, lambda name: name.removesuffix("_metric")),
+            _lines(run, metrics, metric, lambda name: name.removesuffix("_metric"), {"valid": run.returned}),
             _lines(run, losses, "losses", lambda name: name),
             _operations(run),
         ),
@@ -209,12 +219,15 @@ def _figures(*figures: Markup) -> list[Markup]:
     return [figure for figure in figures if figure]
 
 
-def _lines(run: Run, names: Sequence[str], title: str, label: Any) -> Markup:
-    return charts.lines({label(name): run.series(name) for name in names}, title)
+def _lines(
+    run: Run, names: Sequence[str], title: str, label: Any, ends: Mapping[str, float | None] | None = None
+) -> Markup:
+    return charts.lines({label(name): run.series(name) for name in names}, title, ends=known(ends or {}))
 
 
 def _truths(run: Run) -> list[Markup]:
     """A figure a data set: the first word of a truth's name."""
+    returned = table(run.record.get("truth"))
     by_data: dict[str, list[str]] = {}
     for name in run.names("truth"):
         by_data.setdefault(name.partition(" ")[0], []).append(name)
@@ -223,6 +236,7 @@ def _truths(run: Run) -> list[Markup]:
             charts.lines(
                 {name.removeprefix(data).strip() or name: run.series(name, "truth") for name in names},
                 f"true accuracy on {data}, %",
+                ends=known({name.removeprefix(data).strip() or name: number(returned.get(name)) for name in names}),
             )
             for data, names in by_data.items()
         )
@@ -238,7 +252,18 @@ def _operations(run: Run) -> Markup:
         }
         for line in run.lines
     ]
-    return charts.stacked(counts, "operations of the derived architecture")
+    return charts.stacked(counts, "operations of the derived architecture", _operation_names(run))
+
+
+def _operation_names(run: Run) -> tuple[str, ...]:
+    """The options of the run's space in order, which decides their colours; none where it cannot be read."""
+    own = table(table(run.document.get("space")).get("choices"))
+    if own:
+        return tuple(str(option) for options in own.values() for option in _list(options))
+    try:
+        return read_space(run.document.get("space")).option_names
+    except (UserError, ValueError, TypeError):
+        return ()
 
 
 def _followed(run: Run) -> list[Markup]:

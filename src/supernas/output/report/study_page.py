@@ -11,8 +11,8 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.output.report import charts
-from supernas.output.report.folder import Run, is_run, read, table
-from supernas.output.report.run_page import Page, Picture, picture, run_page
+from supernas.output.report.folder import Run, is_run, known, number, read, table
+from supernas.output.report.run_page import DERIVED, Page, Picture, picture, run_page
 from supernas.runs.configuration import resolve_search
 from supernas.studies.plan import read_study
 
@@ -29,6 +29,7 @@ class StudyPage:
         rows: of its table, as text.
         notes: below it.
         charts: title of a section -> figures.
+        about_trajectories: what these figures show.
         trajectories: the study's own picture, with bands over seeds.
         failures: (row, seed, reason).
         runs: what is said of every run, by its short name.
@@ -39,6 +40,7 @@ class StudyPage:
     rows: list[list[str]]
     notes: list[str]
     charts: dict[str, list[Markup]]
+    about_trajectories: str
     trajectories: Picture | None
     failures: list[tuple[str, str, str]]
     runs: dict[str, Page]
@@ -61,6 +63,7 @@ def study_page(folder: Path) -> StudyPage:
         rows,
         notes,
         {title: figures for title, figures in _trajectories(runs, names, header).items() if figures},
+        DERIVED,
         picture(folder / "trajectories.svg"),
         _failures(folder),
         {name: run_page(run, f"run-{place}") for place, (name, run) in enumerate(zip(names, runs, strict=True), 1)},
@@ -110,13 +113,19 @@ def _cells(text: str) -> list[str]:
 
 def _trajectories(runs: Sequence[Run], names: Sequence[str], header: Sequence[str]) -> dict[str, list[Markup]]:
     """Every run after every epoch: the truths that the table has, and the supernet's own metric."""
+    named = dict(zip(names, runs, strict=True))
     truths = [name for name in dict.fromkeys(name for run in runs for name in run.names("truth")) if name in header]
     figures = [
-        charts.lines({name: run.series(truth, "truth") for name, run in zip(names, runs, strict=True)}, f"{truth}, %")
+        charts.lines(
+            {name: run.series(truth, "truth") for name, run in named.items()},
+            f"{truth}, %",
+            ends=known({name: number(table(run.record.get("truth")).get(truth)) for name, run in named.items()}),
+        )
         for truth in truths
     ]
-    inherited = {name: run.series("valid_metric") for name, run in zip(names, runs, strict=True)}
-    figures.append(charts.lines(inherited, "validation metric of the derived architecture, inherited weights"))
+    inherited = {name: run.series("valid_metric") for name, run in named.items()}
+    title = "validation metric of the derived architecture, inherited weights"
+    figures.append(charts.lines(inherited, title, ends=known({name: run.returned for name, run in named.items()})))
     return {"Trajectories": [figure for figure in figures if figure]}
 
 

@@ -66,9 +66,9 @@ class CellFamily(Family):
         """The module; `none` is left out of the tables."""
         facts, size = trained.facts, vars(trained.config.network)
         tables = {name: table(trained, kind, self.edges) for kind, name in self.tables.items()}
+        normalises = trained.reads_images  # arrays that were given in Python are read as they are
         constants: dict[str, object] = {
-            "MEAN": tuple(facts["mean"]),
-            "STD": tuple(facts["std"]),
+            **({"MEAN": tuple(facts["mean"]), "STD": tuple(facts["std"])} if normalises else {}),
             "IN_CHANNELS": facts["network"]["in_channels"],
             "NUM_CLASSES": facts["network"]["num_classes"],
             "CHANNELS": size["channels"],
@@ -76,9 +76,10 @@ class CellFamily(Family):
             **tables,
         }
         given, made = facts["input_shape"], [facts["network"]["num_classes"]]
+        inputs, are = ("normalise(images)", "pixels from 0 to 1") if normalises else ("inputs", "as in the training")
         usage = (
             "network = load()  # ready to predict; weights.safetensors lies beside this file",
-            f"logits = network(normalise(images))  # {_shape(given)}, pixels from 0 to 1, to {_shape(made)}",
+            f"logits = network({inputs})  # {_shape(given)}, {are}, to {_shape(made)}",
         )
         return written(
             self.template,
@@ -86,6 +87,7 @@ class CellFamily(Family):
             constants={name: literal(value) for name, value in constants.items()},
             operations={operation for entries in tables.values() for _, _, operation in entries},
             aliases=self.aliases(trained),
+            roots=("load", *(["normalise"] if normalises else [])),
         )
 
     def weights(self, trained: Trained) -> dict[str, Tensor]:

@@ -1,12 +1,15 @@
 """Recurrent language models of DARTS cells as readable source; the dropouts are matters of training, and left out."""
 
+from importlib.metadata import version
+
 from torch import Tensor
 
 from supernas.data import TextDataset
 from supernas.networks.darts_rnn import DARTSRNNNetwork
 from supernas.output.export.families.base import Family, docstring, table
+from supernas.output.export.image_helper import HELPER
 from supernas.output.export.source import literal, written
-from supernas.output.export.templates import darts_rnn
+from supernas.output.export.templates import darts_rnn, predict_text
 from supernas.output.export.trained import Trained
 from supernas.spaces.darts_rnn import EDGES
 
@@ -41,7 +44,19 @@ class DARTSRNNFamily(Family):
         return {name: tensor.contiguous() for name, tensor in trained.model.network.state_dict().items()}
 
     def texts(self, trained: Trained) -> dict[str, str]:
-        """The vocabulary, one word a line, where the text can be read."""
+        """The vocabulary, one word a line, and a helper that reads words by it, where the text can be read."""
         if not isinstance(trained.dataset, TextDataset):
             return {}
-        return {"vocabulary.txt": "\n".join(trained.dataset.vocabulary)}
+        helper = written(predict_text, _HELP.format(version=version("supernas")), constants={}, roots=("main",))
+        return {"vocabulary.txt": "\n".join(trained.dataset.vocabulary), HELPER: helper}
+
+
+_HELP = """What may follow a text, by the language model that lies beside this file.
+
+    python predict.py the cat sat --top 3
+
+    from predict import predict
+    predict("the cat sat")  # [(word, probability), ...], the likeliest first
+
+Written by supernas {version}.
+"""

@@ -17,10 +17,12 @@ class Format(ABC):
     """A way to write a trained network.
 
     Attributes:
+        opens: the function of the template `predict_image` that opens what was written.
         reader: Python source of `predict(folder, inputs)`, which reads what was written and gives the network's output.
             It runs where this package cannot be imported.
     """
 
+    opens: ClassVar[str]
     reader: ClassVar[str]
 
     @abstractmethod
@@ -33,7 +35,7 @@ class Format(ABC):
 
     @abstractmethod
     def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
-        """Writes into a folder, and says which files, the most important first."""
+        """Writes the network into a folder, and says which files, the most important first."""
 
 
 def check_traceable(trained: Trained) -> None:

@@ -1,5 +1,6 @@
 """`onnx`: for other run-times than PyTorch."""
 
+import json
 import logging
 import warnings
 from importlib.util import find_spec
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 
 from supernas.core.errors import UserError
+from supernas.output.export.about import metadata
 from supernas.output.export.formats.base import Format, check_traceable, traced
 from supernas.output.export.trained import Trained
 
@@ -17,8 +19,11 @@ _LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 
 
 class ONNX(Format):
-    """An ONNX model with its weights; its input is called `images`, its output `logits`."""
+    """An ONNX model with its weights; its input is called `images`, its output `logits`; what they mean is JSON in its
+    metadata.
+    """
 
+    opens = "open_onnx"
     reader = """
 import onnxruntime
 import torch
@@ -45,15 +50,17 @@ def predict(folder, inputs):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # deprecations among torch's own parts
-                torch.onnx.export(
+                program = torch.onnx.export(
                     traced(trained),
-                    f=folder / "network.onnx",
                     dynamo=True,
-                    external_data=False,
                     input_names=["images"],
                     output_names=["logits"],
                     verbose=False,
                 )
+            assert program is not None
+            about = {name: json.dumps(value) for name, value in metadata(trained).items()}
+            program.model.metadata_props.update(about)
+            program.save(folder / "network.onnx", external_data=False)
         finally:
             log.setLevel(level)
         return ("network.onnx",)

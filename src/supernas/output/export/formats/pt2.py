@@ -1,9 +1,11 @@
 """`pt2`: a `torch.export` program, which PyTorch loads without the source of the network."""
 
+import json
 from pathlib import Path
 
 import torch
 
+from supernas.output.export.about import metadata
 from supernas.output.export.formats.base import Format, check_traceable, traced
 from supernas.output.export.trained import Trained
 
@@ -11,8 +13,9 @@ __all__ = ["PT2"]
 
 
 class PT2(Format):
-    """A program with its weights."""
+    """A program with its weights, and what its inputs and outputs mean as its extra file `metadata.json`."""
 
+    opens = "open_program"
     reader = """
 import torch
 
@@ -27,5 +30,6 @@ def predict(folder, inputs):
 
     def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
         """The program."""
-        torch.export.save(traced(trained), folder / "network.pt2")
+        about = {"metadata.json": json.dumps(metadata(trained), indent=2)}
+        torch.export.save(traced(trained), folder / "network.pt2", extra_files=about)
         return ("network.pt2",)

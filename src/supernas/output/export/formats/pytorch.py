@@ -15,6 +15,7 @@ __all__ = ["PyTorch"]
 class PyTorch(Format):
     """Source and weights."""
 
+    opens = "open_source"
     reader = """
 import importlib.util
 
