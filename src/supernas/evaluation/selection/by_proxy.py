@@ -14,7 +14,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
 from supernas import proxies
 from supernas.core.architecture import Architecture
@@ -89,6 +88,8 @@ class Ranks(_Scoring, Selector):
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Asks the supernet about all, and scores untrained networks."""
+        from scipy.stats import rankdata  # slow to import, and the front door must not wait for it
+
         architectures = question.candidates(self.source, self.candidates)
         accuracies = question.accuracies(architectures)
         with _scoring(self, question, len(architectures)) as (proxy, score):
