@@ -285,6 +285,7 @@ def score_config(
     space: str | Values | None = None,
     data: str | Path | None = None,
     data_dir: str | Path | None = None,
+    resolution: int | None = None,
     channels: int | None = None,
     cells: int | None = None,
     batch_size: int | None = None,
@@ -296,7 +297,7 @@ def score_config(
     """How architectures are to be scored. The arguments are those of `score`."""
     flags = {
         "space": space,
-        "data": {"source": _text(data), "directory": _text(data_dir)},
+        "data": {"source": _text(data), "directory": _text(data_dir), "resolution": resolution},
         "network": {"channels": channels, "cells": cells},
         "score": {"batch_size": batch_size, "seed": seed, "device": device},
     }
@@ -319,9 +320,9 @@ def score(
         workers: processes of one thread each. With more than one, a script needs the usual
             `if __name__ == "__main__":`.
         on_progress: called with (scored, to be scored).
-        **arguments: `proxy`, a name or several; `space`, `data`, `data_dir`, `channels`, `cells`, `batch_size`, `seed`,
-            `device` as on the command line; `config`, a nested dictionary of settings; `set`, a list of
-            "section.name=value", where a section may be the name of a proxy.
+        **arguments: `proxy`, a name or several; `space`, `data`, `data_dir`, `resolution`, `channels`, `cells`,
+            `batch_size`, `seed`, `device` as on the command line; `config`, a nested dictionary of settings; `set`, a
+            list of "section.name=value", where a section may be the name of a proxy.
 
     Returns:
         The scores by proxy, their files, and the scale at which they hold.

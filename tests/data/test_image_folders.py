@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -13,11 +14,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image, ImageFile, ImageOps
+from typer.testing import CliRunner
 
 from supernas import data
+from supernas.cli.app import app
 from supernas.core import memory
 from supernas.core.errors import UserError
-from supernas.data.formats import image_files
+from supernas.data.formats import image_file, image_files
 from supernas.data.formats.image_file import MOST_PIXELS, BrokenImageError, header, pixels
 
 ORIENTATION = 0x0112
@@ -130,6 +133,17 @@ def test_too_many_pixels_are_refused_undecoded(tmp_path, monkeypatch, side):
             header(bomb)
     monkeypatch.undo()
     assert f"{bomb} (" in refusal(tmp_path)
+
+
+def test_what_takes_more_memory_may_have_half_the_pixels(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_file, "MOST_PIXELS", 40)
+    save(noise(), tmp_path / "x.webp")
+    save(np.zeros((6, 6), np.float32), tmp_path / "x.tif")
+    save(noise(), tmp_path / "x.png")
+    assert header(tmp_path / "x.png").size == (6, 6)
+    for name in ("x.webp", "x.tif"):
+        with pytest.raises(BrokenImageError, match="36 pixels, more than 20"):
+            header(tmp_path / name)
 
 
 def test_large_images_need_a_resolution_and_all_of_them_room(tmp_path, monkeypatch):
@@ -309,3 +323,20 @@ def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
 
 def test_an_impossible_path_is_refused():
     assert "File name too long" in refusal("x" * 5_000)
+
+
+@pytest.mark.parametrize("command", ["search", "train", "score"])
+def test_the_flag_that_messages_name_is_there(tmp_path, command):
+    write(tmp_path / "photos", ["cat"], size=(9, 7))
+    write(tmp_path / "photos", ["dog"], size=(40, 30))
+    what = {
+        "search": ["--method", "random-nas", "--epochs", "1", "--set", "method.candidates=2"],
+        "train": ["3", "--epochs", "1"],
+        "score": ["3", "--workers", "1", "--batch-size", "4"],
+    }
+    arguments = [command, *what[command], "--out", str(tmp_path / "out"), "--data", str(tmp_path / "photos")]
+    refused = CliRunner().invoke(app, arguments)
+    assert isinstance(refused.exception, UserError)
+    flag = re.search(r"--resolution \d+", str(refused.exception))[0]
+    done = CliRunner().invoke(app, [*arguments, *flag.split()])
+    assert done.exit_code == 0, done.output

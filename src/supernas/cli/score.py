@@ -12,6 +12,7 @@ from rich.table import Table
 
 from supernas.api import score_config
 from supernas.cli.display import counting_bar
+from supernas.cli.options import Resolution
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs.configuration import read_file
@@ -30,6 +31,7 @@ def score(
     space: Annotated[str | None, typer.Option(help="the search space (default nas-bench-201)")] = None,
     data: Annotated[str | None, typer.Option(help="a data set's name, or a path (default digits)")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the files of a named data set are")] = None,
+    resolution: Resolution = None,
     channels: Annotated[int | None, typer.Option(help="channels C of the networks")] = None,
     cells: Annotated[int | None, typer.Option(help="cells N of the networks")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images that proxies look at (default 64)")] = None,
@@ -54,6 +56,7 @@ def score(
         space=space,
         data=data,
         data_dir=data_dir,
+        resolution=resolution,
         channels=channels,
         cells=cells,
         batch_size=batch_size,

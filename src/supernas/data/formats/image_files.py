@@ -53,7 +53,9 @@ class ImageFiles:
         check_memory(needed, f"{len(headers):,} images of {side}x{side} pixels", "give a smaller resolution")
         sets = [self._part([(path, label) for path, label in part if path in headers], grey, side) for part in parts]
         if self._broken and not self._skip:
-            fix = "remove or replace them, or leave them out with data.broken=skip"
+            fix = (
+                'remove or replace them, or leave them out: --set data.broken=skip (in Python set=["data.broken=skip"])'
+            )
             raise UserError(f"{self._broken_of(len(paths))}; {fix}")
         if self._broken:
             self._say(f"{self._broken_of(len(paths))}; left out")
