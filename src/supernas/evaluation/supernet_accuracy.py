@@ -25,7 +25,7 @@ from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache
 from supernas.evaluation.pool import in_processes
-from supernas.networks.base import Network
+from supernas.networks.base import Network, placed
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
 from supernas.runs.finished import read_run, read_weights
@@ -82,7 +82,7 @@ class Supernet:
         if not isinstance(dataset, ImageDataset):
             raise UserError(f"{folder} is a search on {dataset.examples}; wanted one on images, which has accuracies")
         network = _network(config, dataset, folder, weights, evaluation.batch_norm)
-        self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: Network = placed(network, device)
         self.network.requires_grad_(False).eval()
         self.data = dataset.name
         self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)

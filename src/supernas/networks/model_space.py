@@ -47,7 +47,7 @@ class ModelSpace(Space):
         data_kind: the kind of data that it reads: `tensors` that are given in Python, `images` or `text` by name.
 
     Raises:
-        UserError: if the module has no choice, or two of one name.
+        UserError: if it makes no module, or not a fresh one each time; if that has no choice, or two of one name.
     """
 
     network = "supernas.networks.model:ModelNetwork"
@@ -60,7 +60,9 @@ class ModelSpace(Space):
         self.name = re.sub(r"[^\w-]+", "-", shown).strip("-").lower() or "model"  # type: ignore[misc]
         self.data_kind = data_kind  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
-            choices = choices_of(made(make, {}))
+            model, other = made(make, {}), made(make, {})
+        choices = choices_of(model)
+        _check_fresh(model, other)
         self._choices = tuple(ChoicePoint(name, "model", layer.option_names) for name, layer in choices.items())
 
     @property
@@ -179,6 +181,16 @@ class ModelSpace(Space):
         if not self.contains(architecture):
             raise UserError(f"{architecture.pairs}: wanted one option at every choice of {self.name}")
         return ModelNetwork.build(self, architecture, **settings)
+
+
+def _check_fresh(one: nn.Module, other: nn.Module) -> None:
+    """Refuses modules that share what a run changes."""
+    shared = {id(part) for part in (*choices_of(one).values(), *one.parameters(), *one.buffers())}
+    if any(id(part) in shared for part in (*other.modules(), *other.parameters(), *other.buffers())):
+        raise UserError(
+            f"{type(one).__name__} is made with the same layers each time; wanted fresh ones: make them inside of the "
+            "class or function"
+        )
 
 
 def _tensors(weights: WeightsSource) -> Mapping[str, torch.Tensor]:

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from supernas.core.architecture import Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import append_line, environment
@@ -98,6 +99,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
         self.device = choose_device(settings.device)
+        config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
         self.folder = RunFolder(path, config.document(), resume)
         self.notes = self.folder.notes
         self.stopping = False
@@ -140,6 +142,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     @abstractmethod
     def _result(self, record: Document) -> ResultT:
         """What `run` returns."""
+
+    @property
+    def _tried_pairs(self) -> tuple[Pair, ...] | None:
+        """The (choice, option) pairs that it is about; None is all of the space."""
+        return None
 
     def _trained(self) -> nn.Module:
         """The network whose weights are the run's outcome."""

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernas.core.architecture import Architecture
+from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
 from supernas.data import Dataset
-from supernas.networks.base import Standalone
+from supernas.networks.base import Standalone, placed
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint
@@ -153,6 +153,10 @@ class Training(Loop[EpochReport, TrainResult]):
         average = self.state.average
         return cast(Standalone, average.network) if average is not None and average.ready else self.state.network
 
+    @property
+    def _tried_pairs(self) -> tuple[Pair, ...]:
+        return self.architecture.pairs
+
     def _trained(self) -> Standalone:
         return self.model
 
@@ -162,7 +166,7 @@ class Training(Loop[EpochReport, TrainResult]):
         model = _build(config, data)
         if config.train.inherit:
             inherit(model, config.space, Path(config.train.inherit))
-        model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = placed(model, self.device)
         stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
         self.steps_per_epoch = stream.steps_per_epoch
         return _Moving(

@@ -13,7 +13,7 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
 from supernas.data.batch import Batch
-from supernas.data.datasets.base import Dataset
+from supernas.data.datasets.base import FEW, Dataset
 
 __all__ = ["TensorDataset", "TensorStream"]
 
@@ -135,6 +135,17 @@ class TensorDataset(Dataset):
         """The first examples."""
         inputs, targets = self.arrays[part]
         return Batch(inputs[:count].to(device), targets[:count].to(device))
+
+    def few(self, device: torch.device) -> Batch:
+        """The first training examples, and those with the smallest and the largest target of every part."""
+        inputs, targets = self.arrays["train"]
+        some = [(inputs[:FEW], targets[:FEW])]
+        for x, y in self.arrays.values():
+            values = y.reshape(len(y), -1)
+            ends = torch.stack([values.amin(dim=1).argmin(), values.amax(dim=1).argmax()])
+            some.append((x[ends], y[ends]))
+        chosen_inputs, chosen_targets = (torch.cat(arrays).to(device) for arrays in zip(*some, strict=True))
+        return Batch(chosen_inputs, chosen_targets)
 
     def for_search(self, seed: int, split: float | None) -> "TensorDataset":
         """Training and validation data; without any of these, a random half of the training data, or another part."""
