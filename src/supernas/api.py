@@ -362,8 +362,7 @@ def _data(data: Data | None) -> tuple[str | None, Dataset | None]:
     if data is None or isinstance(data, str | Path):
         return _text(data), None
     dataset = data if isinstance(data, Dataset) else TensorDataset.of(data)
-    digest = f" {dataset.digest}" if isinstance(dataset, TensorDataset) else ""
-    return f"{dataset.name}{digest}", dataset
+    return f"{dataset.name} {dataset.digest}", dataset
 
 
 def _check_data(document: Document, dataset: Dataset | None, data_kind: str) -> None:

@@ -29,9 +29,17 @@ def read_run(folder: Path, space: Space | None = None) -> tuple[SearchConfig, by
             f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
         )
     document = read_file(files[0])
-    if space is not None and document.get("space") == space.document():
+    theirs = document.get("space")
+    if space is not None and isinstance(theirs, dict) and "choices" in theirs:
+        if _choices(theirs) != _choices(space.document()):
+            raise UserError(f"{folder} is a search of another model: its choices are {theirs['choices']}")
         document["space"] = space
     return resolve_search(document), files[1].read_bytes()
+
+
+def _choices(space: Document) -> Document:
+    """What a model's weights are for: its digest may be another where only the code around them is."""
+    return {name: value for name, value in space.items() if name != "digest"}
 
 
 def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:

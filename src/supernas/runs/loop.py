@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from supernas.core.architecture import Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, environment
+from supernas.core.files import append_line, environment, versions
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
@@ -100,7 +100,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.epochs = settings.epochs
         self.device = choose_device(settings.device)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
-        self.folder = RunFolder(path, config.document(), resume)
+        self.folder = RunFolder(path, config.document(), resume, {"data": data.digest})
         self.notes = self.folder.notes
         self.stopping = False
         seed_everything(settings.seed)
@@ -303,11 +303,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         except UserError:
             raise
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            saved = tree.get("environment", {}).get("supernas", "another version")
-            reason = str(error).partition("\n")[0]
+            saved, reason = tree.get("environment", {}).get("supernas"), str(error).partition("\n")[0]
+            other = saved and saved != versions()["supernas"]
+            remedy = f"resume with supernas {saved}, which saved it, or " if other else ""
             raise UserError(
-                f"the checkpoint in {self.folder.path}, saved by supernas {saved}, does not fit this run ({reason}); "
-                "resume with that version, or start again with another --out"
+                f"the checkpoint in {self.folder.path} does not fit this run ({reason}); {remedy}start again with "
+                "another --out"
             ) from error
 
     # -- judging ------------------------------------------------------------------------------------------------------

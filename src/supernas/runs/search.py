@@ -23,7 +23,7 @@ from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
-from supernas.runs.configuration import SearchConfig, fingerprint
+from supernas.runs.configuration import SearchConfig, fingerprint, with_task
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 
@@ -107,7 +107,7 @@ class Search(Loop[Epoch, Result]):
         task: Task | None = None,
         data: Dataset | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = with_task(config, task)
         self.truth = truth
         dataset = (data or config.data.load()).for_search(config.search.seed, config.search.split)
         self.task = task or dataset.task()

@@ -27,7 +27,7 @@ from supernas.data import Dataset
 from supernas.networks.base import Standalone, placed
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
-from supernas.runs.configuration import TrainConfig, fingerprint
+from supernas.runs.configuration import TrainConfig, fingerprint, with_task
 from supernas.runs.device import check_precision
 from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
@@ -123,7 +123,7 @@ class Training(Loop[EpochReport, TrainResult]):
         task: Task | None = None,
         data: Dataset | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = with_task(config, task)
         self.architecture = config.architecture
         dataset = _dataset(config, data)
         if task is not None and config.train.label_smoothing:

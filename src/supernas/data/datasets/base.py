@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 
 from supernas.core.documents import Document, Values
+from supernas.core.identity import digest_of
 from supernas.core.task import Task
 from supernas.data.batch import Batch, Stream
 
@@ -82,6 +83,11 @@ class Dataset(ABC):
     @abstractmethod
     def first(self, part: str, count: int, device: torch.device) -> Batch:
         """The first examples of a part as they are, as one batch."""
+
+    @property
+    def digest(self) -> str:
+        """Eight letters that tell data apart."""
+        return digest_of(vars(self))
 
     def few(self, device: torch.device) -> Batch:
         """A few training examples, on which a network is tried."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
+from supernas.core.identity import digest_of
 from supernas.core.task import Task, classification, regression
 from supernas.data.batch import Batch
 from supernas.data.datasets.base import FEW, Dataset
@@ -105,12 +106,14 @@ class TensorDataset(Dataset):
 
     @property
     def digest(self) -> str:
-        """Eight letters that tell data apart."""
+        """Eight letters that tell data apart, and what is done with them: a task and an augmentation of their own."""
         digest = hashlib.sha256()
         for part, pair in self.arrays.items():
             for array in pair:
                 digest.update(f"{part} {array.dtype} {tuple(array.shape)}".encode())
                 digest.update(array.detach().cpu().contiguous().numpy().tobytes())
+        if self.given_task is not None or self.augment is not None:
+            digest.update(digest_of((self.given_task and vars(self.given_task), self.augment)).encode())
         return digest.hexdigest()[:8]
 
     def count(self, part: str) -> int:
