@@ -132,7 +132,7 @@ def test_weights_of_a_search_of_another_model_are_refused(finished, tmp_path):
 
     inherit = [f"train.inherit={finished[0] / 'search'}"]
     common = {"data": DATA, "epochs": 1, "device": "cpu", "set": inherit}
-    with pytest.raises(UserError, match=r"is a search of another model: its choices are \{'first': "):
+    with pytest.raises(UserError, match=r"is a run of another model: its choices are \{'first': "):
         supernas.Training("first=one, more=one", space=space(Third), **common, out=tmp_path / "third")
     supernas.Training("first=one", space=space(Other), **common, out=tmp_path / "other")
 

@@ -216,7 +216,7 @@ def _name(key: tuple[Pair, ...]) -> str:
 
 def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
-    saved = read_weights(folder, weights)
+    saved = read_weights(folder / "supernet.safetensors", weights)
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
     size = {**vars(config.supernet), "batch_norm": batch_norm}
     network: Network = config.space.supernet(**dataset.network, **size)

@@ -86,6 +86,7 @@ class SearchSettings:
         "where a step trains several paths: each sees the whole training batch, or they split it, each with a part in "
         "proportion to its weight in the loss",
     )
+    inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
@@ -104,7 +105,9 @@ class TrainSettings:
         None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
     )
     split_seed: int | None = setting(None, "of that split; the training's own seed by default", ge=0, le=2**32 - 1)
-    inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
+    inherit: str | None = setting(
+        None, "the run folder of a search, or of a training of the same architecture, that gives the first weights"
+    )
     ema: float = setting(
         0.0, "decay of a moving average of the weights, which is tested in their place; 0: none", ge=0, lt=1
     )
@@ -138,6 +141,11 @@ class SearchConfig(Chosen):
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     task: GivenTask | None = None
+
+    @property
+    def extends(self) -> bool:
+        """Whether each epoch is what it is however many there will be: methods move with the part that is done."""
+        return False
 
     @property
     def paths(self) -> Paths:
@@ -177,6 +185,11 @@ class TrainConfig:
     def text(self) -> str:
         """The architecture as text of the space."""
         return self.space.format(self.architecture)
+
+    @property
+    def extends(self) -> bool:
+        """Whether each epoch is what it is however many there will be."""
+        return self.weights.forgets_the_end and not getattr(self.network, "drop_path", 0.0)
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""

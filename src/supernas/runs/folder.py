@@ -33,14 +33,16 @@ class RunFolder:
 
     environment: Document
 
-    def __init__(self, path: Path, document: Document, resume: bool, contents: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, document: Document, resume: bool, contents: Mapping[str, str], extends: bool = False
+    ) -> None:
         self.path = path
         self.document = document
         self.contents = dict(contents)
         self.notes: list[str] = []
         self.checkpoint: Document | None = None
         self.earlier: list[Document] = []
-        self._check_owner()
+        self._check_owner(extends)
         if resume:
             self.checkpoint, note = load_checkpoint(path)
             self.notes += [note] if note else []
@@ -53,11 +55,19 @@ class RunFolder:
         """One line an epoch."""
         return self.path / "metrics.jsonl"
 
-    def _check_owner(self) -> None:
+    def _check_owner(self, extends: bool) -> None:
         config = self.path / "config.json"
         if not config.exists():
             return
         theirs = read_file(config)
+        before, now = _epochs(theirs), _epochs(self.document)
+        if before != now and _differences(_without_epochs(theirs), _without_epochs(self.document)) == []:
+            if extends and before < now:
+                return
+            raise UserError(
+                f"{self.path} holds this run with {before} epochs, for which its schedule was made; give {before}, or "
+                f"choose another --out, and --from {self.path} to begin with what it has learnt"
+            )
         if fingerprint(theirs) != fingerprint(self.document) or _seed(theirs) != _seed(self.document):
             differ = "; ".join(_differences(theirs, self.document)[:3])
             raise UserError(f"{self.path} holds the run of another configuration ({differ}); choose another --out")
@@ -84,6 +94,8 @@ class RunFolder:
             remove_temporaries(self.path)
             write_json(self.path / "config.json", self.document)
             cut_back(self.metrics, self.checkpoint["lines"] if self.checkpoint else 0)
+            if not finished:  # it may have been, with fewer epochs
+                (self.path / "result.json").unlink(missing_ok=True)
         if self.checkpoint and not finished:
             self._compare(self.checkpoint["environment"], self.checkpoint["earlier"])
 
@@ -140,8 +152,19 @@ class RunFolder:
             raise UserError(f"cannot write to {self.path}: {reason}; make room, or choose another --out") from None
 
 
+_LOOPS = ("search", "train")
+
+
 def _seed(document: Document) -> Any:
-    return next((document[section].get("seed") for section in ("search", "train") if section in document), None)
+    return next((document[section].get("seed") for section in _LOOPS if section in document), None)
+
+
+def _epochs(document: Document) -> Any:
+    return next((document[section].get("epochs") for section in _LOOPS if section in document), None)
+
+
+def _without_epochs(document: Document) -> Document:
+    return {**document, **{section: {**document[section], "epochs": None} for section in _LOOPS if section in document}}
 
 
 def _differences(theirs: Document, mine: Document, where: str = "") -> list[str]:

@@ -29,6 +29,7 @@ from supernas.networks.base import Output
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.device import choose_device
 from supernas.runs.divergence import diverged, holds_nan, is_finite
+from supernas.runs.finished import weights_digest
 from supernas.runs.folder import RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
@@ -100,7 +101,10 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.epochs = settings.epochs
         self.device = choose_device(settings.device)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
-        self.folder = RunFolder(path, config.document(), resume, {"data": data.digest})
+        contents = {"data": data.digest}
+        if settings.inherit:
+            contents["first weights"] = weights_digest(Path(settings.inherit))
+        self.folder = RunFolder(path, config.document(), resume, contents, config.extends)
         self.notes = self.folder.notes
         self.stopping = False
         seed_everything(settings.seed)

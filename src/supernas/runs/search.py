@@ -24,6 +24,7 @@ from supernas.networks.costs.limited_space import limited
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
+from supernas.runs.finished import inherit_supernet
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 
@@ -134,6 +135,8 @@ class Search(Loop[Epoch, Result]):
                 f"search.epochs={least} or more"
             )
         network = self._network(0, None)
+        if options.inherit:
+            inherit_supernet(network, self.config.space, Path(options.inherit))
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 

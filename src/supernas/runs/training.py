@@ -165,7 +165,7 @@ class Training(Loop[EpochReport, TrainResult]):
         check_precision(config.train.precision, self.device)
         model = _build(config, data)
         if config.train.inherit:
-            inherit(model, config.space, Path(config.train.inherit))
+            inherit(model.network, config.space, Path(config.train.inherit))
         model = placed(model, self.device)
         stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
         self.steps_per_epoch = stream.steps_per_epoch
