@@ -227,6 +227,20 @@ def test_models_that_are_not_made_anew():
         supernas.ModelSpace(lambda: None)
 
 
+class Depends(Net):
+    """Its options depend on the data."""
+
+    def __init__(self, num_classes=2):
+        super().__init__()
+        names = list(CELLS) if num_classes == 2 else list(reversed(CELLS))
+        self.act = Choice("act", {name: CELLS[name]() for name in names})
+
+
+def test_choices_that_change(tmp_path):
+    with pytest.raises(UserError, match="Depends has other choices each time that it is made, or for these data"):
+        search(tmp_path / "run", Depends)
+
+
 def sequential_in_place(self):
     return {"skip": nn.Identity(), "linear": nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True), nn.Linear(4, 4))}
 
@@ -283,3 +297,17 @@ def test_trying_leaves_the_random_numbers_of_a_run_alone(tmp_path, monkeypatch):
     assert search(tmp_path / "two", Net).run().record["valid_accuracy"] == tried.record["valid_accuracy"]
     one, two = ((tmp_path / name / "supernet.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_a_label_of_the_validation_part_is_tried_and_inputs_may_have_another_length(tmp_path):
+    class Longer(Net):
+        def forward(self, x):
+            return super().forward(x).mean(dim=1)
+
+    sequences = torch.randn(16, 5, 4)
+    labels = torch.arange(16) % 3
+    longer = (torch.randn(4, 7, 4), labels[:4])
+    search(tmp_path / "one", Longer, supernas.Data((sequences, labels), valid=longer))
+    beyond = supernas.Data((sequences, labels), valid=(sequences[:4], labels[:4] + 2), task=cross_entropy())
+    with pytest.raises(UserError, match="the task 'mine' has no loss"):
+        search(tmp_path / "two", Longer, beyond)

@@ -1,5 +1,7 @@
 """A run is resumed by what decides its result, not by what that is called: a user's code, tasks, and the data."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -49,12 +51,12 @@ def space(make):
     return supernas.ModelSpace(make, name="net")
 
 
-ONE = {"space": space(Net), "data": supernas.Data(DATA, augment=noisy), "task": task()}
+ONE = {"space": space(partial(Net)), "data": supernas.Data(DATA, augment=noisy), "task": task()}
 CHANGES = {
-    "width": ({"space": space(lambda: Net(width=7))}, "the code or the values of the space are others"),
-    "layer": ({"space": space(lambda: Net(end=nn.Tanh))}, "the code or the values of the space are others"),
-    "number": ({"space": space(lambda: Net(scale=2.0))}, "the code or the values of the space are others"),
-    "forward": ({"space": space(Other)}, "the code or the values of the space are others"),
+    "width": ({"space": space(partial(Net, width=7))}, "the code or the values of the space are others"),
+    "layer": ({"space": space(partial(Net, end=nn.Tanh))}, "the code or the values of the space are others"),
+    "number": ({"space": space(partial(Net, scale=2.0))}, "the code or the values of the space are others"),
+    "forward": ({"space": space(partial(Other))}, "the code or the values of the space are others"),
     "task": ({"task": task(F.l1_loss)}, "the code or the values of the task are others"),
     "usual task": ({"task": None}, "task is"),
     "augment": ({"data": supernas.Data(DATA, augment=noisier)}, "data.source is"),

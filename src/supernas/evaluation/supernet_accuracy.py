@@ -84,7 +84,7 @@ class Supernet:
         network = _network(config, dataset, folder, weights, evaluation.batch_norm)
         self.network: Network = placed(network, device)
         self.network.requires_grad_(False).eval()
-        self.data = dataset.name
+        self.data, self.content = dataset.name, dataset.digest
         self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
         self.training: list[Tensor] = []
         if evaluation.batch_norm == "recalibrate":
@@ -123,7 +123,8 @@ class Supernet:
 
     def described(self) -> Document:
         """All that the accuracies depend on, as plain values."""
-        return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.evaluation.described()}
+        about = {"supernet": self.digest, "space": self.space.name, "data": self.data, "content": self.content}
+        return {**about, **self.evaluation.described()}
 
 
 def supernet_accuracies(

@@ -62,11 +62,22 @@ class ModelNetwork(Network):
         known: Document = {name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings}
         self.model = made(make, known)
         self.choices = list(choices_of(self.model).values())
+        self._check_choices()
         self._restrict()
         if form == "evaluation":
             build_settings(NetworkSettings, settings, "network")
         elif build_settings(ModelSupernet, settings, "supernet").batch_norm == "batch":
             _normalise_by_batch(self.model)
+
+    def _check_choices(self) -> None:
+        """Refuses a module that has other choices than the one that the space was made from."""
+        mine = [(choice.name, choice.option_names) for choice in self.choices]
+        if mine != [(choice.name, choice.options) for choice in self.space.choices]:
+            name = type(self.model).__name__
+            raise UserError(
+                f"{name} has other choices each time that it is made, or for these data; wanted the same: what decides "
+                "about them must not be random, nor an argument num_classes or in_channels"
+            )
 
     def _restrict(self) -> None:
         """Leaves out the options that are not held."""

@@ -140,10 +140,12 @@ class TensorDataset(Dataset):
         return Batch(inputs[:count].to(device), targets[:count].to(device))
 
     def few(self, device: torch.device) -> Batch:
-        """The first training examples, and those with the smallest and the largest target of every part."""
+        """The first training examples, and those with the smallest and the largest target of each part alike."""
         inputs, targets = self.arrays["train"]
         some = [(inputs[:FEW], targets[:FEW])]
         for x, y in self.arrays.values():
+            if (x.shape[1:], y.shape[1:]) != (inputs.shape[1:], targets.shape[1:]):
+                continue
             values = y.reshape(len(y), -1)
             ends = torch.stack([values.amin(dim=1).argmin(), values.amax(dim=1).argmax()])
             some.append((x[ends], y[ends]))
