@@ -13,7 +13,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
 from supernas.data import TensorDataset
-from supernas.networks.model import Choice
+from supernas.networks.choice import Choice
 from supernas.networks.model_space import ModelSpace
 from supernas.spaces import get as space
 

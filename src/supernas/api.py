@@ -63,6 +63,7 @@ class Search(RecordedSearch):
         epochs: passes over the training half.
         seed: of everything random.
         device: where to compute.
+        from_run: the run folder of a search whose supernet gives the first weights.
         track: how many drawn architectures are followed from epoch to epoch.
         watch: what is recorded after every epoch: names, or one text with commas.
         max_parameters: the most parameters of the found network.
@@ -71,7 +72,7 @@ class Search(RecordedSearch):
         config: a nested dictionary of settings, as a file holds it.
         set: "section.name=value", as on the command line; they have the last word.
         out: the run folder; `runs/<name of the run>` by default.
-        resume: go on from the folder's checkpoint, if it has one.
+        resume: go on from the folder's checkpoint, if it has one; a finished run gives its result again.
         on_epoch: listeners, called with each finished `Epoch`; what they return (a dictionary or None) is added to the
             epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
@@ -95,6 +96,7 @@ class Search(RecordedSearch):
         epochs: int | None = None,
         seed: int | None = None,
         device: str | None = None,
+        from_run: str | Path | None = None,
         track: int | None = None,
         watch: str | Iterable[str] | None = None,
         max_parameters: float | None = None,
@@ -103,7 +105,7 @@ class Search(RecordedSearch):
         config: Values | None = None,
         set: Iterable[str] = (),  # the name of the command line's option
         out: str | Path | None = None,
-        resume: bool = False,
+        resume: bool = True,
         on_epoch: Iterable[Callable[[Epoch], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         benchmark: str | Path | None = None,
@@ -114,7 +116,14 @@ class Search(RecordedSearch):
             "space": space,
             "objective": objective,
             "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
-            "search": {"preset": preset, "epochs": epochs, "seed": seed, "device": device, "track": track},
+            "search": {
+                "preset": preset,
+                "epochs": epochs,
+                "seed": seed,
+                "device": device,
+                "inherit": _text(from_run),
+                "track": track,
+            },
             "budget": {
                 "max_parameters": max_parameters,
                 "max_flops": max_flops,
@@ -151,10 +160,11 @@ class Training(training.Training):
         epochs: passes over the training data.
         seed: of everything random.
         device: where to compute.
+        from_run: the run folder of a search, or of a training of the same architecture, that gives the first weights.
         config: a nested dictionary of settings, as a file holds it.
         set: "section.name=value", as on the command line; they have the last word.
         out: the run folder; `runs/<name of the run>` by default.
-        resume: go on from the folder's checkpoint, if it has one.
+        resume: go on from the folder's checkpoint, if it has one; a finished run gives its result again.
         on_epoch: listeners, called with each finished epoch's report; what they return (a dictionary or None) is added
             to the epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
@@ -177,10 +187,11 @@ class Training(training.Training):
         epochs: int | None = None,
         seed: int | None = None,
         device: str | None = None,
+        from_run: str | Path | None = None,
         config: Values | None = None,
         set: Iterable[str] = (),
         out: str | Path | None = None,
-        resume: bool = False,
+        resume: bool = True,
         on_epoch: Iterable[Callable[[EpochReport], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
         parameters: int | None = None,
@@ -190,7 +201,13 @@ class Training(training.Training):
             "space": space,
             "architecture": pasted(architecture),
             "data": {"source": source, "directory": _text(data_dir), "resolution": resolution},
-            "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
+            "train": {
+                "preset": preset,
+                "epochs": epochs,
+                "seed": seed,
+                "device": device,
+                "inherit": _text(from_run),
+            },
         }
         given = document(config, flags, set)
         resolved = resolve_train(given)
@@ -371,8 +388,7 @@ def _data(data: Data | None) -> tuple[str | None, Dataset | None]:
     if data is None or isinstance(data, str | Path):
         return _text(data), None
     dataset = data if isinstance(data, Dataset) else TensorDataset.of(data)
-    digest = f" {dataset.digest}" if isinstance(dataset, TensorDataset) else ""
-    return f"{dataset.name}{digest}", dataset
+    return f"{dataset.name} {dataset.digest}", dataset
 
 
 def _fitting(document: Document, dataset: Dataset | None, data_kind: str) -> Dataset | None:

@@ -1,6 +1,7 @@
 """Inherited accuracies: each policy against a slow twin, what may be shared, and what survives a kill."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from torch.nn import functional as F
 from searched_toy import finished
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
+from supernas.data.images import ImageSet
+from supernas.data.kinds.images import ImageSettings
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import read_file, resolve_search
@@ -218,6 +221,23 @@ def test_other_weights_are_asked_anew(batchwise, tmp_path, some):
     again = supernet_accuracies(folder, some[:3], EvaluationSettings(images=40))
     assert np.array_equal(again, supernet_accuracies(batchwise.folder, some[:3], EvaluationSettings(images=40)))
     assert len(set(folder.glob("accuracies-*")) - before) == 1
+
+
+def test_other_images_of_the_same_name_are_asked_anew(batchwise, some, monkeypatch):
+    evaluation = EvaluationSettings(images=40)
+    before = supernet_accuracies(batchwise.folder, some[:3], evaluation)
+    load = ImageSettings.load
+
+    def inverted(settings):
+        dataset = load(settings)
+        images = {part: ImageSet(255 - held.images, held.labels) for part, held in dataset.images.items()}
+        return replace(dataset, images=images)
+
+    monkeypatch.setattr(ImageSettings, "load", inverted)
+    after = supernet_accuracies(batchwise.folder, some[:3], evaluation)
+    supernet = Supernet(batchwise.folder, evaluation)
+    assert np.array_equal(after, [supernet.accuracy(supernet.key(one)) for one in some[:3]])
+    assert not np.array_equal(after, before)
 
 
 def test_processes_give_the_same(tracked, some):

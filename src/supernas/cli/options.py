@@ -14,6 +14,7 @@ __all__ = [
     "DataOption",
     "Device",
     "Epochs",
+    "From",
     "Out",
     "Preset",
     "Resolution",
@@ -40,6 +41,10 @@ Sets = Annotated[list[str] | None, typer.Option("--set", help="any setting, as s
 Config = Annotated[Path | None, typer.Option(help="a TOML or JSON file of settings, such as a run's config.json")]
 Out = Annotated[Path | None, typer.Option(help="the run folder (default runs/<name of the run>)")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on from the folder's checkpoint")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="a finished run whose weights are the first; the schedule begins anew"),
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps (default auto)")]
 SpaceOption = Annotated[str | None, typer.Option("--space", help="the search space (default nas-bench-201)")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="also write TensorBoard events")]

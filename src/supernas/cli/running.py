@@ -10,14 +10,20 @@ from supernas.core.errors import UserError
 __all__ = ["run_displayed"]
 
 
-def run_displayed(run: Any, tensorboard: bool) -> Any:
-    """Runs a search or a training under a display; ^C saves, and says how to go on."""
+def run_displayed(run: Any, tensorboard: bool, resume: bool) -> Any:
+    """Runs a search or a training under a display, and says where there was nothing to resume; ^C saves, and says how
+    to go on.
+    """
     with Display(run.folder.path, run.steps, run.state.step) as display:
         listeners = [display.epoch, *([_tensorboard(run.folder.path)] if tensorboard else [])]
         run.on_epoch = (*run.on_epoch, *listeners)
         run.on_step = display.step
         for note in run.notes:
             display.say(f"note: {note}")
+        if resume and run.folder.checkpoint is None:
+            display.say(
+                f"note: {run.folder.path} holds no run to go on with, so this one begins; other settings, another run"
+            )
         try:
             return run.run()
         except KeyboardInterrupt:

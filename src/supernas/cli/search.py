@@ -12,6 +12,7 @@ from supernas.cli.options import (
     DataOption,
     Device,
     Epochs,
+    From,
     Out,
     Preset,
     Resolution,
@@ -43,6 +44,7 @@ def search(
     config: Config = None,
     out: Out = None,
     resume: Resume = False,
+    from_run: From = None,
     device: Device = None,
     track: Annotated[
         int | None, typer.Option(help="follow so many drawn architectures from epoch to epoch (default 0)")
@@ -77,6 +79,7 @@ def search(
         config=read_file(config) if config else None,
         out=out,
         resume=resume,
+        from_run=from_run,
         device=device,
         track=track,
         watch=watch,
@@ -85,7 +88,7 @@ def search(
         max_latency_ms=max_latency_ms,
         benchmark=benchmark,
     )
-    result = run_displayed(run, tensorboard)
+    result = run_displayed(run, tensorboard, resume)
     record, task = result.record, run.task
     valid = task.text(record[f"valid_{task.quantity}"])
     weights = "inherited" if run.config.method.trains_weights else "untrained"

@@ -14,6 +14,7 @@ from supernas.cli.options import (
     DataOption,
     Device,
     Epochs,
+    From,
     Out,
     Preset,
     Resolution,
@@ -47,6 +48,7 @@ def train(
     config: Config = None,
     out: Out = None,
     resume: Resume = False,
+    from_run: From = None,
     device: Device = None,
     tensorboard: Tensorboard = False,
     compare_random: Annotated[
@@ -71,13 +73,14 @@ def train(
             {**defaults, "data": {}} if data and defaults else defaults, read_file(config) if config else {}
         ),
         "device": device,
+        "from_run": from_run,
     }
     run = Training(text, **made, out=out, resume=resume, parameters=read_count(parameters, "--parameters"))
     if compare_random and "test" not in run.data.parts:
         alone = f"train.split leaves the test {run.data.examples} alone"
         why = alone if run.config.train.split else f"{run.data.name} has no test {run.data.examples}"
         raise UserError(f"{why}, so --compare-random has nothing to compare")
-    result = run_displayed(run, tensorboard)
+    result = run_displayed(run, tensorboard, resume)
     rows = {
         "architecture": result.text,
         **_judged(result, run.data.examples),

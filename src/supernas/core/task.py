@@ -29,6 +29,7 @@ class Task:
         unit: what stands behind its value.
         finish: what is done to the mean of the metric over all batches before anybody sees it.
         others: further metrics of a finished training, by name.
+        over_classes: whether targets are numbers of classes, of which a prediction [batch, classes] has a logit each.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     unit: str = ""
     finish: Callable[[float], float] = float
     others: Mapping[str, Judge] = field(default_factory=dict)
+    over_classes: bool = False
 
     def text(self, value: float) -> str:
         """A value of the metric, for people."""
@@ -68,7 +70,16 @@ def classification(label_smoothing: float = 0.0) -> Task:
         return F.cross_entropy(prediction, target, label_smoothing=label_smoothing)
 
     others = {"top5_accuracy": top5_accuracy}
-    return Task("classification", loss, accuracy, "accuracy_percent", quantity="accuracy", unit=" %", others=others)
+    return Task(
+        "classification",
+        loss,
+        accuracy,
+        "accuracy_percent",
+        quantity="accuracy",
+        unit=" %",
+        others=others,
+        over_classes=True,
+    )
 
 
 def language_modelling(label_smoothing: float = 0.0) -> Task:
@@ -84,7 +95,14 @@ def language_modelling(label_smoothing: float = 0.0) -> Task:
         return F.cross_entropy(prediction, target.flatten())
 
     return Task(
-        "language-modelling", loss, nats, "perplexity", direction="min", quantity="perplexity", finish=_perplexity
+        "language-modelling",
+        loss,
+        nats,
+        "perplexity",
+        direction="min",
+        quantity="perplexity",
+        finish=_perplexity,
+        over_classes=True,
     )
 
 

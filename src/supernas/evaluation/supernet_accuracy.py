@@ -25,7 +25,7 @@ from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache
 from supernas.evaluation.pool import in_processes
-from supernas.networks.base import Network
+from supernas.networks.base import Network, placed
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
 from supernas.runs.finished import read_run, read_weights
@@ -82,9 +82,9 @@ class Supernet:
         if not isinstance(dataset, ImageDataset):
             raise UserError(f"{folder} is a search on {dataset.examples}; wanted one on images, which has accuracies")
         network = _network(config, dataset, folder, weights, evaluation.batch_norm)
-        self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: Network = placed(network, device)
         self.network.requires_grad_(False).eval()
-        self.data = dataset.name
+        self.data, self.content = dataset.name, dataset.digest
         self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
         self.training: list[Tensor] = []
         if evaluation.batch_norm == "recalibrate":
@@ -123,7 +123,8 @@ class Supernet:
 
     def described(self) -> Document:
         """All that the accuracies depend on, as plain values."""
-        return {"supernet": self.digest, "space": self.space.name, "data": self.data, **self.evaluation.described()}
+        about = {"supernet": self.digest, "space": self.space.name, "data": self.data, "content": self.content}
+        return {**about, **self.evaluation.described()}
 
 
 def supernet_accuracies(
@@ -216,7 +217,7 @@ def _name(key: tuple[Pair, ...]) -> str:
 
 def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
-    saved = read_weights(folder, weights)
+    saved = read_weights(folder / "supernet.safetensors", weights)
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
     size = {**vars(config.supernet), "batch_norm": batch_norm}
     network: Network = config.space.supernet(**dataset.network, **size)

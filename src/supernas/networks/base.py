@@ -2,14 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import field_names, setting, settings
+from supernas.core.task import Task
+from supernas.data import Dataset
 from supernas.spaces.base import Space
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "SupernetSettings",
     "Unselected",
     "Weights",
+    "placed",
 ]
 
 Weights = Mapping[str, Tensor]
@@ -106,9 +110,11 @@ class Network(nn.Module, ABC):
         network_settings: what can be set of it as the network of one architecture.
         auxiliary_weight: the weight of `Output.auxiliary`'s loss in training.
         width: the name of the setting that makes a network wider; empty if there is none.
+        channels_last: whether its kernels are laid out with channels last, which is faster on a processor.
     """
 
     width: ClassVar[str] = "channels"
+    channels_last: ClassVar[bool] = True
 
     supernet_settings: ClassVar[type[NetworkSettings]] = SupernetSettings
     network_settings: ClassVar[type[NetworkSettings]] = NetworkSize
@@ -121,6 +127,23 @@ class Network(nn.Module, ABC):
     def size_of(cls, supernet: NetworkSettings) -> Document:
         """The settings of an architecture's network that is as large as a supernet."""
         return {name: getattr(supernet, name) for name in field_names(cls.network_settings) if hasattr(supernet, name)}
+
+    @classmethod
+    def try_out(
+        cls, space: Space, data: Dataset, task: Task, device: torch.device, pairs: tuple[Pair, ...] | None = None
+    ) -> None:
+        """Asked before a run: refuses what such a network cannot run or learn. Most are known to work.
+
+        Args:
+            space: the search space.
+            data: what the run learns from.
+            task: what is to be learnt.
+            device: where the run computes.
+            pairs: the (choice, option) pairs that it is about; all by default.
+
+        Raises:
+            UserError: saying what, in words.
+        """
 
     def advance(self, progress: Progress) -> None:
         """Told before each step of a training from scratch how far it has come; most networks do not care."""
@@ -175,6 +198,11 @@ class Standalone(nn.Module):
         self.network = network
         self.architecture = Architecture(network.pairs)
 
+    @property
+    def channels_last(self) -> bool:
+        """As the network."""
+        return self.network.channels_last
+
     def forward(self, x: Tensor) -> Tensor:
         """The prediction [batch, classes] of inputs [batch, channels, height, width] (of a text: see its network)."""
         return self.output(x).prediction
@@ -183,3 +211,12 @@ class Standalone(nn.Module):
         """All that the network gives, an auxiliary head's logits among it; `carry` is a hidden state to go on from."""
         output: Output = self.network(x, active=self.network.pairs, carry=carry)
         return output
+
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def placed(network: ModuleT, device: torch.device | str, dtype: torch.dtype | None = None) -> ModuleT:
+    """A network moved to a device, and to a type of numbers if one is given, in the layout that is its own."""
+    layout = torch.channels_last if getattr(network, "channels_last", True) else torch.preserve_format
+    return network.to(device, dtype, memory_format=layout)  # type: ignore[call-overload]

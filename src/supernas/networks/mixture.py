@@ -226,4 +226,4 @@ class _GradientToUnselected(torch.autograd.Function):
 
 def _flat(x: Tensor) -> Tensor:
     """All elements of [batch, channels, ...] with channels fastest: a view where the layout is channels-last."""
-    return x.movedim(1, -1).reshape(-1)
+    return x.flatten() if x.ndim < 2 else x.movedim(1, -1).reshape(-1)

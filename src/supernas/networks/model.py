@@ -1,14 +1,12 @@
 """A network out of a user's own module, in which `Choice` layers stand wherever one of several modules may go.
 
-A choice computes the sum of its active options, each times its entry of `W` (one where there is no `W`). The module
-around them is the user's: it is run as it is, and may return its prediction, or (prediction, features).
+The module around them is the user's: it is run as it is, and may return its prediction, or (prediction, features).
 """
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,94 +16,15 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Unselected
-from supernas.networks.mixture import active_options, gradient_to_unselected
+from supernas.core.task import Task
+from supernas.data import Dataset
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, placed
+from supernas.networks.choice import Choice, Mixed, Runs, choices_of
+from supernas.networks.mixture import active_options
+from supernas.networks.model_trial import try_out
 from supernas.spaces.base import Space
 
 __all__ = ["Choice", "ModelNetwork", "choices_of", "made", "plain_module"]
-
-
-class _Runs(NamedTuple):
-    """What a choice runs in a forward pass: options that are active and not, and its row of `W`."""
-
-    active: tuple[int, ...]
-    inactive: tuple[int, ...]
-    row: tuple[Tensor, ...] | None
-    unselected: Unselected
-
-
-class Choice(nn.Module):
-    """A place in a module where one of several modules goes. All options must give outputs of one shape.
-
-    Args:
-        name: of the choice, unique in the model.
-        options: the modules by name, two or more.
-
-    Raises:
-        UserError: if there are fewer options, or a name cannot be one.
-
-    >>> layer = Choice("activation", {"relu": nn.ReLU(), "tanh": nn.Tanh()})
-    """
-
-    def __init__(self, name: str, options: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        for word in (name, *options):
-            if not word or any(sign in word for sign in "=,; .\n"):
-                raise UserError(
-                    f"'{word}' cannot name a choice or an option: wanted no blank and none of the signs =,;."
-                )
-        if len(options) < 2:
-            raise UserError(f"choice '{name}' has {len(options)} options; wanted two or more")
-        self.name = name
-        self.option_names = tuple(options)
-        self.options = nn.ModuleDict(options)
-        self.runs: _Runs | None = None
-
-    def forward(self, *inputs: Any, **named: Any) -> Any:
-        """The sum of the active options' outputs, weighted by `W`."""
-        chosen = self.runs
-        if chosen is None:
-            raise RuntimeError(
-                f"choice '{self.name}' does not know what to run: a model with choices runs as a supernet, or as what "
-                "`space.build(architecture)` makes of it"
-            )
-        total = None
-        for option in chosen.active:
-            output = self.options[self.option_names[option]](*inputs, **named)
-            term = output if chosen.row is None else output * chosen.row[option]
-            total = term if total is None else total + term
-        assert total is not None, f"no option of choice '{self.name}' is active"
-        return total if chosen.row is None else self._with_unselected(total, chosen, inputs, named)
-
-    def _with_unselected(self, total: Tensor, chosen: _Runs, inputs: Any, named: Any) -> Tensor:
-        assert chosen.row is not None
-        entries = [chosen.row[option] for option in chosen.inactive]
-        if not entries or chosen.unselected == "skip":
-            return total
-        if chosen.unselected == "scalar":
-            return total + torch.stack(entries).sum()
-        with torch.no_grad():
-            outputs = [self.options[self.option_names[option]](*inputs, **named) for option in chosen.inactive]
-        return gradient_to_unselected(total, outputs, entries)
-
-
-def choices_of(model: nn.Module) -> dict[str, Choice]:
-    """The choices of a module by name, in the order in which the module lists them.
-
-    Raises:
-        UserError: if it has none, or two of one name.
-    """
-    choices: dict[str, Choice] = {}
-    for module in model.modules():
-        if isinstance(module, Choice):
-            if module.name in choices:
-                raise UserError(f"two choices are called '{module.name}'; wanted a name for each")
-            choices[module.name] = module
-    if not choices:
-        raise UserError(
-            f"{type(model).__name__} has no choice: put supernas.Choice(name, options) where one of several goes"
-        )
-    return choices
 
 
 @settings
@@ -131,6 +50,7 @@ class ModelNetwork(Network):
     supernet_settings: ClassVar[type[NetworkSettings]] = ModelSupernet
     network_settings: ClassVar[type[NetworkSettings]] = NetworkSettings
     width = ""
+    channels_last = False  # the user's module may call `view`, which works in the layout that it was written for
 
     def __init__(
         self, space: Space, *, pairs: tuple[Pair, ...] | None = None, form: Form = "search", **settings: Any
@@ -142,11 +62,22 @@ class ModelNetwork(Network):
         known: Document = {name: settings.pop(name) for name in ("num_classes", "in_channels") if name in settings}
         self.model = made(make, known)
         self.choices = list(choices_of(self.model).values())
+        self._check_choices()
         self._restrict()
         if form == "evaluation":
             build_settings(NetworkSettings, settings, "network")
         elif build_settings(ModelSupernet, settings, "supernet").batch_norm == "batch":
             _normalise_by_batch(self.model)
+
+    def _check_choices(self) -> None:
+        """Refuses a module that has other choices than the one that the space was made from."""
+        mine = [(choice.name, choice.option_names) for choice in self.choices]
+        if mine != [(choice.name, choice.options) for choice in self.space.choices]:
+            name = type(self.model).__name__
+            raise UserError(
+                f"{name} has other choices each time that it is made, or for these data; wanted the same: what decides "
+                "about them must not be random, nor an argument num_classes or in_channels"
+            )
 
     def _restrict(self) -> None:
         """Leaves out the options that are not held."""
@@ -156,29 +87,49 @@ class ModelNetwork(Network):
                 del choice.options[name]
 
     def embed(self, x: Tensor) -> Tensor:
-        """The inputs as they are: where a user's choices begin is not known."""
-        return x
+        """The inputs in torch's usual layout: where a user's choices begin is not known."""
+        return x.flatten().view(x.shape)  # not `contiguous`, which leaves the strides of images of one channel
 
     def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """What the user's module gives for a batch of inputs."""
-        with self._told(mixture):
-            given = self.model(x)
-        prediction, features = given if isinstance(given, tuple) else (given, given)
-        return Output(prediction, features)
-
-    @contextmanager
-    def _told(self, mixture: Mixture) -> Iterator[None]:
-        """While it lasts every choice knows what it runs."""
         which = active_options(self.pairs, mixture.active)
         (rows,) = (None,) if mixture.W is None else (matrix.unbind() for matrix in mixture.W.values())
+        mixed = (
+            Mixed(*which[number], None if rows is None else rows[number].unbind(), mixture.unselected)
+            for number in range(len(self.choices))
+        )
+        return self.run(x, mixed)
+
+    def run(self, x: Tensor, runs: Iterable[Runs]) -> Output:
+        """The same, where each choice runs what it is told.
+
+        Raises:
+            UserError: if the module returns neither its prediction nor (prediction, features).
+        """
         try:
-            for number, choice in enumerate(self.choices):
-                row = None if rows is None else rows[number].unbind()
-                choice.runs = _Runs(*which[number], row, mixture.unselected)
-            yield
+            for choice, told in zip(self.choices, runs, strict=True):
+                choice.runs = told
+            given = self.model(x)
         finally:
             for choice in self.choices:
                 choice.runs = None
+        output = given if isinstance(given, tuple) else (given, given)
+        if len(output) != 2 or not all(isinstance(part, Tensor) for part in output):
+            kinds = [type(part).__name__ for part in (given if isinstance(given, tuple) else [given])]
+            raise UserError(
+                f"{type(self.model).__name__} returns {', '.join(kinds)}; wanted its prediction, or a tuple "
+                "(prediction, features), as tensors"
+            )
+        return Output(*output)
+
+    @classmethod
+    def try_out(
+        cls, space: Space, data: Dataset, task: Task, device: torch.device, pairs: tuple[Pair, ...] | None = None
+    ) -> None:
+        """Runs a few training examples through fresh weights (`networks/model_trial.py`)."""
+        network = placed(cls(space, pairs=pairs, **data.network), device)
+        name = type(network.model).__name__
+        try_out(network, network.choices, network.run, name, data.few(device), task, data.network.get("num_classes"))
 
 
 def plain_module(network: ModelNetwork) -> nn.Module:
@@ -200,8 +151,9 @@ def made(make: Callable[..., nn.Module], known: Values) -> nn.Module:
     """What a user's class or function makes, given those of the known arguments that it takes.
 
     Raises:
-        UserError: if it wants more than these.
+        UserError: if it wants more than these, or makes no module.
     """
+    _check_maker(make)
     given = {name: value for name, value in known.items() if name in _parameters(make)}
     try:
         inspect.signature(make).bind(**given)
@@ -210,7 +162,19 @@ def made(make: Callable[..., nn.Module], known: Values) -> nn.Module:
         raise UserError(
             f"{name} cannot be made: {error}; give that argument a default, in its signature or by functools.partial"
         ) from None
-    return make(**given)
+    model: object = make(**given)
+    if not isinstance(model, nn.Module):
+        name = getattr(make, "__name__", type(make).__name__)
+        raise UserError(f"{name} makes a {type(model).__name__}; wanted a torch.nn.Module")
+    return model
+
+
+def _check_maker(make: object) -> None:
+    if isinstance(make, nn.Module) or not callable(make):
+        raise UserError(
+            f"a {type(make).__name__} makes no modules: wanted the class itself, or a function that makes one, as in "
+            "supernas.ModelSpace(Net)"
+        )
 
 
 def _parameters(make: Callable[..., Any]) -> set[str]:

@@ -26,6 +26,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
+from supernas.core.identity import digest_of_leaves, leaves
 from supernas.networks.base import Standalone
 from supernas.networks.model import ModelNetwork, choices_of, made, plain_module
 from supernas.spaces.base import ChoicePoint, CostConvention, Space
@@ -46,8 +47,11 @@ class ModelSpace(Space):
         name: what runs call the space; by default the name of `make`.
         data_kind: the kind of data that it reads: `tensors` that are given in Python, `images` or `text` by name.
 
+    Attributes:
+        digest: tells models apart whose code or structure decide other results; part of the identity of a run.
+
     Raises:
-        UserError: if the module has no choice, or two of one name.
+        UserError: if it makes no module, or not a fresh one each time; if that has no choice, or two of one name.
     """
 
     network = "supernas.networks.model:ModelNetwork"
@@ -60,7 +64,10 @@ class ModelSpace(Space):
         self.name = re.sub(r"[^\w-]+", "-", shown).strip("-").lower() or "model"  # type: ignore[misc]
         self.data_kind = data_kind  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # looking at the model leaves the random numbers alone
-            choices = choices_of(made(make, {}))
+            model, other = made(make, {}), made(make, {})
+        choices = choices_of(model)
+        _check_fresh(model, other)
+        self.digest = _digest(make, model, other)
         self._choices = tuple(ChoicePoint(name, "model", layer.option_names) for name, layer in choices.items())
 
     @property
@@ -74,8 +81,9 @@ class ModelSpace(Space):
         return self.size < 2**62
 
     def document(self) -> Document:
-        """The name, and the options of every choice."""
-        return {"name": self.name, "choices": {choice.name: list(choice.options) for choice in self.choices}}
+        """The name, the options of every choice, and what tells the model's structure and code from others."""
+        choices = {choice.name: list(choice.options) for choice in self.choices}
+        return {"name": self.name, "choices": choices, "digest": self.digest}
 
     # -- text -------------------------------------------------------------------------------------------------------
 
@@ -179,6 +187,22 @@ class ModelSpace(Space):
         if not self.contains(architecture):
             raise UserError(f"{architecture.pairs}: wanted one option at every choice of {self.name}")
         return ModelNetwork.build(self, architecture, **settings)
+
+
+def _check_fresh(one: nn.Module, other: nn.Module) -> None:
+    """Refuses modules that share what a run changes."""
+    shared = {id(part) for part in (*choices_of(one).values(), *one.parameters(), *one.buffers())}
+    if any(id(part) in shared for part in (*other.modules(), *other.parameters(), *other.buffers())):
+        raise UserError(
+            f"{type(one).__name__} is made with the same layers each time; wanted fresh ones: make them inside of the "
+            "class or function"
+        )
+
+
+def _digest(make: Callable[..., nn.Module], one: nn.Module, other: nn.Module) -> str:
+    """Eight letters for the code and the structure of a model: whatever is the same each time that it is made."""
+    found, again = leaves((make, one)), leaves((make, other))
+    return digest_of_leaves({place: text if again.get(place) == text else "" for place, text in found.items()})
 
 
 def _tensors(weights: WeightsSource) -> Mapping[str, torch.Tensor]:

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
+from supernas.core.identity import digest_of
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
+from supernas.core.task import Task
 from supernas.data import kinds
 from supernas.data.kinds import DataKind
 from supernas.networks.base import NetworkSettings
@@ -37,6 +39,7 @@ else:
 __all__ = [
     "DEFAULT_SPACE",
     "SEARCH_SECTIONS",
+    "GivenTask",
     "SearchConfig",
     "SearchSettings",
     "TrainConfig",
@@ -49,6 +52,7 @@ __all__ = [
     "resolve_search",
     "resolve_train",
     "space_document",
+    "with_task",
 ]
 
 SEARCH_SECTIONS = (
@@ -82,6 +86,7 @@ class SearchSettings:
         "where a step trains several paths: each sees the whole training batch, or they split it, each with a part in "
         "proportion to its weight in the loss; auto splits it wherever it can be",
     )
+    inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
@@ -100,7 +105,9 @@ class TrainSettings:
         None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
     )
     split_seed: int | None = setting(None, "of that split; the training's own seed by default", ge=0, le=2**32 - 1)
-    inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
+    inherit: str | None = setting(
+        None, "the run folder of a search, or of a training of the same architecture, that gives the first weights"
+    )
     ema: float = setting(
         0.0, "decay of a moving average of the weights, which is tested in their place; 0: none", ge=0, lt=1
     )
@@ -117,6 +124,14 @@ class TrainSettings:
             raise ValueError("split_seed is of a split, and there is none; give split=0.5, or leave split_seed out")
 
 
+@settings
+class GivenTask:
+    """A task that is given in Python: a configuration knows its name, and a digest that tells it from others."""
+
+    name: str = setting("", "what it is called")
+    digest: str = setting("", "eight letters for its loss, its metric and all else of it")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig(Chosen):
     """A validated search."""
@@ -125,6 +140,12 @@ class SearchConfig(Chosen):
     data: DataKind
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    task: GivenTask | None = None
+
+    @property
+    def extends(self) -> bool:
+        """Whether each epoch is what it is however many there will be: methods move with the part that is done."""
+        return False
 
     @property
     def paths(self) -> Paths:
@@ -147,6 +168,7 @@ class SearchConfig(Chosen):
             "search": to_plain(self.search),
             "budget": to_plain(self.budget),
             **({"watch": {name: to_plain(one) for name, one in self.watch.items()}} if self.watch else {}),
+            **_task_section(self.task),
         }
 
 
@@ -160,11 +182,17 @@ class TrainConfig:
     weights: TrainingWeightsSettings
     data: DataKind
     train: TrainSettings
+    task: GivenTask | None = None
 
     @property
     def text(self) -> str:
         """The architecture as text of the space."""
         return self.space.format(self.architecture)
+
+    @property
+    def extends(self) -> bool:
+        """Whether each epoch is what it is however many there will be."""
+        return self.weights.forgets_the_end and not getattr(self.network, "drop_path", 0.0)
 
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
@@ -175,7 +203,11 @@ class TrainConfig:
             "weights": to_plain(self.weights),
             "data": to_plain(self.data),
             "train": to_plain(self.train),
+            **_task_section(self.task),
         }
+
+
+ConfigT = TypeVar("ConfigT", SearchConfig, TrainConfig)
 
 
 def resolve_search(document: Values) -> SearchConfig:
@@ -185,7 +217,7 @@ def resolve_search(document: Values) -> SearchConfig:
         UserError: for an unknown name, an unknown setting, a wrong type, a value out of range, or parts that do not go
             together.
     """
-    _check_sections(document, SEARCH_SECTIONS)
+    _check_sections(document, [*SEARCH_SECTIONS, "task"])
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "search", presets.get(space.family).search)
     method = _part(methods, given.get("method", {}), "method", "e2nas")
@@ -211,6 +243,7 @@ def resolve_search(document: Values) -> SearchConfig:
         search=build(SearchSettings, given.get("search", {}), "search"),
         budget=build(BudgetSettings, given.get("budget", {}), "budget"),
         watch=_watched(given.get("watch", {})),
+        task=_given_task(given),
     )
     check_together(config)
     return config
@@ -222,7 +255,7 @@ def resolve_train(document: Values) -> TrainConfig:
     Raises:
         UserError: as `resolve_search`, and for an architecture that the space cannot read.
     """
-    _check_sections(document, ["space", "architecture", "network", "weights", "data", "train"])
+    _check_sections(document, ["space", "architecture", "network", "weights", "data", "train", "task"])
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "train", presets.get(space.family).train)
     if "architecture" not in given:
@@ -234,7 +267,21 @@ def resolve_train(document: Values) -> TrainConfig:
         build(TrainingWeightsSettings, given.get("weights", {}), "weights"),
         build(kinds.get(space.data_kind), given.get("data", {}), "data"),
         build(TrainSettings, given.get("train", {}), "train"),
+        _given_task(given),
     )
+
+
+def with_task(config: ConfigT, task: Task | None) -> ConfigT:
+    """The configuration of a run whose task is given in Python, or of one that has the usual task of its data.
+
+    Raises:
+        UserError: if the configuration is of a run whose task was given, and it is not.
+    """
+    if task is not None:
+        return replace(config, task=GivenTask(name=task.name, digest=digest_of(vars(task))))
+    if config.task is not None:
+        raise UserError(f"the task '{config.task.name}' was given in Python; give it again: task=...")
+    return config
 
 
 def read_space(value: Any) -> Space:
@@ -326,6 +373,14 @@ def fingerprint(document: Document) -> str:
         if section in counted:
             counted[section] = {name: value for name, value in counted[section].items() if name not in uncounted}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _given_task(given: Values) -> GivenTask | None:
+    return build(GivenTask, given["task"], "task") if "task" in given else None
+
+
+def _task_section(task: GivenTask | None) -> Document:
+    return {} if task is None else {"task": to_plain(task)}
 
 
 def _with_preset(document: Values, section: str, known: Mapping[str, Values]) -> Document:

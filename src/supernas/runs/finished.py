@@ -1,5 +1,7 @@
 """What a finished search left, for others to build on: its configuration, its weights, and how to train beside it."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -8,12 +10,23 @@ from torch import Tensor
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.networks.base import Standalone
+from supernas.core.settings import to_plain
+from supernas.networks.base import Network
 from supernas.networks.operations import BatchNorm
-from supernas.runs.configuration import SearchConfig, TrainConfig, read_file, resolve_search
+from supernas.runs.configuration import SearchConfig, TrainConfig, read_file, resolve_search, resolve_train
 from supernas.spaces.base import Space
 
-__all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]
+__all__ = [
+    "check_halves",
+    "inherit",
+    "inherit_supernet",
+    "read_run",
+    "read_weights",
+    "training_beside",
+    "weights_digest",
+]
+
+_SUPERNET, _WEIGHTS = "supernet.safetensors", "weights.safetensors"
 
 
 def read_run(folder: Path, space: Space | None = None) -> tuple[SearchConfig, bytes]:
@@ -22,20 +35,33 @@ def read_run(folder: Path, space: Space | None = None) -> tuple[SearchConfig, by
     Raises:
         UserError: if the folder holds none.
     """
-    files = [folder / name for name in ("config.json", "supernet.safetensors")]
+    files = [folder / name for name in ("config.json", _SUPERNET)]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise UserError(
             f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
         )
-    document = read_file(files[0])
-    if space is not None and document.get("space") == space.document():
-        document["space"] = space
+    document = _with_space(read_file(files[0]), space, folder)
     return resolve_search(document), files[1].read_bytes()
 
 
-def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:
-    """The supernet's weights by name.
+def _with_space(document: Document, space: Space | None, folder: Path) -> Document:
+    """The document with the space of a user's model, which it can only name."""
+    theirs = document.get("space")
+    if space is None or not isinstance(theirs, dict) or "choices" not in theirs:
+        return document
+    if _choices(theirs) != _choices(space.document()):
+        raise UserError(f"{folder} is a run of another model: its choices are {theirs['choices']}")
+    return {**document, "space": space}
+
+
+def _choices(space: Document) -> Document:
+    """What a model's weights are for: its digest may be another where only the code around them is."""
+    return {name: value for name, value in space.items() if name != "digest"}
+
+
+def read_weights(file: Path, content: bytes) -> dict[str, Tensor]:
+    """The weights in a file by name.
 
     Raises:
         UserError: if they are damaged.
@@ -43,7 +69,7 @@ def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:
     try:
         return load_tensors(content)
     except SafetensorError as error:
-        raise UserError(f"{folder / 'supernet.safetensors'} is damaged ({error}); run the search again") from None
+        raise UserError(f"{file} is damaged ({error}); run it again") from None
 
 
 def training_beside(config: SearchConfig) -> Document:
@@ -86,39 +112,89 @@ def _split(config: SearchConfig) -> float | None:
     return config.data.usual_split if config.search.split is None else config.search.split
 
 
-def inherit(model: Standalone, space: Space, folder: Path) -> None:
-    """Gives a network the learnt weights that a finished search's supernet has of it.
+def weights_digest(folder: Path) -> str:
+    """Of the weights that a run left, so that others are known as such; empty if there are none."""
+    for name in (_SUPERNET, _WEIGHTS):
+        if (folder / name).is_file():
+            return hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
+    return ""
 
-    Normalisations start with fresh statistics, and with a fresh scale and shift where the supernet learns none (those
-    of the cells, by default).
+
+def inherit(network: Network, space: Space, folder: Path) -> None:
+    """Gives the network of one architecture the learnt weights of a finished run.
+
+    Of a training of that architecture it takes all, statistics of normalisations among them. Of a search it takes what
+    the supernet has of it: normalisations start with fresh statistics, and with a fresh scale and shift where the
+    supernet learns none (those of the cells, by default).
 
     Raises:
-        UserError: if the folder holds no finished search of the space, or its supernet does not hold the weights of
-            this network at this size.
+        UserError: if the folder holds no finished run of the space, or one that has no weights of this network at this
+            size.
     """
-    config, content = read_run(folder, space)
-    if config.space.name != space.name:
-        raise UserError(f"{folder} is a search in the space {config.space.name}, the architecture of {space.name}")
-    theirs = read_weights(folder, content)
-    network = model.network
+    if (folder / _WEIGHTS).is_file():
+        _inherit_training(network, space, folder)
+        return
+    config, theirs = _supernet(space, folder)
     norms = {
         f"{name}.{own}"
         for name, module in network.named_modules()
         if isinstance(module, BatchNorm)
         for own, _ in module.named_parameters()
     }
-    taken = {}
-    for name, mine in network.named_parameters():
-        if name not in theirs and name in norms:
-            continue
+    needed = [name for name, _ in network.named_parameters() if name in theirs or name not in norms]
+    _load(network, theirs, needed, folder, config.space.network_class.size_of(config.supernet), "network")
+
+
+def inherit_supernet(network: Network, space: Space, folder: Path) -> None:
+    """Gives a supernet all that another one has learnt.
+
+    Raises:
+        UserError: if the folder holds no finished search of the space, or one of another size.
+    """
+    config, theirs = _supernet(space, folder)
+    _load(network, theirs, _learnt(network, theirs), folder, to_plain(config.supernet), "supernet")
+
+
+def _inherit_training(network: Network, space: Space, folder: Path) -> None:
+    document = _with_space(read_file(folder / "config.json"), space, folder)
+    config = resolve_train(document)
+    _check_space(config.space, space, folder)
+    if config.architecture.pairs != network.pairs:
+        raise UserError(f"{folder} is a training of another architecture, {config.text}")
+    given = read_weights(folder / _WEIGHTS, (folder / _WEIGHTS).read_bytes())
+    theirs = {name.removeprefix("network."): tensor for name, tensor in given.items()}
+    _load(network, theirs, _learnt(network, theirs), folder, to_plain(config.network), "network")
+
+
+def _supernet(space: Space, folder: Path) -> tuple[SearchConfig, dict[str, Tensor]]:
+    config, content = read_run(folder, space)
+    _check_space(config.space, space, folder)
+    return config, read_weights(folder / _SUPERNET, content)
+
+
+def _check_space(theirs: Space, mine: Space, folder: Path) -> None:
+    if theirs.name != mine.name:
+        raise UserError(f"{folder} is a run in the space {theirs.name}, the architecture of {mine.name}")
+
+
+def _learnt(network: Network, theirs: Mapping[str, Tensor]) -> list[str]:
+    """All parameters, and the statistics that both have."""
+    parameters = {name for name, _ in network.named_parameters()}
+    return [name for name in network.state_dict() if name in parameters or name in theirs]
+
+
+def _load(
+    network: Network, theirs: Mapping[str, Tensor], names: Sequence[str], folder: Path, size: Document, section: str
+) -> None:
+    """Loads what is named; `size` are the settings, of a section, of the network that has the weights."""
+    mine = network.state_dict()
+    for name in names:
         if name not in theirs:
-            raise UserError(f"the supernet in {folder} holds no weight {name}: its method narrowed it on the way")
-        if theirs[name].shape != mine.shape:
-            needed = config.space.network_class.size_of(config.supernet)
-            size = ", ".join(f"network.{field}={value}" for field, value in needed.items())
+            raise UserError(f"the weights in {folder} have no {name}: its method, or its settings, left that out")
+        if theirs[name].shape != mine[name].shape:
+            given = ", ".join(f"{section}.{field}={value}" for field, value in size.items())
             raise UserError(
-                f"the supernet in {folder} has {name} of shape {list(theirs[name].shape)}, the network of shape "
-                f"{list(mine.shape)}; to inherit, train on the search's data at its size ({size})"
+                f"the weights in {folder} have {name} of shape {list(theirs[name].shape)}, the network of shape "
+                f"{list(mine[name].shape)}; to inherit, take its data and its size ({given})"
             )
-        taken[name] = theirs[name]
-    network.load_state_dict(taken, strict=False)
+    network.load_state_dict({name: theirs[name] for name in names}, strict=False)

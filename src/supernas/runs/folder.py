@@ -1,6 +1,6 @@
 """The folder of a run: whose it is, where it stands, and what it leaves behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,27 +20,33 @@ class RunFolder:
     Attributes:
         path: the folder.
         document: the complete configuration of the run.
+        contents: digests of what the configuration only names, such as the data.
         checkpoint: the tree to resume from, if any.
         environment: versions and machine of this process; set by `begin`.
         earlier: the environments of earlier parts of the run, where they were others.
         notes: what the user should know about the resumption.
 
     Raises:
-        UserError: if the folder holds the run of another configuration, or a run and `resume` is not asked for.
+        UserError: if the folder holds the run of another configuration or on other data, or a run and `resume` is not
+            asked for.
     """
 
     environment: Document
 
-    def __init__(self, path: Path, document: Document, resume: bool) -> None:
+    def __init__(
+        self, path: Path, document: Document, resume: bool, contents: Mapping[str, str], extends: bool = False
+    ) -> None:
         self.path = path
         self.document = document
+        self.contents = dict(contents)
         self.notes: list[str] = []
         self.checkpoint: Document | None = None
         self.earlier: list[Document] = []
-        self._check_owner()
+        self._check_owner(extends)
         if resume:
             self.checkpoint, note = load_checkpoint(path)
             self.notes += [note] if note else []
+            self._check_contents()
         elif checkpoint_exists(path) or (path / "result.json").exists():
             raise UserError(f"{path} already holds this run; add --resume to go on with it, or choose another --out")
 
@@ -49,14 +55,32 @@ class RunFolder:
         """One line an epoch."""
         return self.path / "metrics.jsonl"
 
-    def _check_owner(self) -> None:
+    def _check_owner(self, extends: bool) -> None:
         config = self.path / "config.json"
         if not config.exists():
             return
         theirs = read_file(config)
+        before, now = _epochs(theirs), _epochs(self.document)
+        if before != now and _differences(_without_epochs(theirs), _without_epochs(self.document)) == []:
+            if extends and before < now:
+                return
+            raise UserError(
+                f"{self.path} holds this run with {before} epochs, for which its schedule was made; give {before}, or "
+                f"choose another --out, and --from {self.path} to begin with what it has learnt"
+            )
         if fingerprint(theirs) != fingerprint(self.document) or _seed(theirs) != _seed(self.document):
             differ = "; ".join(_differences(theirs, self.document)[:3])
             raise UserError(f"{self.path} holds the run of another configuration ({differ}); choose another --out")
+
+    def _check_contents(self) -> None:
+        """What a configuration calls the same must still be the same."""
+        before = self.checkpoint.get("contents", {}) if self.checkpoint else {}
+        for name, digest in self.contents.items():
+            if before.get(name, digest) != digest:
+                raise UserError(
+                    f"{self.path} holds a run whose {name} were others under the same name; resume with those, or "
+                    "choose another --out"
+                )
 
     def begin(self, environment: Document, finished: bool) -> None:
         """Writes the configuration, and cuts the records back to the checkpoint; a `finished` run has no more to do.
@@ -70,6 +94,8 @@ class RunFolder:
             remove_temporaries(self.path)
             write_json(self.path / "config.json", self.document)
             cut_back(self.metrics, self.checkpoint["lines"] if self.checkpoint else 0)
+            if not finished:  # it may have been, with fewer epochs
+                (self.path / "result.json").unlink(missing_ok=True)
         if self.checkpoint and not finished:
             self._compare(self.checkpoint["environment"], self.checkpoint["earlier"])
 
@@ -87,7 +113,12 @@ class RunFolder:
             UserError: if it cannot be written; the one before is kept.
         """
         with self._writing():
-            about = {"lines": lines, "environment": self.environment, "earlier": self.earlier}
+            about = {
+                "lines": lines,
+                "environment": self.environment,
+                "earlier": self.earlier,
+                "contents": self.contents,
+            }
             save_checkpoint(self.path, {**tree, **about})
 
     def write(self, name: str, content: bytes) -> None:
@@ -121,15 +152,28 @@ class RunFolder:
             raise UserError(f"cannot write to {self.path}: {reason}; make room, or choose another --out") from None
 
 
+_LOOPS = ("search", "train")
+
+
 def _seed(document: Document) -> Any:
-    return next((document[section].get("seed") for section in ("search", "train") if section in document), None)
+    return next((document[section].get("seed") for section in _LOOPS if section in document), None)
+
+
+def _epochs(document: Document) -> Any:
+    return next((document[section].get("epochs") for section in _LOOPS if section in document), None)
+
+
+def _without_epochs(document: Document) -> Document:
+    return {**document, **{section: {**document[section], "epochs": None} for section in _LOOPS if section in document}}
 
 
 def _differences(theirs: Document, mine: Document, where: str = "") -> list[str]:
     differences = []
     for key in dict.fromkeys([*theirs, *mine]):
         there, here = theirs.get(key), mine.get(key)
-        if isinstance(there, dict) and isinstance(here, dict):
+        if key == "digest" and there and here and there != here:
+            differences.append(f"the code or the values of the {where.rstrip('.')} are others")
+        elif isinstance(there, dict) and isinstance(here, dict):
             differences += _differences(there, here, f"{where}{key}.")
         elif there != here:
             differences.append(f"{where}{key} is {there} there and {here} here")

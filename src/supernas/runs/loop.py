@@ -17,9 +17,10 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from supernas.core.architecture import Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, environment
+from supernas.core.files import append_line, environment, versions
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
@@ -28,6 +29,7 @@ from supernas.networks.base import Output
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.device import choose_device
 from supernas.runs.divergence import diverged, holds_nan, is_finite
+from supernas.runs.finished import weights_digest
 from supernas.runs.folder import RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
@@ -98,7 +100,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
         self.device = choose_device(settings.device)
-        self.folder = RunFolder(path, config.document(), resume)
+        config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
+        contents = {"data": data.digest}
+        if settings.inherit:
+            contents["first weights"] = weights_digest(Path(settings.inherit))
+        self.folder = RunFolder(path, config.document(), resume, contents, config.extends)
         self.notes = [*([data.note] if data.note else []), *self.folder.notes]
         self.stopping = False
         seed_everything(settings.seed)
@@ -140,6 +146,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     @abstractmethod
     def _result(self, record: Document) -> ResultT:
         """What `run` returns."""
+
+    @property
+    def _tried_pairs(self) -> tuple[Pair, ...] | None:
+        """The (choice, option) pairs that it is about; None is all of the space."""
+        return None
 
     def _trained(self) -> nn.Module:
         """The network whose weights are the run's outcome."""
@@ -296,11 +307,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         except UserError:
             raise
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            saved = tree.get("environment", {}).get("supernas", "another version")
-            reason = str(error).partition("\n")[0]
+            saved, reason = tree.get("environment", {}).get("supernas"), str(error).partition("\n")[0]
+            other = saved and saved != versions()["supernas"]
+            remedy = f"resume with supernas {saved}, which saved it, or " if other else ""
             raise UserError(
-                f"the checkpoint in {self.folder.path}, saved by supernas {saved}, does not fit this run ({reason}); "
-                "resume with that version, or start again with another --out"
+                f"the checkpoint in {self.folder.path} does not fit this run ({reason}); {remedy}start again with "
+                "another --out"
             ) from error
 
     # -- judging ------------------------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch, Dataset, Stream
-from supernas.networks.base import Network, Output
+from supernas.networks.base import Network, Output, placed
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
-from supernas.runs.configuration import SearchConfig, fingerprint
+from supernas.runs.configuration import SearchConfig, fingerprint, with_task
+from supernas.runs.finished import inherit_supernet
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 
@@ -107,7 +108,7 @@ class Search(Loop[Epoch, Result]):
         task: Task | None = None,
         data: Dataset | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = with_task(config, task)
         self.truth = truth
         dataset = (data or config.data.load()).for_search(config.search.seed, config.search.split)
         self.task = task or dataset.task()
@@ -134,6 +135,8 @@ class Search(Loop[Epoch, Result]):
                 f"search.epochs={least} or more"
             )
         network = self._network(0, None)
+        if options.inherit:
+            inherit_supernet(network, self.config.space, Path(options.inherit))
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
@@ -144,7 +147,7 @@ class Search(Loop[Epoch, Result]):
     def _network(self, stage: int, pairs: Any) -> Network:
         settings = replace(self.config.supernet, **self.stages[stage].supernet)
         network: Network = self.config.space.supernet(pairs=pairs, **self.data.network, **vars(settings))
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return placed(network, self.device)
 
     def _context(self, network: Network, stage: int, pairs: Any) -> SearchContext:
         config = self.config
@@ -173,7 +176,7 @@ class Search(Loop[Epoch, Result]):
         kind = config.space.network_class
         with torch.random.fork_rng():
             whole = kind(config.space, form="evaluation", **data.network, **kind.size_of(config.supernet))
-            whole = whole.to(self.device, memory_format=torch.channels_last)
+            whole = placed(whole, self.device)
             known = read_json(self.folder.path / "budget.json") if self.folder.checkpoint else None
             made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
         self.folder.path.mkdir(parents=True, exist_ok=True)
@@ -296,7 +299,7 @@ class Search(Loop[Epoch, Result]):
         """The milliseconds of the found network, where there is a limit on them: measured, and as predicted."""
         if self.budget is None or "latency_ms" not in self.budget.limits:
             return {}
-        model = self._standalone(architecture).to(self.device, memory_format=torch.channels_last).eval()
+        model = placed(self._standalone(architecture), self.device).eval()
         example = torch.zeros(1, *self.data.input_shape, dtype=self.data.input_type, device=self.device)
         predicted = self.budget.costs(architecture)["latency_ms"]
         return {"latency_ms": measured_milliseconds(lambda: model(example)), "latency_ms_predicted": predicted}

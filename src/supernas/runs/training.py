@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernas.core.architecture import Architecture
+from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
 from supernas.data import Dataset
-from supernas.networks.base import Standalone
+from supernas.networks.base import Standalone, placed
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
-from supernas.runs.configuration import TrainConfig, fingerprint
+from supernas.runs.configuration import TrainConfig, fingerprint, with_task
 from supernas.runs.device import check_precision
 from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
@@ -123,7 +123,7 @@ class Training(Loop[EpochReport, TrainResult]):
         task: Task | None = None,
         data: Dataset | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = with_task(config, task)
         self.architecture = config.architecture
         dataset = _dataset(config, data)
         if task is not None and config.train.label_smoothing:
@@ -153,6 +153,10 @@ class Training(Loop[EpochReport, TrainResult]):
         average = self.state.average
         return cast(Standalone, average.network) if average is not None and average.ready else self.state.network
 
+    @property
+    def _tried_pairs(self) -> tuple[Pair, ...]:
+        return self.architecture.pairs
+
     def _trained(self) -> Standalone:
         return self.model
 
@@ -161,8 +165,8 @@ class Training(Loop[EpochReport, TrainResult]):
         check_precision(config.train.precision, self.device)
         model = _build(config, data)
         if config.train.inherit:
-            inherit(model, config.space, Path(config.train.inherit))
-        model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            inherit(model.network, config.space, Path(config.train.inherit))
+        model = placed(model, self.device)
         stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
         self.steps_per_epoch = stream.steps_per_epoch
         return _Moving(

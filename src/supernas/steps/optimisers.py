@@ -39,6 +39,11 @@ class SGDSettings:
         "none", "options that did not run: `none` leaves them alone, `momentum` gives them zero gradients (old PyTorch)"
     )
 
+    @property
+    def forgets_the_end(self) -> bool:
+        """Whether the learning rate of an epoch is the same however many there will be."""
+        return not self.warmup and (self.decay == "exponential" or self.lr == self.lr_min)
+
 
 @settings
 class AdamSettings:

@@ -12,10 +12,14 @@ from typing import ClassVar
 import torch
 
 from supernas.core.documents import Document, Values
+from supernas.core.identity import digest_of
 from supernas.core.task import Task
 from supernas.data.batch import Batch, Stream
 
-__all__ = ["Dataset"]
+__all__ = ["FEW", "Dataset"]
+
+FEW = 8
+"""Examples on which a network is tried."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,6 +83,15 @@ class Dataset(ABC):
     @abstractmethod
     def first(self, part: str, count: int, device: torch.device) -> Batch:
         """The first examples of a part as they are, as one batch."""
+
+    @property
+    def digest(self) -> str:
+        """Eight letters that tell data apart."""
+        return digest_of(vars(self))
+
+    def few(self, device: torch.device) -> Batch:
+        """A few training examples, on which a network is tried."""
+        return self.first("train", min(FEW, self.count("train")), device)
 
     def facts(self) -> Document:
         """What one must know of the data to use a network that was trained on them, as plain values."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 
 from supernas.core.documents import Document, Values
+from supernas.core.identity import digest_of
 from supernas.core.task import Task, classification
 from supernas.data.augment import Augmentation
 from supernas.data.batch import Batch
@@ -80,6 +81,12 @@ class ImageDataset(Dataset):
     def task(self, label_smoothing: float = 0.0) -> Task:
         """Classification."""
         return classification(label_smoothing)
+
+    @property
+    def digest(self) -> str:
+        """Of the images and their classes; how they are varied is a setting."""
+        parts = {part: (images.images, images.labels) for part, images in self.images.items()}
+        return digest_of((parts, self.classes, self.mean, self.std))
 
     def count(self, part: str) -> int:
         """How many images."""

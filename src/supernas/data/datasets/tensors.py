@@ -11,9 +11,10 @@ from torch import Tensor
 
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
+from supernas.core.identity import digest_of
 from supernas.core.task import Task, classification, regression
 from supernas.data.batch import Batch
-from supernas.data.datasets.base import Dataset
+from supernas.data.datasets.base import FEW, Dataset
 from supernas.data.formats.arrays import class_numbers, is_text
 
 __all__ = ["TensorDataset", "TensorStream"]
@@ -131,12 +132,14 @@ class TensorDataset(Dataset):
 
     @property
     def digest(self) -> str:
-        """Eight letters that tell data apart."""
+        """Eight letters that tell data apart, and what is done with them: a task and an augmentation of their own."""
         digest = hashlib.sha256()
         for part, pair in self.arrays.items():
             for array in pair:
                 digest.update(f"{part} {array.dtype} {tuple(array.shape)}".encode())
                 digest.update(array.detach().cpu().contiguous().numpy().tobytes())
+        if self.given_task is not None or self.augment is not None:
+            digest.update(digest_of((self.given_task and vars(self.given_task), self.augment)).encode())
         return digest.hexdigest()[:8]
 
     def count(self, part: str) -> int:
@@ -161,6 +164,19 @@ class TensorDataset(Dataset):
         """The first examples."""
         inputs, targets = self.arrays[part]
         return Batch(inputs[:count].to(device), targets[:count].to(device))
+
+    def few(self, device: torch.device) -> Batch:
+        """The first training examples, and those with the smallest and the largest target of each part alike."""
+        inputs, targets = self.arrays["train"]
+        some = [(inputs[:FEW], targets[:FEW])]
+        for x, y in self.arrays.values():
+            if (x.shape[1:], y.shape[1:]) != (inputs.shape[1:], targets.shape[1:]):
+                continue
+            values = y.reshape(len(y), -1)
+            ends = torch.stack([values.amin(dim=1).argmin(), values.amax(dim=1).argmax()])
+            some.append((x[ends], y[ends]))
+        chosen_inputs, chosen_targets = (torch.cat(arrays).to(device) for arrays in zip(*some, strict=True))
+        return Batch(chosen_inputs, chosen_targets)
 
     def for_search(self, seed: int, split: float | None) -> "TensorDataset":
         """Training and validation data; without any of these, a random half of the training data, or another part."""

@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from supernas.core.documents import Values
+from supernas.core.identity import digest_of
 from supernas.core.task import Task, language_modelling
 from supernas.data.batch import Batch
 from supernas.data.datasets.base import Dataset
@@ -68,6 +69,11 @@ class TextDataset(Dataset):
     def task(self, label_smoothing: float = 0.0) -> Task:
         """The next word."""
         return language_modelling(label_smoothing)
+
+    @property
+    def digest(self) -> str:
+        """Of the text; how it is read is a setting."""
+        return digest_of((self.words, self.vocabulary))
 
     def count(self, part: str) -> int:
         """How many windows; at least one."""

@@ -19,7 +19,7 @@ from supernas.core.errors import UserError, unknown
 from supernas.core.progress import Progress
 from supernas.core.settings import build, refuse_unused, setting, settings
 from supernas.core.state import UNSAVED, State
-from supernas.networks.base import Output, Weights
+from supernas.networks.base import Output, Weights, placed
 from supernas.networks.model import made
 from supernas.networks.resnet import ResNet
 from supernas.steps.contracts import SearchContext
@@ -162,7 +162,7 @@ def _fresh(context: SearchContext, options: AuxiliarySettings, number: int) -> n
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((context.seed * _APART + number + 1) * _APART)
         network = _make(context, options)
-    return network.to(main.device, main.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed(network, main.device, main.dtype)
 
 
 def _make(context: SearchContext, options: AuxiliarySettings) -> nn.Module:
