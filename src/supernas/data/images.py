@@ -65,7 +65,8 @@ def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet
     """
     size = round(fraction * len(images))
     if not 0 < size < len(images):
-        raise UserError(f"fraction {fraction} of {len(images)} images leaves one part empty; choose one nearer to 0.5")
+        how = "choose one nearer to 0.5" if len(images) > 1 else "give more images"
+        raise UserError(f"a split of {fraction} of {len(images)} images leaves one part empty; {how}")
     quotas = proportional_quotas(torch.bincount(images.labels).tolist(), size)
     first, second = split_indices(images.labels, quotas, seed)
     return images.select(first), images.select(second)

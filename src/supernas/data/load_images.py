@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supernas.core.errors import UserError, unknown
+from supernas.core.spelling import assigned
 from supernas.data.augment import Augmentation
 from supernas.data.catalogue import PUBLISHED_IMAGES, PublishedImages
 from supernas.data.datasets.images import ImageDataset
@@ -17,6 +18,7 @@ from supernas.data.images import ImageParts, ImageSet, moments, resized, subset
 __all__ = ["image_names", "load_images"]
 
 _DIGITS = "digits"
+_SMALLEST = 4  # side that a resolution may have
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,10 @@ def _check_square(name: str, images: dict[str, ImageSet]) -> None:
     if shapes[0] != shapes[-1]:
         raise UserError(f"{name} has training images {shapes[0]} and test images {shapes[-1]}; wanted equal shapes")
     _, height, width = shapes[0]
+    if height != width and min(height, width) < _SMALLEST:
+        raise UserError(f"{name} has images of {width}x{height} pixels; wanted squares of {_SMALLEST} or more")
     if height != width:
         raise UserError(
-            f"{name} has images of {width}x{height} pixels; wanted squares: give a resolution of {min(height, width)} "
-            "or less"
+            f"{name} has images of {width}x{height} pixels; wanted squares: give "
+            f"{assigned('data.resolution', min(height, width))} or less"
         )

@@ -8,6 +8,7 @@ from typing import Any
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
+from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
 
@@ -42,7 +43,10 @@ class RunFolder:
             self.checkpoint, note = load_checkpoint(path)
             self.notes += [note] if note else []
         elif checkpoint_exists(path) or (path / "result.json").exists():
-            raise UserError(f"{path} already holds this run; add --resume to go on with it, or choose another --out")
+            raise UserError(
+                f"{path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
+                f"{option('out')}"
+            )
 
     @property
     def metrics(self) -> Path:
@@ -56,7 +60,9 @@ class RunFolder:
         theirs = read_file(config)
         if fingerprint(theirs) != fingerprint(self.document) or _seed(theirs) != _seed(self.document):
             differ = "; ".join(_differences(theirs, self.document)[:3])
-            raise UserError(f"{self.path} holds the run of another configuration ({differ}); choose another --out")
+            raise UserError(
+                f"{self.path} holds the run of another configuration ({differ}); choose another {option('out')}"
+            )
 
     def begin(self, environment: Document, finished: bool) -> None:
         """Writes the configuration, and cuts the records back to the checkpoint; a `finished` run has no more to do.
@@ -118,7 +124,9 @@ class RunFolder:
             yield
         except OSError as error:
             reason = error.strerror or error
-            raise UserError(f"cannot write to {self.path}: {reason}; make room, or choose another --out") from None
+            raise UserError(
+                f"cannot write to {self.path}: {reason}; make room, or choose another {option('out')}"
+            ) from None
 
 
 def _seed(document: Document) -> Any:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 
 from supernas.core.errors import UserError
+from supernas.core.spelling import assigned
 from supernas.data.balance import proportional_quotas, split_indices
 from supernas.data.formats.base import image_set
 from supernas.data.images import ImageParts, ImageSet
@@ -62,10 +63,11 @@ class ImageFolder:
         for index, (path, _) in enumerate(files):
             pixels = self._pixels(path, grey)
             if pixels.shape != first.shape:
-                least = min(pixels.shape[:2] + first.shape[:2])
+                least = min(min(_opened(each).size) for each, _ in files)
                 raise UserError(
                     f"{path} is {pixels.shape[1]}x{pixels.shape[0]} pixels and {files[0][0].name} "
-                    f"{first.shape[1]}x{first.shape[0]}; give a resolution of {least} or less to resize them"
+                    f"{first.shape[1]}x{first.shape[0]}; give "
+                    f"{assigned('data.resolution', least)} or less to resize them"
                 )
             images[index] = pixels
         return image_set(images.transpose(0, 3, 1, 2), np.array([label for _, label in files]))

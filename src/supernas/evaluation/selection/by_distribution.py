@@ -14,6 +14,7 @@ import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.proxies import best_by_proxy
 from supernas.runs.checkpoint import checkpoint_exists
 from supernas.runs.finished import read_run
@@ -84,6 +85,6 @@ def learnt(folder: Path) -> tuple[Method, Any]:
     if not search.finished:
         raise UserError(
             f"{folder}: the last checkpoint is gone or damaged, and the one before is not of the search's end; resume "
-            "the search, with --resume"
+            f"the search, with {option('resume', True)}"
         )
     return config.method, search.state.method
