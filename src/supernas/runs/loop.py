@@ -21,6 +21,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import append_line, environment
 from supernas.core.progress import Progress
+from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset, Stream
@@ -34,6 +35,8 @@ from supernas.runs.interrupt import stop_on_interrupt
 from supernas.steps.contracts import Metrics
 
 __all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving"]
+
+_USES = {"train": "train the weights", "valid": "judge"}
 
 Carry = tuple[Tensor, ...] | None
 Forward = Callable[[Tensor, Carry], Output]
@@ -105,6 +108,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.state = self._start()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
+        self.notes += self._about_batches()
         self._concluded = self.finished
         self.folder.begin(environment(self.device), finished=self._concluded)
         self._mark = time.perf_counter()
@@ -200,6 +204,19 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             self.folder.finish(record)
             self._concluded = True
         return self._result(record)
+
+    def _about_batches(self) -> list[str]:
+        """What the user should know of batches that are smaller than asked for, and of epochs of a single step."""
+        size, asked = self.state.train.batch_size, self._settings.batch_size
+        if size == asked and self.steps_per_epoch > 1:
+            return []
+        data = self.data
+        counts = " and ".join(f"{data.count(part):,} {verb}" for part, verb in _USES.items() if part in data.parts)
+        smaller = "" if size == asked else f" (of {asked} too many would be left out, or there are not as many)"
+        return [
+            f"of the {data.examples} {counts}; batches of {size}{smaller}: {self.steps_per_epoch} to the epoch, "
+            f"{self.steps} in the whole run; more {data.examples} or more epochs train longer"
+        ]
 
     def _progress(self) -> Progress:
         step = self.state.step
@@ -300,7 +317,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"the checkpoint in {self.folder.path}, saved by supernas {saved}, does not fit this run ({reason}); "
-                "resume with that version, or start again with another --out"
+                f"resume with that version, or start again with another {option('out')}"
             ) from error
 
     # -- judging ------------------------------------------------------------------------------------------------------

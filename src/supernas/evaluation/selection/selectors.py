@@ -95,11 +95,23 @@ class Question:
             raise UserError(f"{self.folder} has no budget.json, which its limits need; run the search again")
         return limited(config.space, read_budget(config.space, config.budget, document))
 
+    def usable(self, architecture: Architecture) -> bool:
+        """Whether it may be chosen: it has a path from input to output, or the search allowed that it has none."""
+        return self.config.search.disconnected == "allow" or self.config.space.connected(architecture)
+
     def drawn(self, count: int) -> tuple[list[Architecture], np.ndarray]:
         """So many different architectures, drawn uniformly, and their inherited accuracies [count]."""
         architectures = draw(self.space, count, self.generator)
         ask = partial(supernet_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
         return architectures, ask(self.folder, architectures, self.evaluation)
+
+    def ranked(self, architectures: list[Architecture], accuracies: np.ndarray) -> list[int]:
+        """Their places, the best first, of equals the first; what may not be chosen is last."""
+
+        def rank(place: int) -> tuple[bool, float]:
+            return not self.usable(architectures[place]), -float(accuracies[place])
+
+        return sorted(range(len(architectures)), key=rank)
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,7 @@ class BestSampled(Selector):
     def choose(self, question: Question, runs: Path) -> Selection:
         """Asks about all of them."""
         architectures, accuracies = question.drawn(self.candidates)
-        best = int(accuracies.argmax())
+        best, *_ = question.ranked(architectures, accuracies)
         return Selection(architectures[best], float(accuracies[best]))
 
 
@@ -164,7 +176,7 @@ class Evolution(Selector):
                 nonlocal asked
                 value, asked = accuracy(architecture), asked + 1
                 report(asked, self.candidates)
-                return value
+                return value if question.usable(architecture) else -math.inf
 
             return Selection(*best_found(strategy, fitness, self.candidates))
 
@@ -205,16 +217,16 @@ class TopK(Selector):
     def choose(self, question: Question, runs: Path) -> Selection:
         """Ranks all, and trains the best."""
         architectures, accuracies = question.drawn(self.candidates)
-        order = np.argsort(-accuracies, kind="stable")[: self.top]
+        order = question.ranked(architectures, accuracies)[: self.top]
         training = self.training(question)
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
-        halving = train_by_halving(training, [architectures[int(at)] for at in order], runs, question.on_training)
+        halving = train_by_halving(training, [architectures[at] for at in order], runs, question.on_training)
         return Selection(
             halving.winner,
             halving.accuracy,
             f"accuracy on the validation half after {halving.epochs} epochs of training, %",
-            {"inherited": [float(accuracies[int(at)]) for at in order], "rounds": halving.rounds},
+            {"inherited": [float(accuracies[at]) for at in order], "rounds": halving.rounds},
         )
 
 
@@ -260,7 +272,7 @@ class ByProxy(Selector):
                 scored += 1
                 report(scored, self.draws)
                 known = cache.values[text]
-                return proxy.worst if known is None else known
+                return proxy.worst if known is None or not question.usable(architecture) else known
 
             selected = select_from_distribution(method, state, self.draws, score, generator, proxy.direction)
         drawn = {config.space.format(architecture): times for architecture, times in selected.counts.items()}
