@@ -153,9 +153,9 @@ def test_another_takes_the_place_of_an_answer_without_a_path(tmp_path, monkeypat
 
 
 def test_another_has_only_what_the_last_network_holds(tmp_path, monkeypatch):
-    drnas = methods.get("drnas")
+    drnas, dead = methods.get("drnas"), Architecture.of([0, 0, 4, 0, 0, 0])
     for verb in ("derive", "final"):
-        monkeypatch.setattr(drnas, verb, lambda self, state, validate: DEAD)
+        monkeypatch.setattr(drnas, verb, lambda self, state, validate: dead)
     monkeypatch.setattr(drnas, "keep", lambda self, state, stage: tuple((edge, o) for edge in range(6) for o in (0, 4)))
     progressive = ["method.progressive=true", "supernet.channels=8"]
     found = search(tmp_path, *progressive, method="drnas")
@@ -224,7 +224,7 @@ def test_few_images_make_smaller_batches_and_that_is_said(tmp_path):
     run = supernas.Search(**toy, set=["data.train_size=160"])
     assert (run.steps_per_epoch, run.state.train.batch_size) == (2, 40)
     (note,) = run.notes
-    assert "80 train the weights and 80 judge; batches of 40" in note
+    assert "80 train the weights and 80 judge; batches of 40 (64 would leave 16 out of every pass)" in note
     assert run.run().record["batch_size"] == 40
     run = supernas.Search(**{**toy, "out": tmp_path / "other"}, set=["data.train_size=128"])
     assert (run.steps_per_epoch, run.state.train.batch_size) == (1, 64)

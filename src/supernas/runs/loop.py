@@ -210,9 +210,10 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         size, asked = self.state.train.batch_size, self._settings.batch_size
         if size == asked and self.steps_per_epoch > 1:
             return []
-        data = self.data
+        data, there = self.data, self.data.count("train")
         counts = " and ".join(f"{data.count(part):,} {verb}" for part, verb in _USES.items() if part in data.parts)
-        smaller = "" if size == asked else f" (of {asked} too many would be left out, or there are not as many)"
+        why = f"{asked} would leave {there % asked} out of every pass" if there > asked else f"{asked} are not there"
+        smaller = "" if size == asked else f" ({why})"
         return [
             f"of the {data.examples} {counts}; batches of {size}{smaller}: {self.steps_per_epoch} to the epoch, "
             f"{self.steps} in the whole run; more {data.examples} or more epochs train longer"
