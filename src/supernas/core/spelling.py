@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["assigned", "assignment", "at_command_line", "command", "option"]
+__all__ = ["assigned", "assignment", "at_command_line", "command", "named", "option"]
 
 _typed = ContextVar("typed", default=False)
 
@@ -32,6 +32,18 @@ def option(name: str, value: object = None) -> str:
         return f"{name}={'...' if value is None else repr(value)}"
     flag = f"--{name.replace('_', '-')}"
     return flag if value is None or value is True else f"{flag} {value}"
+
+
+def named(name: str) -> str:
+    """An option alone, without a value.
+
+    >>> named("batch_norm")
+    'batch_norm'
+    >>> with at_command_line():
+    ...     named("batch_norm")
+    '--batch-norm'
+    """
+    return option(name) if _typed.get() else name
 
 
 def assigned(path: str, value: object = "...") -> str:

@@ -17,7 +17,7 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import environment, read_json, write_atomically, write_json
 from supernas.core.settings import build, field_names, to_plain
-from supernas.core.spelling import option
+from supernas.core.spelling import named, option
 from supernas.evaluation.selection.selectors import SELECTORS, Question, Selector
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.runs.cell_picture import cell_svg
@@ -90,7 +90,7 @@ def derive(
     selector = _selector(by, {name: value for name, value in options.items() if value is not None}, workers)
     if not selector.asks_supernet and (images is not None or batch_norm != "batch"):
         raise UserError(
-            f"{option('by', by)} does not ask the supernet: leave out {option('images')} and {option('batch_norm')}"
+            f"{option('by', by)} does not ask the supernet: leave out {named('images')} and {named('batch_norm')}"
         )
     there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
