@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import supernas
 from supernas import data
 from supernas.core.errors import UserError
-from supernas.data.formats.arrays import class_numbers, pixel_bytes
+from supernas.data.formats.arrays import channel_axis, class_numbers, pixel_bytes
 from supernas.data.kinds.images import ImageSettings
 
 COUNT = 6
@@ -123,3 +123,18 @@ def test_a_search_takes_bytes_and_names_given_in_python(tmp_path):
     )  # fmt: skip
     assert result.record["inputs"]["classes"] == ["ant", "bee", "cat"]
     assert len(result.record["inputs"]["mean"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((5, 3, 3, 1), 3),
+        ((5, 1, 3, 3), 1),
+        ((5, 3, 3, 3), 1),
+        ((5, 32, 32, 3), 3),
+        ((5, 1, 8, 3), 1),
+        ((5, 2, 2, 2), None),
+    ],
+)
+def test_where_either_dimension_could_count_channels_images_are_squares(shape, axis):
+    assert channel_axis(shape) == axis

@@ -50,7 +50,9 @@ def test_a_pass_visits_each_image_once_in_a_new_order():
 
 
 def test_the_last_part_is_left_out_and_all_images_are_one_batch_where_there_are_few():
-    assert stream(count=23, batch_size=5).steps_per_epoch == 4
+    assert stream(count=21, batch_size=5).steps_per_epoch == 4
+    even = stream(count=23, batch_size=5)  # of which three would be left out
+    assert (even.steps_per_epoch, even.batch_size) == (5, 4)
     small = stream(count=3, batch_size=64)
     assert small.steps_per_epoch == 1
     assert sorted(next(small).targets.tolist()) == [0, 1, 2]

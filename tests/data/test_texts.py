@@ -130,7 +130,7 @@ def test_resumes_bit_for_bit(steps):
 
 def test_few_words_make_fewer_columns():
     stream = TextStream(torch.arange(80), 10)
-    assert stream.columns == 2
+    assert stream.batch_size == 2
     assert next(stream).inputs.shape == (35, 2)
 
 

@@ -179,7 +179,7 @@ def test_what_cannot_be_retrained(told, tmp_path):
     assert not (tmp_path / "many").exists()
     run = api.search(config=SMALL, epochs=1, out=tmp_path / "unfollowed")
     training = api.resolve_train({**training_beside(resolve_search(SMALL)), "architecture": "3"})
-    with pytest.raises(UserError, match="followed no architectures; search with --track K"):
+    with pytest.raises(UserError, match="followed no architectures; search with track=4"):
         retrain(run.folder, training)
     for content in ("{}", '{"architectures": 3}'):
         damaged = tmp_path / "damaged"

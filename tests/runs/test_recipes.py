@@ -181,9 +181,9 @@ def test_the_auxiliary_loss_is_part_of_the_loss(tmp_path):
 
 
 def test_images_that_are_too_small_for_the_auxiliary_head_are_said_to_be(tmp_path):
-    run = Training(resolve_train(merge(ALL, {"network": {"auxiliary_weight": 0.4}})), tmp_path)
     with pytest.raises(UserError, match="auxiliary_weight=0"):
-        run.run()
+        Training(resolve_train(merge(ALL, {"network": {"auxiliary_weight": 0.4}})), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_drop_path_follows_the_epochs(tmp_path):

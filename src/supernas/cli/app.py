@@ -23,6 +23,7 @@ from supernas.cli.study import study
 from supernas.cli.train import train
 from supernas.core.errors import UserError
 from supernas.core.files import versions
+from supernas.core.spelling import at_command_line
 
 __all__ = ["main"]
 
@@ -67,7 +68,8 @@ def main() -> None:
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler())
     try:
-        code = app(standalone_mode=False)
+        with at_command_line():
+            code = app(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except _UsageError as error:

@@ -39,7 +39,8 @@ def read_architecture(text: str, space: str | None) -> tuple[str, Any, Document]
     folder = record.parent
     if not record.is_file():
         raise UserError(
-            f"{folder} holds no {record.name}: it is no run folder, or the run has not ended (use --resume)"
+            f"{folder} holds no {record.name}: it is no run folder, or the run has not ended (give its command again, "
+            "with --resume)"
         )
     result, config = read_file(record), read_file(folder / "config.json")
     if not {"architecture", "space"} <= set(result):

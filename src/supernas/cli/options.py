@@ -43,7 +43,7 @@ Out = Annotated[Path | None, typer.Option(help="the run folder (default runs/<na
 Resume = Annotated[bool, typer.Option("--resume", help="go on from the folder's checkpoint")]
 From = Annotated[
     Path | None,
-    typer.Option("--from", help="a finished run whose weights are the first; the schedule begins anew"),
+    typer.Option("--from", "--from-run", help="a finished run whose weights are the first; the schedule begins anew"),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps (default auto)")]
 SpaceOption = Annotated[str | None, typer.Option("--space", help="the search space (default nas-bench-201)")]

@@ -35,7 +35,7 @@ def _tensorboard(folder: Path) -> Callable[[Any], None]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise UserError("--tensorboard needs the extra: pip install 'supernas[tensorboard]'") from None
+        raise UserError("--tensorboard needs tensorboard: pip install tensorboard") from None
     writer = SummaryWriter(str(folder))
 
     def write(epoch: Any) -> None:

@@ -91,10 +91,12 @@ def search(
     result = run_displayed(run, tensorboard, resume)
     record, task = result.record, run.task
     valid = task.text(record[f"valid_{task.quantity}"])
+    found = record.get("instead_of")
     weights = "inherited" if run.config.method.trains_weights else "untrained"
     print_rows(
         {
             "architecture": result.text,
+            **({"instead of": f"{found}, which has no path from input to output"} if found else {}),
             f"supernet {task.quantity}": f"{valid} ({weights} weights, validation {run.data.examples})",
             "parameters": f"{record['parameters']:,}",
             "multiply-adds": f"{record['flops']:,}",

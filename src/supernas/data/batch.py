@@ -7,7 +7,7 @@ from torch import Tensor
 
 from supernas.core.documents import Values
 
-__all__ = ["Batch", "Stream"]
+__all__ = ["Batch", "Stream", "even_batch"]
 
 
 class Batch(NamedTuple):
@@ -26,9 +26,26 @@ class Batch(NamedTuple):
     follows: bool = False
 
 
+def even_batch(examples: int, batch_size: int) -> int:
+    """The size of the training batches of so many examples: as asked, or smaller and even, where more than a tenth of
+    the examples would otherwise be left out of every pass.
+
+    >>> even_batch(1000, 64), even_batch(80, 64), even_batch(20, 64)
+    (64, 40, 20)
+    """
+    batch_size = min(batch_size, examples)
+    if 10 * (examples % batch_size) <= examples:
+        return batch_size
+    return examples // -(-examples // batch_size)
+
+
 @runtime_checkable
 class Stream(Protocol):
     """Endless batches, which go on bit for bit from a saved state."""
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a batch (of a text: pieces that are read side by side); perhaps fewer than were asked for."""
 
     @property
     def steps_per_epoch(self) -> int:

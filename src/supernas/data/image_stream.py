@@ -13,7 +13,7 @@ from torch import Tensor
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.data.augment import Augmentation, flip_and_crop, random_cutout
-from supernas.data.batch import Batch
+from supernas.data.batch import Batch, even_batch
 from supernas.data.images import ImageSet
 
 __all__ = ["ImageStream", "image_batches"]
@@ -22,8 +22,8 @@ __all__ = ["ImageStream", "image_batches"]
 class ImageStream:
     """Endless random batches of labelled images.
 
-    Each pass visits the images in a new order; a last part smaller than a batch is left out of the pass. Where there
-    are fewer images than `batch_size`, all of them are the batch.
+    Each pass visits the images in a new order; a last part smaller than a batch is left out of the pass. Where that
+    would be more than a tenth of the images, or there are fewer than `batch_size`, batches are smaller (`even_batch`).
 
     Args:
         images: what to draw from.
@@ -50,7 +50,7 @@ class ImageStream:
         device: torch.device | str = "cpu",
     ) -> None:
         _check(images, batch_size)
-        self.batch_size = min(batch_size, len(images))
+        self.batch_size = even_batch(len(images), batch_size)
         self._augmentation = augmentation or Augmentation()
         self._pixels = _channels_last(images, device)
         self._labels = images.labels.to(device)

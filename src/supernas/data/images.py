@@ -12,6 +12,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.data.balance import even_quotas, proportional_quotas, split_indices
 
 __all__ = ["ImageParts", "ImageSet", "advise_resolution", "halves", "moments", "resized", "subset"]
@@ -65,7 +66,8 @@ def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet
     """
     size = round(fraction * len(images))
     if not 0 < size < len(images):
-        raise UserError(f"fraction {fraction} of {len(images)} images leaves one part empty; choose one nearer to 0.5")
+        how = "choose one nearer to 0.5" if len(images) > 1 else "give more images"
+        raise UserError(f"a split of {fraction} of {len(images)} images leaves one part empty; {how}")
     quotas = proportional_quotas(torch.bincount(images.labels).tolist(), size)
     first, second = split_indices(images.labels, quotas, seed)
     return images.select(first), images.select(second)
@@ -103,7 +105,7 @@ def resized(images: ImageSet, resolution: int) -> ImageSet:
 def advise_resolution(least: int) -> str:
     """What to do about images that are not squares of one size; their smallest side has `least` pixels."""
     side = max(4, min(32, least // 4 * 4))  # every space takes multiples of 4
-    return f"give a resolution, such as --resolution {side} (in Python resolution={side})"
+    return f"give {option('resolution', side)}, or another size"
 
 
 def moments(images: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:

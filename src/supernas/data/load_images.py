@@ -22,6 +22,7 @@ from supernas.data.paths import located
 __all__ = ["image_names", "load_images"]
 
 _DIGITS = "digits"
+_SMALLEST = 4  # side that a resolution may have
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,8 @@ def _check_square(name: str, images: dict[str, ImageSet]) -> None:
     if shapes[0] != shapes[-1]:
         raise UserError(f"{name} has training images {shapes[0]} and test images {shapes[-1]}; wanted equal shapes")
     _, height, width = shapes[0]
+    if height != width and min(height, width) < _SMALLEST:
+        raise UserError(f"{name} has images of {width}x{height} pixels; wanted squares of {_SMALLEST} or more")
     if height != width:
         advice = advise_resolution(min(height, width))
         raise UserError(f"{name} has images of {width}x{height} pixels; wanted squares: {advice}")

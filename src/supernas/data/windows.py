@@ -60,7 +60,7 @@ class TextStream:
         self._position = 0
 
     @property
-    def columns(self) -> int:
+    def batch_size(self) -> int:
         """Pieces that are read side by side."""
         return self._rows.shape[1]
 

@@ -34,6 +34,7 @@ from supernas.networks.model_space import ModelSpace
 from supernas.proxies.base import Proxy
 from supernas.runs.configuration import DEFAULT_SPACE, Device, read_space, space_document
 from supernas.runs.device import choose_device
+from supernas.runs.fit import check_fit
 from supernas.spaces.base import Space
 
 __all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
@@ -126,6 +127,7 @@ class Scorer:
     def __init__(self, config: ScoreConfig) -> None:
         self.config = config
         dataset = config.data.load()
+        check_fit(config.space, config.network, dataset, {})
         images = dataset.images["train"]
         count, seed = config.score.batch_size, config.score.seed
         if count > len(images):

@@ -21,6 +21,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
+from supernas.core.spelling import assigned, option
 from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache
@@ -225,7 +226,8 @@ def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights:
     if policy == "tracked" and not tracked:
         raise UserError(
             f"the search in {folder} kept no running averages (supernet.batch_norm=batch), so there is nothing for "
-            "--batch-norm tracked to use; take batch or recalibrate, or search with --set supernet.batch_norm=tracked"
+            f"{option('batch_norm', 'tracked')} to use; take batch or recalibrate, or search with "
+            f"{assigned('supernet.batch_norm', 'tracked')}"
         )
     if policy != "tracked":  # they are not used, or estimated anew
         saved = {name: tensor for name, tensor in saved.items() if not name.endswith(_STATISTICS)}

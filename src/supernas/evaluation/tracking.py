@@ -16,6 +16,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json, read_lines, write_atomically
+from supernas.core.spelling import option
 from supernas.evaluation.plots.forgetting import forgetting_svg
 from supernas.evaluation.rank_correlation import tau
 from supernas.runs.configuration import SearchConfig, TrainConfig
@@ -114,7 +115,7 @@ def retrain(
     config, _ = read_run(folder)
     about = read_json(folder / "tracked.json")
     if not config.search.track or about is None:
-        raise UserError(f"the search in {folder} followed no architectures; search with --track K")
+        raise UserError(f"the search in {folder} followed no architectures; search with {option('track', 4)}")
     check_halves(config, training)
     lines = [line.get("tracked") for line in read_lines(folder / "metrics.jsonl")]
     if not isinstance(about.get("architectures"), list) or not all(isinstance(line, dict) for line in lines):

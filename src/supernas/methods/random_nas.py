@@ -33,6 +33,7 @@ import numpy as np
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
+from supernas.core.spelling import assigned, option
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.steps.contracts import Chosen, Method, Metrics, SearchContext, Validate
@@ -72,7 +73,8 @@ class RandomNAS(Method[_Drawn]):
             return ""
         return (
             f"with sampling=fair does not go with the objective {chosen.objective_name}: of a set of paths none is the "
-            "current one, to which others are added; take objective plain, or sampling=uniform"
+            f"current one, to which others are added; give {option('objective', 'plain')}, or "
+            f"{assigned('method.sampling', 'uniform')}"
         )
 
     def init(self, context: SearchContext) -> _Drawn:

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture, Pair
-from supernas.core.documents import Document
+from supernas.core.documents import Document, Values
 from supernas.core.progress import Progress
 from supernas.core.settings import field_names, setting, settings
 from supernas.core.task import Task
@@ -23,6 +24,7 @@ __all__ = [
     "NetworkSettings",
     "NetworkSize",
     "Output",
+    "Published",
     "Standalone",
     "SupernetSettings",
     "Unselected",
@@ -100,6 +102,22 @@ class SupernetSettings(NetworkSize):
     affine: bool = setting(False, "whether the supernet's normalisations learn a scale and a shift")
 
 
+class Published(NamedTuple):
+    """A size at which figures of a space's networks are published.
+
+    Attributes:
+        dataset: what the networks were trained on.
+        classes: of it, or words.
+        resolution: side of an image; None of a text.
+        settings: those of the network that differ from its usual ones.
+    """
+
+    dataset: str
+    classes: int
+    resolution: int | None
+    settings: Values = MappingProxyType({})
+
+
 class Network(nn.Module, ABC):
     """Holds the weights of some or all options of a space.
 
@@ -109,10 +127,12 @@ class Network(nn.Module, ABC):
         supernet_settings: what can be set of it as a supernet.
         network_settings: what can be set of it as the network of one architecture.
         auxiliary_weight: the weight of `Output.auxiliary`'s loss in training.
+        published: the sizes that figures in publications are of.
         width: the name of the setting that makes a network wider; empty if there is none.
         channels_last: whether its kernels are laid out with channels last, which is faster on a processor.
     """
 
+    published: ClassVar[tuple[Published, ...]] = ()
     width: ClassVar[str] = "channels"
     channels_last: ClassVar[bool] = True
 
@@ -145,8 +165,29 @@ class Network(nn.Module, ABC):
             UserError: saying what, in words.
         """
 
+    @classmethod
+    def misfit(cls, input_shape: tuple[int, ...], size: NetworkSettings) -> str:
+        """Why networks of a size cannot take inputs of a shape (without the batch), as the end of a sentence that
+        begins with the space's name; empty if they can.
+        """
+        return ""
+
+    @classmethod
+    def smallest_batch(cls, input_shape: tuple[int, ...], size: NetworkSettings) -> int:
+        """How many inputs a batch must have for its statistics to normalise: two where one leaves a single number."""
+        return 1
+
     def advance(self, progress: Progress) -> None:
         """Told before each step of a training from scratch how far it has come; most networks do not care."""
+
+    def reads_input(self, architecture: Architecture, inputs: Tensor) -> bool:
+        """Whether what it predicts along an architecture says anything of its input; leaves the network as it was.
+
+        Args:
+            architecture: one whose options it holds.
+            inputs: a few different inputs, for networks whose wiring is not known.
+        """
+        return self.space.connected(architecture)
 
     def forward(
         self,
@@ -206,6 +247,10 @@ class Standalone(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The prediction [batch, classes] of inputs [batch, channels, height, width] (of a text: see its network)."""
         return self.output(x).prediction
+
+    def reads_input(self, inputs: Tensor) -> bool:
+        """Whether what it predicts says anything of its input; `inputs` are a few different ones."""
+        return self.network.reads_input(self.architecture, inputs)
 
     def output(self, x: Tensor, carry: tuple[Tensor, ...] | None = None) -> Output:
         """All that the network gives, an auxiliary head's logits among it; `carry` is a hidden state to go on from."""

@@ -22,6 +22,7 @@ from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
+from supernas.core.spelling import assigned
 from supernas.networks import operations
 from supernas.networks.base import (
     Auxiliary,
@@ -31,6 +32,7 @@ from supernas.networks.base import (
     NetworkSettings,
     NetworkSize,
     Output,
+    Published,
     SupernetSettings,
     Unselected,
 )
@@ -50,6 +52,7 @@ from supernas.spaces.darts.edges import EDGES, NODES
 __all__ = ["DARTSCNNEvaluation", "DARTSCNNNetwork", "DARTSCNNSupernet"]
 
 Stem = Literal["cifar", "imagenet"]
+_AUXILIARY_STRIDES: dict[Stem, int] = {"cifar": 3, "imagenet": 2}
 _STEM_MEANING = "cifar: one 3x3 convolution; imagenet: three of stride 2, which leave an eighth of the resolution"
 
 
@@ -88,6 +91,11 @@ class DARTSCNNNetwork(Network):
 
     supernet_settings: ClassVar[type[NetworkSettings]] = DARTSCNNSupernet
     network_settings: ClassVar[type[NetworkSettings]] = DARTSCNNEvaluation
+    published: ClassVar[tuple[Published, ...]] = (
+        Published("CIFAR-10", 10, 32),
+        Published("CIFAR-100", 100, 32),
+        Published("ImageNet", 1000, 224, {"channels": 48, "cells": 14, "stem": "imagenet"}),
+    )
 
     def __init__(
         self,
@@ -129,6 +137,25 @@ class DARTSCNNNetwork(Network):
             self.auxiliary = AuxiliaryHead(width, num_classes, size.stem, norms.outside)
         self.classifier = nn.Linear(last, num_classes)
 
+    @classmethod
+    def misfit(cls, input_shape: tuple[int, ...], size: Any) -> str:
+        """Any sides go, but an auxiliary head needs maps that are large enough."""
+        if not getattr(size, "auxiliary_weight", 0):
+            return ""
+        least, last = _auxiliary_least(size.stem), min(_last_sides(input_shape, size.stem))
+        if last >= least:
+            return ""
+        return (
+            f"needs maps of {least}x{least} for its auxiliary head behind cell 2L // 3, where these leave {last} "
+            f"({assigned('network.auxiliary_weight', 0)} leaves the head out)"
+        )
+
+    @classmethod
+    def smallest_batch(cls, input_shape: tuple[int, ...], size: Any) -> int:
+        """Two where the last cells see a single pixel, or an auxiliary head leaves one."""
+        head = bool(getattr(size, "auxiliary_weight", 0))
+        return 2 if head or max(_last_sides(input_shape, size.stem)) == 1 else 1
+
     def advance(self, progress: Progress) -> None:
         """Drop path grows with the epochs: `drop_path` times the part of them that is done."""
         self.drop_probability = self.drop_path * progress.epoch / progress.epochs
@@ -154,6 +181,17 @@ class DARTSCNNNetwork(Network):
                 auxiliary = self.auxiliary(value)
         features = last.value.mean(dim=(2, 3))
         return Output(self.classifier(features), features, auxiliary=auxiliary)
+
+
+def _last_sides(input_shape: tuple[int, ...], stem: Stem) -> list[int]:
+    """Height and width behind the second reduction cell: halved and rounded up twice, or with two stems five times."""
+    halvings = 2 if stem == "cifar" else 5
+    return [-(-side // 2**halvings) for side in input_shape[1:]]
+
+
+def _auxiliary_least(stem: Stem) -> int:
+    """The smallest side of the maps that an auxiliary head takes: a pooling of 5x5, then a convolution of 2x2."""
+    return 5 + _AUXILIARY_STRIDES[stem]
 
 
 @lru_cache(maxsize=1024)
@@ -295,7 +333,7 @@ class AuxiliaryHead(Auxiliary):
 
     def __init__(self, channels: int, num_classes: int, stem: Stem, norm: Norm) -> None:
         super().__init__()
-        self.stride = 3 if stem == "cifar" else 2
+        self.stem: Stem = stem
         self.project = nn.Conv2d(channels, 128, 1, bias=False)
         self.project_norm = norm(128)
         self.spread = nn.Conv2d(128, 768, 2, bias=False)
@@ -303,13 +341,13 @@ class AuxiliaryHead(Auxiliary):
         self.classifier = nn.Linear(768, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        least = 5 + self.stride
+        least = _auxiliary_least(self.stem)
         if min(x.shape[2:]) < least:
             raise UserError(
                 f"the auxiliary head needs maps of {least}x{least} behind cell 2L // 3, and these images give "
                 f"{x.shape[2]}x{x.shape[3]}; use larger images, or none (network.auxiliary_weight=0)"
             )
-        x = F.avg_pool2d(F.relu(x), 5, self.stride)
+        x = F.avg_pool2d(F.relu(x), 5, _AUXILIARY_STRIDES[self.stem])
         x = F.relu(self.project_norm(self.project(x)))
         x = F.relu(self.spread_norm(self.spread(x)))
         return self.classifier(x.mean(dim=(2, 3)))

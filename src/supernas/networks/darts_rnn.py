@@ -29,7 +29,7 @@ from supernas.core.architecture import Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Unselected
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Published, Unselected
 from supernas.networks.mixture import ActiveOptions, active_options, gradient_to_unselected
 from supernas.spaces.base import Space
 from supernas.spaces.darts_rnn import EDGES, NODES, OPERATIONS, first_edge
@@ -87,6 +87,10 @@ class DARTSRNNNetwork(Network):
 
     network_settings: ClassVar[type[NetworkSettings]] = RecurrentSettings
     supernet_settings: ClassVar[type[NetworkSettings]] = RecurrentSupernetSettings
+    published: ClassVar[tuple[Published, ...]] = (
+        Published("Penn Treebank", 10_000, None),
+        Published("WikiText-2", 33_278, None, {"units": 700}),
+    )
     width = "units"
 
     def __init__(
@@ -117,6 +121,11 @@ class DARTSRNNNetwork(Network):
         if self.form == "evaluation":
             return nn.Identity()
         return nn.BatchNorm1d(self.size.units, affine=False, track_running_stats=self.size.batch_norm == "tracked")
+
+    @classmethod
+    def smallest_batch(cls, input_shape: tuple[int, ...], size: NetworkSettings) -> int:
+        """Two pieces of the text in form `search`, which normalises over them."""
+        return 2 if isinstance(size, RecurrentSupernetSettings) else 1
 
     def embed(self, x: Tensor) -> Tensor:
         """Word numbers [time, batch] to embeddings [time, batch, units], with the dropouts of embedding and input."""

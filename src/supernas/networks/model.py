@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from supernas.core.architecture import Pair
+from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
@@ -89,6 +89,19 @@ class ModelNetwork(Network):
     def embed(self, x: Tensor) -> Tensor:
         """The inputs in torch's usual layout: where a user's choices begin is not known."""
         return x.flatten().view(x.shape)  # not `contiguous`, which leaves the strides of images of one channel
+
+    def reads_input(self, architecture: Architecture, inputs: Tensor) -> bool:
+        """Tried: the same inputs in another order give something else. True where that would be the same inputs."""
+        turned = inputs.flip(0)
+        if torch.equal(inputs, turned):
+            return True
+        modes = [module.training for module in self.modules()]
+        self.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            given, other = (self(x, active=architecture.pairs).prediction for x in (inputs, turned))
+        for module, mode in zip(self.modules(), modes, strict=True):
+            module.training = mode
+        return not torch.equal(given, other)
 
     def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """What the user's module gives for a batch of inputs."""

@@ -20,7 +20,16 @@ from torch.nn import functional as F
 from supernas.core.architecture import Pair
 from supernas.core.settings import build, setting, settings
 from supernas.networks import operations
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, SupernetSettings, Unselected
+from supernas.networks.base import (
+    Form,
+    Mixture,
+    Network,
+    NetworkSettings,
+    Output,
+    Published,
+    SupernetSettings,
+    Unselected,
+)
 from supernas.networks.mixture import (
     ActiveOptions,
     Rows,
@@ -65,6 +74,11 @@ class NASBench201Network(Network):
     """
 
     supernet_settings: ClassVar[type[NetworkSettings]] = NASBench201Supernet
+    published: ClassVar[tuple[Published, ...]] = (
+        Published("CIFAR-10", 10, 32),
+        Published("CIFAR-100", 100, 32),
+        Published("ImageNet16-120", 120, 16),
+    )
 
     def __init__(
         self,
@@ -98,6 +112,17 @@ class NASBench201Network(Network):
             self.body.extend(Cell(space, self.pairs, channels, cell_norm, size.partial) for _ in range(size.cells))
         self.head = norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], num_classes)
+
+    @classmethod
+    def misfit(cls, input_shape: tuple[int, ...], size: NetworkSettings) -> str:
+        """Each of the two reductions halves the sides, and its shortcut needs them even."""
+        reduced = 2 ** (STAGES - 1)
+        return f"takes sides divisible by {reduced}" if any(side % reduced for side in input_shape[1:]) else ""
+
+    @classmethod
+    def smallest_batch(cls, input_shape: tuple[int, ...], size: NetworkSettings) -> int:
+        """Two where the last cells see a single pixel."""
+        return 1 if max(input_shape[1:]) >= 2**STAGES else 2
 
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""

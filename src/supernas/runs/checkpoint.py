@@ -12,6 +12,7 @@ import torch
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.spelling import option
 
 __all__ = ["checkpoint_exists", "load_checkpoint", "save_checkpoint"]
 
@@ -47,7 +48,7 @@ def load_checkpoint(folder: Path) -> tuple[Document | None, str]:
     if tree is None:
         damaged = " and ".join(str(path) for path in (current, previous) if path.exists())
         if damaged:
-            raise UserError(f"{damaged}: damaged, nothing to resume from; start again with another --out")
+            raise UserError(f"{damaged}: damaged, nothing to resume from; start again with another {option('out')}")
         return None, ""
     if not current.exists():  # killed between the two steps of a save
         return tree, ""

@@ -18,6 +18,8 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.identity import digest_of
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
+from supernas.core.spelling import assigned
+from supernas.core.spelling import assignment as spelled
 from supernas.core.task import Task
 from supernas.data import kinds
 from supernas.data.kinds import DataKind
@@ -60,6 +62,7 @@ SEARCH_SECTIONS = (
 )
 DEFAULT_SPACE = "nas-bench-201"
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Disconnected = Literal["refuse", "allow"]
 
 
 @settings
@@ -87,6 +90,10 @@ class SearchSettings:
         "proportion to its weight in the loss; auto splits it wherever it can be",
     )
     inherit: str | None = setting(None, "the run folder of a search whose supernet gives the first weights")
+    disconnected: Disconnected = setting(
+        "refuse",
+        "an answer without a path from input to output: another one is returned in its place, or it is (an ablation)",
+    )
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
@@ -117,11 +124,17 @@ class TrainSettings:
         "also come back where a loss is not a number",
     )
     precision: Literal["float32", "bfloat16"] = setting("float32", "of a training step's matrix products")
+    disconnected: Disconnected = setting(
+        "refuse", "an architecture without a path from input to output: refused, or trained all the same"
+    )
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
     def __post_init__(self) -> None:
         if self.split_seed is not None and self.split is None:
-            raise ValueError("split_seed is of a split, and there is none; give split=0.5, or leave split_seed out")
+            raise ValueError(
+                "split_seed is of a split, and there is none; give "
+                f"{assigned('train.split', 0.5)}, or leave train.split_seed out"
+            )
 
 
 @settings
@@ -314,14 +327,14 @@ def assign(document: Document, assignment: str) -> None:
     """
     path, equals, text = assignment.partition("=")
     if not equals or not path.strip():
-        raise UserError(f"--set {assignment}: wanted section.name=value, as in method.gamma=0.5")
+        raise UserError(f"{spelled(assignment)}: wanted section.name=value, as in method.gamma=0.5")
     *sections, name = path.strip().split(".")
     for section in sections:
         inner = document.setdefault(section, {})
         if isinstance(inner, str):  # `method=e2nas` was given before `method.gamma=0.5`
             inner = document[section] = {"name": inner}
         if not isinstance(inner, dict):
-            raise UserError(f"--set {assignment}: {section} was set to {inner!r}, which has no settings")
+            raise UserError(f"{spelled(assignment)}: {section} was set to {inner!r}, which has no settings")
         document = inner
     value = parse_value(text)
     if isinstance(document.get(name), dict) and isinstance(value, str):
@@ -419,9 +432,9 @@ def _part(registry: Any, value: Any, section: str, default: str) -> _Part:
 
 def _check_sections_of_settings(part: _Part, other: _Part) -> None:
     """Refuses a setting that stands in the section of one part and is the other's."""
-    for name in part.values:
+    for name, value in part.values.items():
         if name not in field_names(part.cls) and name in field_names(other.cls):
-            right = f"{other.section}.{name}"
+            right = assigned(f"{other.section}.{name}", value)
             raise UserError(f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {right}")
 
 

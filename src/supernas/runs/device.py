@@ -3,6 +3,7 @@
 import torch
 
 from supernas.core.errors import UserError, unknown
+from supernas.core.spelling import assigned, option
 
 __all__ = ["check_precision", "choose_device"]
 
@@ -19,7 +20,8 @@ def choose_device(name: str) -> torch.device:
     if name not in here:
         raise unknown("device", name, ["auto", *here])
     if not here[name]:
-        raise UserError(f"this machine has no device '{name}'; use --device {' or '.join(d for d in here if here[d])}")
+        there = " or ".join(option("device", device) for device in here if here[device])
+        raise UserError(f"this machine has no device '{name}'; use {there}")
     return torch.device(name)
 
 
@@ -32,4 +34,6 @@ def check_precision(precision: str, device: torch.device) -> None:
     if precision == "bfloat16":
         there = torch.amp.is_autocast_available(device.type)
         if not there or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
-            raise UserError(f"this {device.type} does not compute in bfloat16; use train.precision=float32")
+            raise UserError(
+                f"this {device.type} does not compute in bfloat16; use {assigned('train.precision', 'float32')}"
+            )

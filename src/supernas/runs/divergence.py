@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from torch import Tensor, nn
 
 from supernas.core.errors import UserError
+from supernas.core.spelling import assigned
 from supernas.runs.checkpoint import checkpoint_exists
 from supernas.runs.folder import RunFolder
 
@@ -34,8 +35,8 @@ def diverged(name: str, epoch: int, folder: RunFolder) -> NoReturn:
     saved = checkpoint_exists(folder.path)
     kept = f"the last good checkpoint is in {folder.path}" if saved else "nothing was saved yet"
     weights = folder.document["weights"]
-    clip = "" if weights["clip"] else ", or clip gradients (--set weights.clip=5)"
+    clip = "" if weights["clip"] else f", or clip gradients ({assigned('weights.clip', 5)})"
     raise UserError(
         f"{name} is not a finite number in epoch {epoch}; {kept}. "
-        f"Try a weights.lr below {weights['lr']:g} (--set weights.lr=...){clip}"
+        f"Try a weights.lr below {weights['lr']:g} ({assigned('weights.lr')}){clip}"
     )

@@ -8,6 +8,7 @@ from typing import Any
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
+from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
 
@@ -48,7 +49,10 @@ class RunFolder:
             self.notes += [note] if note else []
             self._check_contents()
         elif checkpoint_exists(path) or (path / "result.json").exists():
-            raise UserError(f"{path} already holds this run; add --resume to go on with it, or choose another --out")
+            raise UserError(
+                f"{path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
+                f"{option('out')}"
+            )
 
     @property
     def metrics(self) -> Path:
@@ -66,11 +70,13 @@ class RunFolder:
                 return
             raise UserError(
                 f"{self.path} holds this run with {before} epochs, for which its schedule was made; give {before}, or "
-                f"choose another --out, and --from {self.path} to begin with what it has learnt"
+                f"choose another {option('out')}, and {option('from_run', str(self.path))} to begin with its weights"
             )
         if fingerprint(theirs) != fingerprint(self.document) or _seed(theirs) != _seed(self.document):
             differ = "; ".join(_differences(theirs, self.document)[:3])
-            raise UserError(f"{self.path} holds the run of another configuration ({differ}); choose another --out")
+            raise UserError(
+                f"{self.path} holds the run of another configuration ({differ}); choose another {option('out')}"
+            )
 
     def _check_contents(self) -> None:
         """What a configuration calls the same must still be the same."""
@@ -79,7 +85,7 @@ class RunFolder:
             if before.get(name, digest) != digest:
                 raise UserError(
                     f"{self.path} holds a run whose {name} were others under the same name; resume with those, or "
-                    "choose another --out"
+                    f"choose another {option('out')}"
                 )
 
     def begin(self, environment: Document, finished: bool) -> None:
@@ -149,7 +155,9 @@ class RunFolder:
             yield
         except OSError as error:
             reason = error.strerror or error
-            raise UserError(f"cannot write to {self.path}: {reason}; make room, or choose another --out") from None
+            raise UserError(
+                f"cannot write to {self.path}: {reason}; make room, or choose another {option('out')}"
+            ) from None
 
 
 _LOOPS = ("search", "train")

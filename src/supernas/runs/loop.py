@@ -22,6 +22,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import append_line, environment, versions
 from supernas.core.progress import Progress
+from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset, Stream
@@ -36,6 +37,8 @@ from supernas.runs.interrupt import stop_on_interrupt
 from supernas.steps.contracts import Metrics
 
 __all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving"]
+
+_USES = {"train": "train the weights", "valid": "judge"}
 
 Carry = tuple[Tensor, ...] | None
 Forward = Callable[[Tensor, Carry], Output]
@@ -111,6 +114,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.state = self._start()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
+        self.notes += self._about_batches()
         self._concluded = self.finished
         self.folder.begin(environment(self.device), finished=self._concluded)
         self._mark = time.perf_counter()
@@ -212,6 +216,20 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             self._concluded = True
         return self._result(record)
 
+    def _about_batches(self) -> list[str]:
+        """What the user should know of batches that are smaller than asked for, and of epochs of a single step."""
+        size, asked = self.state.train.batch_size, self._settings.batch_size
+        if size == asked and self.steps_per_epoch > 1:
+            return []
+        data, there = self.data, self.data.count("train")
+        counts = " and ".join(f"{data.count(part):,} {verb}" for part, verb in _USES.items() if part in data.parts)
+        why = f"{asked} would leave {there % asked} out of every pass" if there > asked else f"{asked} are not there"
+        smaller = "" if size == asked else f" ({why})"
+        return [
+            f"of the {data.examples} {counts}; batches of {size}{smaller}: {self.steps_per_epoch} to the epoch, "
+            f"{self.steps} in the whole run; more {data.examples} or more epochs train longer"
+        ]
+
     def _progress(self) -> Progress:
         step = self.state.step
         return Progress(step, self.steps, step // self.steps_per_epoch, self.epochs)
@@ -312,7 +330,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             remedy = f"resume with supernas {saved}, which saved it, or " if other else ""
             raise UserError(
                 f"the checkpoint in {self.folder.path} does not fit this run ({reason}); {remedy}start again with "
-                "another --out"
+                f"another {option('out')}"
             ) from error
 
     # -- judging ------------------------------------------------------------------------------------------------------

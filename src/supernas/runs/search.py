@@ -1,11 +1,14 @@
 """The search. It knows no method, no space and no objective by name: it alternates, and asks for the architecture."""
 
 import json
-from collections.abc import Callable
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +17,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.core.progress import Progress
+from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch, Dataset, Stream
@@ -25,10 +29,15 @@ from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
 from supernas.runs.finished import inherit_supernet
+from supernas.runs.fit import check_fit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 
 __all__ = ["Epoch", "Result", "Search", "run_name"]
+
+_LOG = logging.getLogger("supernas")
+_PROBED = 16  # inputs that show whether a network reads them
+_COMPARED = 50  # architectures that may take the place of one without a path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +133,7 @@ class Search(Loop[Epoch, Result]):
             for number, part in enumerate(("train", "valid"))
         )
         self.steps_per_epoch = train.steps_per_epoch
+        self._check_fit(train)
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stages = self.config.method.stages()
@@ -132,13 +142,21 @@ class Search(Loop[Epoch, Result]):
             least, name = len(self.stages), self.config.method_name
             raise UserError(
                 f"search.epochs = {self.epochs}: {name} has {least} stages, each of an epoch at least; give "
-                f"search.epochs={least} or more"
+                f"{option('epochs', least)} or more"
             )
         network = self._network(0, None)
         if options.inherit:
             inherit_supernet(network, self.config.space, Path(options.inherit))
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
+
+    def _check_fit(self, train: Stream) -> None:
+        """Whether the networks take these inputs, and normalise batches as large as they come."""
+        config, judged = self.config, min(self.config.search.validation_images, self.data.count("valid"))
+        batches = {"search.batch_size": ("train", train.batch_size)}
+        if config.space.data_kind == "images" and getattr(config.supernet, "batch_norm", "") == "batch":
+            batches["search.validation_images"] = ("valid", judged)
+        check_fit(config.space, config.supernet, self.data, batches)
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options
@@ -270,7 +288,8 @@ class Search(Loop[Epoch, Result]):
 
     def _record(self) -> Document:
         config, state = self.config, self.state
-        architecture = self._answer()
+        found = self._answer()
+        architecture = self._connected(found)
         self.folder.write("cell.svg", cell_svg(config.space, architecture).encode())
         spent = self.cost(architecture)
         return {
@@ -283,8 +302,10 @@ class Search(Loop[Epoch, Result]):
             "preset": config.search.preset,
             "epochs": len(state.history),
             "steps": state.step,
+            "batch_size": state.train.batch_size,
             **({} if state.answer is None else {"stopped": config.stopping_name, "answer_of_epoch": state.answer}),
             "architecture": config.space.format(architecture),
+            **({} if architecture == found else {"instead_of": config.space.format(found)}),
             "history": state.history,
             "parameters": spent.parameters,
             "flops": spent.multiply_adds,
@@ -308,7 +329,47 @@ class Search(Loop[Epoch, Result]):
         """What the method returns, or the stopping rule."""
         if self.state.answer is not None:
             return self.config.space.parse(self.state.history[self.state.answer])
-        return self.config.method.final(self.state.method, self.validate)
+        return self.config.method.final(self.state.method, self._validate_connected)
+
+    # -- a path from input to output ----------------------------------------------------------------------------------
+
+    def _usable(self, architecture: Architecture) -> bool:
+        """Whether it may be the answer: what it computes says something of its input."""
+        if self.config.search.disconnected == "allow":
+            return True
+        return self.network.reads_input(architecture, self._first_images(_PROBED).inputs)
+
+    def _validate_connected(self, architecture: Architecture, images: int | None = None, part: int = 0) -> float:
+        """As `validate`; worst of all where there is no path from input to output."""
+        if self._usable(architecture):
+            return self.validate(architecture, images, part)
+        return -math.inf if self.task.direction == "max" else math.inf
+
+    def _connected(self, found: Architecture) -> Architecture:
+        """What was found. Where it has no path from input to output, the best on validation data of others that have:
+        of those that were derived after epochs, else of its neighbours, else of some that are drawn.
+        """
+        if self._usable(found):
+            return found
+        best = max if self.task.direction == "max" else min
+        held = set(self.network.pairs)  # a later stage's network has not all options
+        for others in self._others(found):
+            there = (other for other in dict.fromkeys(others) if held.issuperset(other.pairs))
+            if usable := [other for other in there if self._usable(other)][:_COMPARED]:
+                chosen = best(usable, key=self.validate)
+                break
+        else:
+            chosen = found
+        space = self.config.space
+        taken = "no other is known" if chosen == found else f"in its place: {space.format(chosen)}"
+        _LOG.warning("%s has no path from input to output; %s", space.format(found), taken)
+        return chosen
+
+    def _others(self, found: Architecture) -> Iterator[Sequence[Architecture]]:
+        generator = np.random.default_rng(self.config.search.seed)
+        yield [self.config.space.parse(text) for text in reversed(self.state.history)]
+        yield self.space.neighbours(found)
+        yield [self.space.sample(generator) for _ in range(_COMPARED)]
 
     def _result(self, record: Document) -> Result:
         space, text = self.config.space, record["architecture"]

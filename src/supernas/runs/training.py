@@ -22,8 +22,9 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.core.spelling import assigned
 from supernas.core.task import Judge, Task
-from supernas.data import Dataset
+from supernas.data import Batch, Dataset
 from supernas.networks.base import Standalone, placed
 from supernas.networks.costs.cost import cost, width_for
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
@@ -31,6 +32,7 @@ from supernas.runs.configuration import TrainConfig, fingerprint, with_task
 from supernas.runs.device import check_precision
 from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
+from supernas.runs.fit import check_fit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.spaces.search_strategies import draw
 from supernas.steps.contracts import Metrics
@@ -38,6 +40,8 @@ from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.weights import training_loss
 
 __all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
+
+_PROBED = 16  # inputs that show whether a network reads them
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class Training(Loop[EpochReport, TrainResult]):
         for name in (name for name, asked in wanted.items() if asked and "valid" not in dataset.parts):
             raise UserError(
                 f"{name} needs validation {dataset.examples}, and {dataset.name} has none; leave it out, or keep "
-                "some apart with train.split=0.9"
+                f"some apart with {assigned('train.split', 0.9)}"
             )
         if config.weights.patience and config.train.ema:
             raise UserError("weights.patience and train.ema are two averages of the weights; give one of them")
@@ -163,11 +167,13 @@ class Training(Loop[EpochReport, TrainResult]):
     def _start(self) -> _Moving:
         config, data = self.config, self.data
         check_precision(config.train.precision, self.device)
+        stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
+        check_fit(config.space, config.network, data, {"train.batch_size": ("train", stream.batch_size)})
         model = _build(config, data)
         if config.train.inherit:
             inherit(model.network, config.space, Path(config.train.inherit))
         model = placed(model, self.device)
-        stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
+        self._check_connected(model)
         self.steps_per_epoch = stream.steps_per_epoch
         return _Moving(
             network=model,
@@ -176,6 +182,17 @@ class Training(Loop[EpochReport, TrainResult]):
             average=self._average(model),
             best=_copy(model) if config.train.keep == "best" else {},
         )
+
+    def _check_connected(self, model: Standalone) -> None:
+        """Refuses a network whose output says nothing of its input, unless the settings allow it."""
+        if self.config.train.disconnected == "refuse" and not model.reads_input(self._first(_PROBED).inputs):
+            raise UserError(
+                f"{self.config.text} has no path from input to output, so its network answers the same to every input; "
+                f"train another architecture, or this one all the same: {assigned('train.disconnected', 'allow')}"
+            )
+
+    def _first(self, count: int) -> Batch:
+        return self.data.first("train", count, self.device)
 
     def _average(self, model: Standalone) -> WeightAverage | None:
         if self.config.weights.patience:
@@ -262,6 +279,7 @@ class Training(Loop[EpochReport, TrainResult]):
             "preset": config.train.preset,
             "epochs": self.epochs,
             "steps": self.state.step,
+            "batch_size": self.state.train.batch_size,
             "parameters": spent.parameters,
             "flops": spent.multiply_adds,
             "flops_convention": spent.convention,
@@ -339,12 +357,15 @@ def train_each(
 ) -> list[TrainResult]:
     """Trains architectures alike, each in a run folder of its own; the arguments are those of `train_random`.
 
+    What is drawn may have no path from input to output: it is trained like the others.
+
     Raises:
         UserError: as `Training` does.
     """
     data, results = config.data.load(), []
     for architecture in architectures:
-        this = replace(config, architecture=architecture)
+        options = replace(config.train, disconnected="allow")
+        this = replace(config, architecture=architecture, train=options)
         path = (folder or Path("runs")) / run_name(this, data.name)
         training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, data=data)
         if on_start:

@@ -276,6 +276,12 @@ class Space(ABC):
         """The pairs that lie on a path from input to output; the others cannot change what the network computes."""
         return architecture.pairs
 
+    def connected(self, architecture: Architecture) -> bool:
+        """Whether every kind of cell has a path from an input to its output, without which the output of a network
+        says nothing of its input. True where the space does not know how its choices are wired.
+        """
+        return True
+
     def operation_counts(self, architecture: Architecture) -> dict[str, int]:
         """How often the architecture takes each operation that it takes."""
         return dict(Counter(self.choices[choice].options[option] for choice, option in architecture.pairs))

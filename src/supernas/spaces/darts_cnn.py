@@ -248,6 +248,14 @@ class DARTSCNN(Space):
                         reached.add(node)
         return tuple(live)
 
+    def connected(self, architecture: Architecture) -> bool:
+        """Whether in both kinds of cell a node reads what comes from the cell's inputs; `noise` hands on nothing."""
+        reading = [c for c, o in architecture.pairs if self.choices[c].options[o] not in ("none", "noise")]
+        return all(
+            any(choice in where and EDGES[choice - where.start][1] < NODES[0] for choice in reading)
+            for where in self.kinds.values()
+        )
+
     # -- as a sequence ----------------------------------------------------------------------------------------------
 
     @cached_property

@@ -128,6 +128,10 @@ class NASBench201(Space):
             (choice, option) for choice, option in used if EDGES[choice][1] in reached and EDGES[choice][0] in needed
         )
 
+    def connected(self, architecture: Architecture) -> bool:
+        """Whether a path without `none` leads from node 0 to node 3."""
+        return bool(self.live(architecture))
+
     # -- picture ----------------------------------------------------------------------------------------------------
 
     def node_names(self, kind: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from supernas.core.errors import UserError
 from supernas.core.files import read_json, write_json
+from supernas.core.spelling import option
 from supernas.runs.device import choose_device
 from supernas.studies.plan import Plan, PlannedRun
 from supernas.studies.results import Failure, Truth, read_results
@@ -131,4 +132,6 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from None
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror or error}; choose another {option('out')}"
+        ) from None

@@ -13,7 +13,7 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.identity import digest_of
 from supernas.core.task import Task, classification, regression
-from supernas.data.batch import Batch
+from supernas.data.batch import Batch, even_batch
 from supernas.data.datasets.base import FEW, Dataset
 from supernas.data.formats.arrays import class_numbers, is_text
 
@@ -188,7 +188,8 @@ class TensorDataset(Dataset):
             order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
             place = round((0.5 if split is None else split) * len(inputs))
             if not 0 < place < len(inputs):
-                raise UserError(f"a split of {len(inputs)} examples at {place} leaves one part empty; give more data")
+                how = "choose one nearer to 0.5" if len(inputs) > 1 else "give more data"
+                raise UserError(f"a split of {len(inputs)} examples at {place} leaves one part empty; {how}")
             arrays = {
                 part: (inputs[where], targets[where])
                 for part, where in (("train", order[:place]), ("valid", order[place:]))
@@ -197,7 +198,8 @@ class TensorDataset(Dataset):
 
 
 class TensorStream:
-    """Endless batches in a random order, a new one each pass; what is left of a pass and smaller is left out.
+    """Endless batches in a random order, a new one each pass; what is left of a pass and smaller is left out. Where
+    that would be more than a tenth, or there are fewer examples, batches are smaller (`even_batch`).
 
     Its state is the order, the place in it and one generator.
     """
@@ -213,7 +215,7 @@ class TensorStream:
     ) -> None:
         self._inputs, self._targets = inputs.to(device), targets.to(device)
         self._augment = augment
-        self._size = min(batch_size, len(inputs))
+        self.batch_size = even_batch(len(inputs), batch_size)
         self._generator = torch.Generator().manual_seed(seed)
         self._order = torch.randperm(len(inputs), generator=self._generator)
         self._place = 0
@@ -221,14 +223,14 @@ class TensorStream:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass."""
-        return len(self._inputs) // self._size
+        return len(self._inputs) // self.batch_size
 
     def __next__(self) -> Batch:
-        if self._place + self._size > len(self._order):
+        if self._place + self.batch_size > len(self._order):
             self._order = torch.randperm(len(self._order), generator=self._generator)
             self._place = 0
-        chosen = self._order[self._place : self._place + self._size].to(self._inputs.device)
-        self._place += self._size
+        chosen = self._order[self._place : self._place + self.batch_size].to(self._inputs.device)
+        self._place += self.batch_size
         inputs = self._inputs[chosen]
         if self._augment is not None:
             inputs = self._augment(inputs, self._generator)

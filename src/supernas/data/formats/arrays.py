@@ -2,7 +2,8 @@
 
 The rules, the same for `.npz` files and for arrays that are given in Python:
 
-- channels: [n, h, w] is grey. Of four dimensions the second counts channels if it is 1 or 3, else the last one must.
+- channels: [n, h, w] is grey. Of four dimensions the second counts channels if it is 1 or 3, else the last one must;
+  where both could, the one that leaves squares.
 - pixels: whole numbers up to 255 are bytes, up to 65,535 they have 16 bits; others between 0 and 1 mean black to white,
   and up to 255 bytes again. All parts are judged together, so that they have one scale.
 - labels: [n] or [n, 1]. Whole numbers are class numbers from 0; texts are names, numbered in alphabetical order.
@@ -31,7 +32,9 @@ def channel_axis(shape: Sequence[int]) -> int | None:
     """Which dimension counts channels; 0 where none does, since all is grey; None if that is not understood."""
     if len(shape) == 3:
         return 0
-    return next((axis for axis in (1, 3) if len(shape) == 4 and shape[axis] in _CHANNELS), None)
+    able = [axis for axis in (1, 3) if len(shape) == 4 and shape[axis] in _CHANNELS]
+    squares = [axis for axis in able if shape[2] == shape[4 - axis]]
+    return next(iter(squares + able), None)
 
 
 def pixel_bytes(images: Arrays) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import torch
 
 from supernas.core.errors import UserError
 from supernas.core.memory import check_memory
+from supernas.core.spelling import assigned
 from supernas.data.formats.image_file import BrokenImageError, Header, header, pixels
 from supernas.data.images import ImageSet, advise_resolution
 
@@ -53,9 +54,7 @@ class ImageFiles:
         check_memory(needed, f"{len(headers):,} images of {side}x{side} pixels", "give a smaller resolution")
         sets = [self._part([(path, label) for path, label in part if path in headers], grey, side) for part in parts]
         if self._broken and not self._skip:
-            fix = (
-                'remove or replace them, or leave them out: --set data.broken=skip (in Python set=["data.broken=skip"])'
-            )
+            fix = f"remove or replace them, or leave them out: {assigned('data.broken', 'skip')}"
             raise UserError(f"{self._broken_of(len(paths))}; {fix}")
         if self._broken:
             self._say(f"{self._broken_of(len(paths))}; left out")

@@ -7,6 +7,7 @@ import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists
 from supernas.runs.finished import read_run
 from supernas.runs.search import Search
@@ -42,6 +43,6 @@ def learnt(folder: Path) -> tuple[Method, Any]:
     if not search.finished:
         raise UserError(
             f"{folder}: the last checkpoint is gone or damaged, and the one before is not of the search's end; resume "
-            "the search, with --resume"
+            f"the search, with {option('resume', True)}"
         )
     return config.method, search.state.method

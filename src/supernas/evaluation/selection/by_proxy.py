@@ -96,7 +96,8 @@ class Ranks(_Scoring, Selector):
             scores = np.array([score(one) for one in architectures])
         rising = scores if proxy.direction == "max" else -scores
         ranks = rankdata(-accuracies) + rankdata(-rising)
-        best = int(np.lexsort((-accuracies, ranks))[0])
+        unusable = np.array([not question.usable(one) for one in architectures])
+        best = int(np.lexsort((-accuracies, ranks, unusable))[0])
         texts = [question.config.space.format(one) for one in architectures]
         details = {
             "candidates": texts,
@@ -133,7 +134,7 @@ def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tupl
             scored += 1
             report(scored, count)
             known = cache.values[text]
-            return proxy.worst if known is None else known
+            return proxy.worst if known is None or not question.usable(architecture) else known
 
         yield proxy, score
 

@@ -17,6 +17,7 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import environment, read_json, write_atomically, write_json
 from supernas.core.settings import build, field_names, to_plain
+from supernas.core.spelling import named, option
 from supernas.evaluation.selection.question import Question, Selector
 from supernas.evaluation.selection.selectors import SELECTORS
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
@@ -89,7 +90,9 @@ def derive(
     config, weights = read_run(folder)
     selector = _selector(by, {name: value for name, value in options.items() if value is not None}, workers)
     if not selector.asks_supernet and (images is not None or batch_norm != "batch"):
-        raise UserError(f"--by {by} does not ask the supernet: leave out --images and --batch-norm")
+        raise UserError(
+            f"{option('by', by)} does not ask the supernet: leave out {named('images')} and {named('batch_norm')}"
+        )
     there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
     asked = {"images": usual if images is None else images, "batch_norm": batch_norm}
@@ -137,14 +140,14 @@ def _selector(by: str, options: Values, workers: int | None) -> Selector:
         name: [*field_names(selector), *(["workers"] if selector.asks_many else [])]  # what more processes cannot help
         for name, selector in SELECTORS.items()
     }
-    for option in [*options, *(["workers"] if workers is not None else [])]:
-        if option in takes[by]:
+    for given in [*options, *(["workers"] if workers is not None else [])]:
+        if given in takes[by]:
             continue
-        owners = [name for name, taken in takes.items() if option in taken]
+        owners = [name for name, taken in takes.items() if given in taken]
         if not owners:
-            raise unknown("option", option, {name for taken in takes.values() for name in taken})
+            raise unknown("option", given, {name for taken in takes.values() for name in taken})
         mine = ", ".join(takes[by])
-        raise UserError(f"{option} is an option of {' and '.join(owners)}, not of {by}, which takes {mine}")
+        raise UserError(f"{given} is an option of {' and '.join(owners)}, not of {by}, which takes {mine}")
     return build(SELECTORS[by], options, "derive")
 
 

@@ -89,6 +89,18 @@ class Question:
         ask = partial(supernet_accuracies, workers=self.workers, device=self.device, on_progress=self.on_progress)
         return ask(self.folder, architectures, self.evaluation)
 
+    def usable(self, architecture: Architecture) -> bool:
+        """Whether it may be chosen: it has a path from input to output, or the search allowed that it has none."""
+        return self.config.search.disconnected == "allow" or self.config.space.connected(architecture)
+
+    def ranked(self, architectures: list[Architecture], accuracies: np.ndarray) -> list[int]:
+        """Their places, the best first, of equals the first; what may not be chosen is last."""
+
+        def rank(place: int) -> tuple[bool, float]:
+            return not self.usable(architectures[place]), -float(accuracies[place])
+
+        return sorted(range(len(architectures)), key=rank)
+
     def _visited(self) -> list[Architecture]:
         method, state = learnt(self.folder)
         if not isinstance(method, Visiting):

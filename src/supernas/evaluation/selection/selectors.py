@@ -10,6 +10,7 @@ smallest sum of the ranks by inherited accuracy and by a proxy.
 Where candidates are drawn uniformly, `source=visited` takes what the search visited instead, if it remembers that.
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -42,7 +43,7 @@ class BestSampled(Selector):
         """Asks about all of them."""
         architectures = question.candidates(self.source, self.candidates)
         accuracies = question.accuracies(architectures)
-        best = int(accuracies.argmax())
+        best, *_ = question.ranked(architectures, accuracies)
         return Selection(architectures[best], float(accuracies[best]))
 
 
@@ -65,7 +66,7 @@ class Evolution(Selector):
                 nonlocal asked
                 value, asked = accuracy(architecture), asked + 1
                 report(asked, self.candidates)
-                return value
+                return value if question.usable(architecture) else -math.inf
 
             return Selection(*best_found(strategy, fitness, self.candidates))
 
@@ -108,18 +109,18 @@ class TopK(Selector):
         """Ranks all, and trains the best."""
         architectures = question.candidates(self.source, self.candidates)
         accuracies = question.accuracies(architectures)
-        order = np.argsort(-accuracies, kind="stable")[: self.top]
+        order = question.ranked(architectures, accuracies)[: self.top]
         training = self.training(question)
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
         if len(order) < 2:
             raise UserError(f"the search visited {len(order)} architecture; wanted two or more to train and compare")
-        halving = train_by_halving(training, [architectures[int(at)] for at in order], runs, question.on_training)
+        halving = train_by_halving(training, [architectures[at] for at in order], runs, question.on_training)
         return Selection(
             halving.winner,
             halving.accuracy,
             f"accuracy on the validation half after {halving.epochs} epochs of training, %",
-            {"inherited": [float(accuracies[int(at)]) for at in order], "rounds": halving.rounds},
+            {"inherited": [float(accuracies[at]) for at in order], "rounds": halving.rounds},
         )
 
 

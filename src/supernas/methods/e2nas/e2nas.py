@@ -48,6 +48,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
+from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.methods.base import best_of
@@ -145,12 +146,15 @@ class E2NAS(Method[E2NASState], Visiting):
         if self.choose == "last":
             refuse_unused(self, ("candidates", "candidate_images"), "choose=last")
         if self._explores and self.relaxation == "softmax":
-            raise UserError("novelty is defined on latent codes: relaxation='softmax' needs gamma=0")
+            raise UserError(
+                f"novelty is defined on latent codes: relaxation='softmax' needs {assigned('method.gamma', 0)}"
+            )
 
     def refuses(self, chosen: Chosen) -> str:
         """Several draws on texts."""
         if self.draws > 1 and chosen.space.data_kind == "text":
-            return "splits no batch of text over draws, since a hidden state is carried through all of it; give draws=1"
+            why = "since a hidden state is carried through all of it"
+            return f"splits no batch of text over draws, {why}; give {assigned('method.draws', 1)}"
         return ""
 
     # -- verbs --------------------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ from torch.nn import functional as F
 
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
+from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.methods.e2nas.densities import (
     Density,
@@ -160,7 +161,8 @@ class Novelty(State):
             raise UserError(
                 f"a latent space of {self.dimensions} dimensions leaves no normal space for novelty's radial term: the "
                 f"choices ({', '.join(map(str, self.widths))} options) span {ambient} dimensions; "
-                f"use fewer than {ambient} latent dimensions or switch the radial term off"
+                f"give {assigned('method.autoencoder.latent', ambient - 1)} or less, or leave the term out: "
+                f"{assigned('method.novelty.radial', 'false')}"
             )
         kinds: dict[str, type[GeneralisedGaussian] | type[Gaussian] | type[KernelDensity]] = {
             "generalised-gaussian": GeneralisedGaussian,

@@ -18,6 +18,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 from supernas.core.progress import Progress
 from supernas.core.settings import build, refuse_unused, setting, settings
+from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Output, Weights, placed
 from supernas.networks.model import made
@@ -177,7 +178,7 @@ def _make(context: SearchContext, options: AuxiliarySettings) -> nn.Module:
         return context.make_supernet()
     if "num_classes" not in context.data_shape or "in_channels" not in context.data_shape:
         raise UserError(
-            f"auxiliary.network={options.network} classifies images, and the data are others; take "
-            "auxiliary.network=searched, or in Python what makes a module that fits them"
+            f"auxiliary.network={options.network} classifies images, and the data are others; give "
+            f"{assigned('method.auxiliary.network', 'searched')}, or in Python what makes a module that fits them"
         )
     return NETWORKS[options.network](**context.data_shape)

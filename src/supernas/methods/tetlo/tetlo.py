@@ -40,6 +40,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import build, refuse_unused, setting, settings
+from supernas.core.spelling import assigned
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating
 from supernas.methods.tetlo.auxiliary import AuxiliaryModel, AuxiliarySettings
@@ -119,14 +120,14 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
         if self.transfer.qrs.targets == "hard":
             raise ValueError(
                 "hard targets have no derivative in the main model, so that nothing would reach its architecture; "
-                "take transfer.qrs.targets=soft"
+                f"give {assigned('method.transfer.qrs.targets', 'soft')}"
             )
         if base.needs_curvature:
             raise ValueError("base_settings.adam.curvature=exact knows no curvature of the transfer; leave it out")
         if self.hypergradient == "exact" and base.unselected == "run":
             raise ValueError(
                 "base_settings.unselected=run runs options without a graph, so that the gradient that it gives has no "
-                "exact derivative; take hypergradient=finite-difference"
+                f"exact derivative; give {assigned('method.hypergradient', 'finite-difference')}"
             )
         if self.hypergradient == "exact":
             refuse_unused(self, ("radius",), "hypergradient=exact")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from supernas.core.errors import UserError
 from supernas.core.settings import field_names, refuse_unused, setting, settings
+from supernas.core.spelling import assigned
 from supernas.methods.tetlo.quadruples import QRSSettings, choose, pair_similarities, qrs_loss
 from supernas.methods.tetlo.trilevel import Match
 
@@ -50,18 +51,19 @@ class TransferSettings:
         if len(said) < _FEWEST[self.form]:
             raise UserError(
                 f"transfer.form={self.form} compares {_FEWEST[self.form]} or more examples of a batch, which has "
-                f"{len(said)}; take a larger search.batch_size"
+                f"{len(said)}; give {assigned('search.batch_size', 2 * _FEWEST[self.form])} or more"
             )
         width = said[0].numel()
         if self.form == "logits" and (said.ndim != 2 or width < 2):
             raise UserError(
                 "transfer.form=logits compares class probabilities, and the predictions are of shape "
-                f"{tuple(said.shape)}; take quadruples or pairs"
+                f"{tuple(said.shape)}; give {assigned('method.transfer.form', 'quadruples')}"
             )
         if self.form != "logits" and self.qrs.similarity == "cosine" and width < 2:
             raise UserError(
-                "an embedding of one number has no angle to another's; take transfer.qrs.similarity=dot, or a network "
-                "that returns (prediction, features)"
+                "an embedding of one number has no angle to another's; give "
+                f"{assigned('method.transfer.qrs.similarity', 'dot')}, or take a network that returns (prediction, "
+                "features)"
             )
         return said
 

@@ -13,6 +13,7 @@ from supernas import spaces
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
+from supernas.core.spelling import assigned, command, option
 from supernas.data import Dataset
 from supernas.networks.base import Standalone
 from supernas.runs.configuration import TrainConfig, read_file, resolve_train
@@ -22,6 +23,7 @@ __all__ = ["Trained", "read_trained"]
 
 _EXAMPLES = 256
 _RANDOM = 64
+_PROBED = 16  # inputs that show whether a network reads them
 _WEIGHTS = "weights.safetensors"
 
 
@@ -79,13 +81,16 @@ def read_trained(run: Path, space: Space | None = None) -> Trained:
     config = _config(run, folder, space)
     record = read_json(folder / "result.json")
     if record is None:
-        raise UserError(f"{folder} holds no result.json: the training has not ended; finish it with --resume")
+        raise UserError(
+            f"{folder} holds no result.json: the training has not ended; finish it with {option('resume', True)}"
+        )
     dataset, why_not = _dataset(config, record.get("inputs"))
     facts = record.get("inputs") or (dataset.facts() if dataset else None)
     if facts is None:
         raise UserError(f"the data of {folder} cannot be read, and its result.json does not describe them: {why_not}")
     model = _model(config, facts, weights)
     examples, examples_are = _examples(dataset, facts, why_not)
+    _check_connected(config, model, examples)
     return Trained(weights, config, record, model, facts, dataset, examples, examples_are, _logits(model, examples))
 
 
@@ -96,7 +101,10 @@ def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
         raise UserError(f"{run} {what}; wanted the folder of a finished `supernas train`, or the weights in it")
     document = read_file(file)
     if "train" not in document:
-        raise UserError(f"{folder} is a search, whose supernet is no trained network: first `supernas train {folder}`")
+        raise UserError(
+            f"{folder} is a search, whose supernet is no trained network: first train what it "
+            f"found, {command('train', folder)}"
+        )
     named = document.get("space")
     named = named["name"] if isinstance(named, dict) else named
     if space is None and named not in spaces.names():
@@ -107,6 +115,14 @@ def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
     if space is not None and space.name != named:
         raise UserError(f"{folder} is a run in the space {named}, not {space.name}")
     return resolve_train({**document, "space": space or document["space"]})
+
+
+def _check_connected(config: TrainConfig, model: Standalone, examples: Tensor) -> None:
+    if config.train.disconnected == "refuse" and not model.reads_input(examples[:_PROBED]):
+        raise UserError(
+            f"{config.text} has no path from input to output, so its network answers the same to every input; export "
+            f"another one, or train this one all the same: {assigned('train.disconnected', 'allow')}"
+        )
 
 
 def _dataset(config: TrainConfig, facts: Values | None) -> tuple[Dataset | None, str]:

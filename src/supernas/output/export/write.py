@@ -10,6 +10,7 @@ import torch
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import environment, write_json
+from supernas.core.spelling import option
 from supernas.output.export import formats
 from supernas.output.export.about import about
 from supernas.output.export.check import agreement
@@ -62,7 +63,7 @@ def export(
         scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
         scratch.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another {option('out')}") from None
     try:
         files = (*form.write(trained, scratch), *_helper(trained, form, scratch))
         agreed = agreement(form, trained, scratch)
@@ -86,7 +87,7 @@ def export(
 def _check_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "holds an export" if (folder / _RECORD).is_file() else "is not empty"
-        raise UserError(f"{folder} {what} already; remove it, or choose another --out")
+        raise UserError(f"{folder} {what} already; remove it, or choose another {option('out')}")
 
 
 def _helper(trained: Trained, form: formats.Format, folder: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.spelling import option
 from supernas.output.report.folder import is_run, read
 from supernas.output.report.run_page import run_page
 from supernas.output.report.study_page import is_study, study_page
@@ -37,7 +38,7 @@ def report(path: str | Path, *, out: str | Path | None = None) -> Path:
     try:
         write_atomically(target, lambda file: file.write(page))
     except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror or error}; choose another --out") from None
+        raise UserError(f"cannot write {target}: {error.strerror or error}; choose another {option('out')}") from None
     return target
 
 

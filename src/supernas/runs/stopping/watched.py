@@ -11,6 +11,7 @@ from typing import Literal
 
 from supernas.core.errors import unknown
 from supernas.core.settings import setting, settings
+from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.steps.contracts import Chosen, EpochView, StopDecision, Stopping
 
@@ -39,7 +40,7 @@ class Watched(Stopping[Seen]):
         """A number that is not watched, or that the diagnostic does not have."""
         name = self.quantity.partition(".")[0]
         if name not in chosen.watch:
-            return f"judges {self.quantity}, and {name} is not watched; add --watch {name}"
+            return f"judges {self.quantity}, and {name} is not watched; add {option('watch', name)}"
         known = [f"{name}.{number}" for number in chosen.watch[name].names(chosen.space)]
         return "" if self.quantity in known else f"judges an {unknown('watched number', self.quantity, known)}"
 

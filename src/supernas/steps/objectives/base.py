@@ -19,6 +19,7 @@ from torch import Tensor
 
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
+from supernas.core.spelling import assigned
 from supernas.networks.base import Output
 from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, StateT, needs_rows
 
@@ -77,9 +78,11 @@ def part_sizes(images: int, weights: Sequence[float]) -> list[int]:
         UserError: if there are not that many images.
     """
     if images < _SMALLEST * len(weights):
+        enough = 2 * _SMALLEST * len(weights)  # few data may bring batches down to half of what is asked for
         raise UserError(
             f"search.paths=split: a batch of {images} images has no {_SMALLEST} for each of {len(weights)} paths; give "
-            f"search.batch_size={_SMALLEST * len(weights)} or more, where the data have as many, or search.paths=whole"
+            f"{assigned('search.batch_size', enough)} or more, where the data have as many, or "
+            f"{assigned('search.paths', 'whole')}"
         )
     total, sizes = sum(weights), [_SMALLEST] * len(weights)
     for _ in range(images - sum(sizes)):  # the next image goes where most is missing

@@ -8,6 +8,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.output.export.trained import Trained
 
 __all__ = ["Format", "check_traceable", "traced"]
@@ -49,7 +50,7 @@ def check_traceable(trained: Trained) -> None:
     if recurrent:
         raise UserError(
             "a recurrent network reads texts of any length and goes on from a hidden state, which a traced program "
-            "does not: take --format pytorch"
+            f"does not: take {option('format', 'pytorch')}"
         )
 
 

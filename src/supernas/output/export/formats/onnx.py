@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.output.export.about import metadata
 from supernas.output.export.formats.base import Format, check_traceable, traced
 from supernas.output.export.trained import Trained
@@ -40,7 +41,9 @@ def predict(folder, inputs):
         check_traceable(trained)
         missing = [library for library in _LIBRARIES if find_spec(library) is None]
         if missing:
-            raise UserError(f"--format onnx needs {' and '.join(missing)}: pip install 'supernas[onnx]'")
+            raise UserError(
+                f"{option('format', 'onnx')} needs {' and '.join(missing)}: pip install {' '.join(missing)}"
+            )
 
     def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
         """The model, weights included."""

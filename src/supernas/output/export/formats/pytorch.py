@@ -5,6 +5,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.output.export.families import writer
 from supernas.output.export.formats.base import Format
 from supernas.output.export.trained import Trained
@@ -34,7 +35,7 @@ def predict(folder, inputs):
         if writer(network) is None:
             raise UserError(
                 f"nobody has written down how a {network.__name__} reads as source, so format pytorch is not to be had "
-                "for it; take --format pt2 or onnx"
+                f"for it; take {option('format', 'pt2')} or {option('format', 'onnx')}"
             )
 
     def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
