@@ -121,7 +121,7 @@ def interrupted(config, folder, after):
     assert_plain(checkpoint)
     torch.manual_seed(99)  # whatever happened in between
     again = Search(config, folder, resume=True)
-    assert not again.notes
+    assert again.notes == [note for note in (again.data.note,) if note]
     return again.run()
 
 

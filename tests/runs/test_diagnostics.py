@@ -237,7 +237,7 @@ def test_a_configuration_keeps_what_is_watched():
         ({"watch": {"skips": {"operations": ["identity"]}}}, r"'identity'.*known: .*skip_connect"),
         ({"watch": {"depth": 3}}, "wanted settings"),
         ({"watch": {"skips": {"operations": []}}}, "watch.skips.operations"),
-        ({"stopping": {"name": "watched", "quantity": "depth.cell"}}, "depth is not watched; add --watch depth"),
+        ({"stopping": {"name": "watched", "quantity": "depth.cell"}}, "depth is not watched; add watch='depth'"),
         (
             {"stopping": {"name": "watched", "quantity": "depth.cel"}, "watch": {"depth": {}}},
             "unknown watched number 'depth.cel'; did you mean 'depth.cell'",

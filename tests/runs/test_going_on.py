@@ -11,6 +11,7 @@ from runs_toy import CELL, left_behind, make
 from supernas.cli.app import app
 from supernas.core.errors import UserError
 from supernas.core.files import read_lines
+from supernas.core.spelling import option
 
 SEARCH = {
     "method": "random-nas",
@@ -62,7 +63,7 @@ def test_where_the_schedule_does_not_allow_it_there_is_a_way(tmp_path, kind, mor
     assert "holds this run with 2 epochs, for which its schedule was made; give 2, or choose another" in str(
         caught.value
     )
-    assert f"--from {tmp_path} to begin with what it has learnt" in str(caught.value)
+    assert f"{option('from_run', str(tmp_path))} to begin with its weights" in str(caught.value)
     assert (tmp_path / "result.json").read_bytes() == before
 
 

@@ -108,7 +108,9 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if settings.inherit:
             contents["first weights"] = weights_digest(Path(settings.inherit))
         self.folder = RunFolder(path, config.document(), resume, contents, config.extends)
-        self.notes = [*([data.note] if data.note else []), *self.folder.notes]
+        self.notes = self.folder.notes  # what is noted later is noted here too
+        if data.note:
+            self.notes.insert(0, data.note)
         self.stopping = False
         seed_everything(settings.seed)
         self.state = self._start()
