@@ -209,6 +209,36 @@ def test_a_set_of_paths_is_trained_by_the_mean_of_their_losses(toy_network, toy_
     assert trainer.last in drawn
 
 
+def test_too_few_images_are_said_before_a_folder_is_made(tmp_path):
+    """With a batch of as many images as the advice names, the search runs."""
+    small = {**SEARCH, "objective": {"name": "nsas", "members": 3}, "method": {"name": "random-nas", "candidates": 3}}
+    for batch in (7, 8):
+        document = merge(small, {"search": {"paths": "split", "batch_size": batch}})
+        if batch == 7:
+            with pytest.raises(UserError, match="batch of 7 images has no 2 for each of 4 paths"):
+                Search(resolve_search(document), tmp_path / "run")
+            assert not (tmp_path / "run").exists()
+        else:
+            Search(resolve_search(document), tmp_path / "run").run()
+
+
+@pytest.mark.parametrize(
+    ("objective", "count"),
+    [
+        ({"name": "complementation"}, 3),
+        ({"name": "complementation", "complements": "all"}, 6),
+        ({"name": "nsas", "members": 5}, 6),
+        ({"name": "nsas", "constraint": "replay"}, 2),
+    ],
+)
+def test_a_step_has_no_more_paths_than_it_says(objective, count):
+    config = resolve_search({"method": "random-nas", "objective": objective})
+    assert config.most_paths == count
+    generator, state = np.random.default_rng(0), config.objective.init(None, SPACE, 0)
+    counts = {len(config.objective.paths(state, SPACE.sample(generator))) for _ in range(20)}
+    assert max(counts) == count
+
+
 FAIR = {"name": "random-nas", "candidates": 3, "sampling": "fair"}
 SPLIT = {"search": {"paths": "split"}}
 REFUSED = [

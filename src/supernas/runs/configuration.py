@@ -168,6 +168,11 @@ class SearchConfig(Chosen):
         split = replace(self, search=replace(self.search, paths="split"))
         return "whole" if any(part.refuses(split) for _, _, part in split.parts()) else "split"
 
+    @property
+    def most_paths(self) -> int:
+        """How many paths a step trains at most: those of the objective, or a set that takes every option once."""
+        return max(self.space.gene_sizes) if self.method.trains_path_sets else self.objective.most_paths(self.space)
+
     def document(self) -> Document:
         """The complete document, which resolves to this configuration again."""
         return {

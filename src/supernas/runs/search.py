@@ -32,6 +32,7 @@ from supernas.runs.finished import inherit_supernet
 from supernas.runs.fit import check_fit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
+from supernas.steps.objectives.base import part_sizes
 
 __all__ = ["Epoch", "Result", "Search", "run_name"]
 
@@ -157,6 +158,8 @@ class Search(Loop[Epoch, Result]):
         if config.space.data_kind == "images" and getattr(config.supernet, "batch_norm", "") == "batch":
             batches["search.validation_images"] = ("valid", judged)
         check_fit(config.space, config.supernet, self.data, batches)
+        if config.paths == "split":
+            part_sizes(train.batch_size, [1.0] * config.most_paths)  # refuses what would end at a step
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options

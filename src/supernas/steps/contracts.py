@@ -170,6 +170,10 @@ class Objective(Part, ABC, Generic[StateT]):
         """Batches that are shared out among paths."""
         return needs_whole(chosen, "its loss is that of one path")
 
+    def most_paths(self, space: Space) -> int:
+        """How many paths a step trains at most; usually one."""
+        return 1
+
     @abstractmethod
     def init(self, network: Network, space: Space, seed: int) -> StateT:
         """The state before the first step."""

@@ -68,6 +68,12 @@ class Complementation(PathSum[Remembered]):
             refusal = needs_whole(chosen, "epsilon=0 trains one path")
         return refusal or super().refuses(chosen)
 
+    def most_paths(self, space: Space) -> int:
+        """Current, previous and complements, of which all are as many as the largest gene has other values."""
+        if self.epsilon == 0:
+            return 1
+        return 2 + (max(space.gene_sizes) - 1 if self.complements == "all" else 1)
+
     def init(self, network: Network, space: Space, seed: int) -> Remembered:
         """Nothing visited yet."""
         return Remembered(space, np.random.default_rng([seed, 7]))

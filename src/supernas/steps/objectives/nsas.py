@@ -97,6 +97,12 @@ class NSAS(PathSum[Archive]):
             refusal = needs_whole(chosen, "beta=0 trains one path")
         return refusal or super().refuses(chosen)
 
+    def most_paths(self, space: Space) -> int:
+        """The current one, and the members that are trained with it."""
+        if self.beta == 0:
+            return 1
+        return 1 + (self.members if self.constraint == "loss" else min(self.replays, self.members))
+
     def init(self, network: Network, space: Space, seed: int) -> Archive:
         """An empty archive, or one of diverse random architectures."""
         empty: dict[str, list[Architecture]] = {kind: [] for kind in space.kinds}
