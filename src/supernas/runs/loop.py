@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, environment
+from supernas.core.files import environment
 from supernas.core.progress import Progress
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
@@ -101,7 +101,14 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.folder = RunFolder(path, config.document(), resume)
         self.notes = self.folder.notes
         self.stopping = False
-        seed_everything(settings.seed)
+        try:
+            self._begin()
+        except BaseException:
+            self.folder.claim.release()
+            raise
+
+    def _begin(self) -> None:
+        seed_everything(self._settings.seed)
         self.state = self._start()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
@@ -199,6 +206,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             self.folder.write(self.weights_file, save_tensors(weights))
             self.folder.finish(record)
             self._concluded = True
+        self.folder.claim.release()
         return self._result(record)
 
     def _progress(self) -> Progress:
@@ -241,7 +249,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         line = self._line(epoch)
         for listener in self.on_epoch:
             line.update(listener(epoch) or {})
-        append_line(self.folder.metrics, {**line, **epoch.metrics, "seconds": epoch.seconds})
+        self.folder.record({**line, **epoch.metrics, "seconds": epoch.seconds})
         self._save(progress)
         if not self.finished:
             self._stop_if_asked()

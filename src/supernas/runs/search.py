@@ -176,7 +176,6 @@ class Search(Loop[Epoch, Result]):
             whole = whole.to(self.device, memory_format=torch.channels_last)
             known = read_json(self.folder.path / "budget.json") if self.folder.checkpoint else None
             made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
-        self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.write("budget.json", json.dumps(made.document()).encode())
         return made
 
