@@ -9,6 +9,7 @@ from supernas.cli.architecture import read_architecture
 from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out, print_rows
 from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 from supernas.data import kinds
 from supernas.networks.costs.cost import cost
 from supernas.runs.cell_picture import cell_svg
@@ -22,9 +23,10 @@ def show(
     space: SpaceOption = None,
     svg: Annotated[Path | None, typer.Option(help="write the cell as a picture")] = None,
     classes: Annotated[
-        int | None, typer.Option(min=2, help="classes of the network whose cost is shown, or words that it knows")
+        int | None,
+        typer.Option(min=2, max=1_000_000, help="classes of the network whose cost is shown, or words that it knows"),
     ] = None,
-    resolution: Annotated[int | None, typer.Option(min=8, help="side of its images (default 32)")] = None,
+    resolution: Annotated[int | None, typer.Option(min=8, max=2048, help="side of its images (default 32)")] = None,
 ) -> None:
     """The cell as text and picture, its cost at the published size, its index and canonical form."""
     text, space_document, _ = read_architecture(architecture, space)
@@ -52,6 +54,6 @@ def show(
 
 def _write_text(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -21,6 +21,8 @@ from supernas.networks.base import Network, Output
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
+from supernas.networks.costs.memory import check_trainable
+from supernas.networks.model_space import ModelSpace
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint
@@ -123,6 +125,7 @@ class Search(Loop[Epoch, Result]):
             for number, part in enumerate(("train", "valid"))
         )
         self.steps_per_epoch = train.steps_per_epoch
+        self._check_supernet()
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stages = self.config.method.stages()
@@ -136,6 +139,17 @@ class Search(Loop[Epoch, Result]):
         network = self._network(0, None)
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
+
+    def _check_supernet(self) -> None:
+        space, data, settings = self.config.space, self.data, vars(self.config.supernet)
+
+        def build(**changed: Any) -> Network:
+            network: Network = space.supernet(**data.network, **changed)
+            return network
+
+        if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
+            batch = min(self.config.search.batch_size, data.count("train"))
+            check_trainable(build, settings, (batch, *data.input_shape), data.input_type, "this supernet")
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options

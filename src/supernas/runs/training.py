@@ -24,8 +24,10 @@ from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import Judge, Task
 from supernas.data import Dataset
-from supernas.networks.base import Standalone
+from supernas.networks.base import Network, Standalone
 from supernas.networks.costs.cost import cost, width_for
+from supernas.networks.costs.memory import check_trainable
+from supernas.networks.model_space import ModelSpace
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint
 from supernas.runs.device import check_precision
@@ -159,6 +161,7 @@ class Training(Loop[EpochReport, TrainResult]):
     def _start(self) -> _Moving:
         config, data = self.config, self.data
         check_precision(config.train.precision, self.device)
+        self._check_network()
         model = _build(config, data)
         if config.train.inherit:
             inherit(model, config.space, Path(config.train.inherit))
@@ -172,6 +175,17 @@ class Training(Loop[EpochReport, TrainResult]):
             average=self._average(model),
             best=_copy(model) if config.train.keep == "best" else {},
         )
+
+    def _check_network(self) -> None:
+        space, data, settings = self.config.space, self.data, vars(self.config.network)
+
+        def build(**changed: Any) -> Network:
+            network: Network = space.standalone(self.architecture, **data.network, **changed).network
+            return network
+
+        if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
+            batch = min(self.config.train.batch_size, data.count("train"))
+            check_trainable(build, settings, (batch, *data.input_shape), data.input_type, "this network")
 
     def _average(self, model: Standalone) -> WeightAverage | None:
         if self.config.weights.patience:

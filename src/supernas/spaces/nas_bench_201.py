@@ -67,11 +67,11 @@ class NASBench201(Space):
     def parse(self, text: str) -> Architecture:
         """Reads an arch string, an official index, or NASLib's tuple of six operation numbers."""
         text = " ".join(text.split())  # messages repeat it, in one line
-        if re.fullmatch(r"\d+", text):
+        if re.fullmatch(r"[0-9]+", text):
             if len(text) > 9 or int(text) >= len(self):
                 raise UserError(f"index {text} is not in nas-bench-201; wanted 0 to {len(self) - 1}")
             return self[int(text)]
-        if re.fullmatch(r"[\[(][\d,\s]*[\])]", text):
+        if re.fullmatch(r"[\[(][0-9,\s]*[\])]", text):
             return _from_naslib(text)
         return _from_arch_string(text)
 
@@ -191,7 +191,7 @@ def _term(source: str, operation: str) -> str:
 
 
 def _from_naslib(text: str) -> Architecture:
-    numbers = [int(number[:9]) for number in re.findall(r"\d+", text)]
+    numbers = [int(number[:9]) for number in re.findall(r"[0-9]+", text)]
     if len(numbers) != len(EDGES) or any(number >= len(OPERATIONS) for number in numbers):
         raise UserError(f"cannot read '{text}' as a NASLib cell: wanted six operation numbers from 0 to 4")
     chosen = {edge: _NASLIB_OPERATIONS[number] for edge, number in zip(_NASLIB_EDGES, numbers, strict=True)}

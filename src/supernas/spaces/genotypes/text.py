@@ -19,7 +19,7 @@ __all__ = ["Field", "read_genotype", "write_genotype"]
 Field = list[tuple[str, int] | int]
 """A list of (operation, input) pairs, or of numbers."""
 
-_TOKEN = re.compile(r"""'([^'"\\]*)'|"([^'"\\]*)"|(\d{1,6})(?!\w)|([A-Za-z_]\w*)|([()\[\]=,])""")
+_TOKEN = re.compile(r"""'([^'"\\]*)'|"([^'"\\]*)"|(\d{1,6})(?!\w)|([A-Za-z_]\w*)|([()\[\]=,])""", re.ASCII)
 _CLOSING = {"(": ")", "[": "]"}
 _LONGEST = 20_000  # characters; a cell needs a twentieth of that
 
@@ -47,7 +47,9 @@ class _Reader:
     """A text and the place up to which it is read."""
 
     def __init__(self, text: str, fields: Sequence[str]) -> None:
-        self.text, self.fields, self.place = text[:_LONGEST], fields, 0
+        if len(text) > _LONGEST:
+            raise UserError(f"a genotype of {len(text):,} characters; wanted {_LONGEST:,} at most")
+        self.text, self.fields, self.place = text, fields, 0
 
     def read(self) -> dict[str, Field]:
         if self._peek() != "Genotype":
