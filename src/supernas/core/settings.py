@@ -35,6 +35,7 @@ __all__ = [
 T = TypeVar("T")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # Python's own reader takes 8_5 as 85
 _LONGEST_NUMBER = 1024  # bits; longer ones are no float either
+_LARGEST = 63  # bits of a whole number that is a setting; what counts anything takes no more
 _SHOWN = 200  # characters of a value in a message
 
 
@@ -91,6 +92,8 @@ def build(cls: type[T], values: Values, where: str) -> T:
     for name in values:
         if name not in field_names(cls):
             raise unknown("setting", f"{where}.{name}", [f"{where}.{known}" for known in field_names(cls)])
+        if type(values[name]) is int and values[name].bit_length() > _LARGEST:
+            raise UserError(f"{where}.{name} = {str(values[name])[:40]}...: wanted a number of fewer digits")
     try:
         return cls(**{name: _inner(cls, name, value, where) for name, value in values.items()})
     except pydantic.ValidationError as error:
