@@ -21,7 +21,7 @@ from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
 from supernas.methods.e2nas.e2nas import E2NAS
-from supernas.runs import loop
+from supernas.runs import folder, loop
 from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
 from supernas.runs.configuration import merge
 from supernas.runs.generators import generator_states, restore_generators
@@ -121,7 +121,7 @@ def test_killed_at_any_write(whole, tmp_path, monkeypatch):
 
 def _die_at(patch: pytest.MonkeyPatch, moment: int, run: Any) -> bool:
     """Runs, and dies at the given moment; True if the run ended before it."""
-    moments, replace, append_line = itertools.count(), Path.replace, loop.append_line
+    moments, replace, append_line = itertools.count(), Path.replace, folder.append_line
 
     def dying(original: Any) -> Any:
         def call(*arguments: Any) -> Any:
@@ -135,7 +135,7 @@ def _die_at(patch: pytest.MonkeyPatch, moment: int, run: Any) -> bool:
         return call
 
     patch.setattr(Path, "replace", dying(replace))
-    patch.setattr(loop, "append_line", dying(append_line))
+    patch.setattr(folder, "append_line", dying(append_line))
     try:
         run()
     except Killed:

@@ -10,6 +10,7 @@ from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 from supernas.data import kinds
 from supernas.data.kinds import DataShape
 from supernas.networks.costs.cost import cost
@@ -27,10 +28,12 @@ def show(
     space: SpaceOption = None,
     svg: Annotated[Path | None, typer.Option(help="write the cell as a picture")] = None,
     classes: Annotated[
-        int | None, typer.Option(min=2, help="classes of the network whose cost is shown, or words that it knows")
+        int | None,
+        typer.Option(min=2, max=1_000_000, help="classes of the network whose cost is shown, or words that it knows"),
     ] = None,
     resolution: Annotated[
-        int | None, typer.Option(min=4, help="side of its images (default: as published with these classes, or 32)")
+        int | None,
+        typer.Option(min=4, max=2048, help="side of its images (default: as published with these classes, or 32)"),
     ] = None,
 ) -> None:
     """The cell as text and picture, its cost (at a published size, if that is of these data), its index and canonical
@@ -77,6 +80,6 @@ def _sized(space: Space, classes: int | None, resolution: int | None) -> tuple[D
 
 def _write_text(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None

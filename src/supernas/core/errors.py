@@ -4,14 +4,23 @@ Whatever a person typed or any file they handed over ends in a `UserError`: the 
 message as one line and exits with code 2; in Python it is an ordinary `ValueError`.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = ["UserError", "unknown"]
 
+_ENDLESS = re.compile(r"(\S{80})\S{920,}")  # a path may be long
+
 
 class UserError(ValueError):
-    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix."""
+    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix.
+
+    Of what was given without an end, such as a number of thousands of digits, the message has the beginning.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_ENDLESS.sub(r"\1...", message))
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import torch
 
 from supernas.core.documents import Document
+from supernas.core.reading import read_bytes, read_text
 
 __all__ = [
     "append_line",
@@ -55,7 +56,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Document | None:
     """The table in a JSON file, or None if the file is missing or damaged."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -71,13 +72,13 @@ def append_line(path: Path, value: Any) -> None:
 
 def read_lines(path: Path) -> list[Any]:
     """All JSON lines of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return [json.loads(line) for line in read_text(path).splitlines()] if path.exists() else []
 
 
 def cut_back(path: Path, lines: int) -> None:
     """Keeps the first `lines` lines of a file: what was written after the checkpoint is written again."""
     if path.exists():
-        kept = path.read_bytes().splitlines(keepends=True)[:lines]
+        kept = read_bytes(path).splitlines(keepends=True)[:lines]
         write_atomically(path, lambda file: file.write(b"".join(kept)))
 
 

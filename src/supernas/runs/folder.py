@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from supernas.core.claims import Claim
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
+from supernas.core.files import append_line, cut_back, read_json, remove_temporaries, write_atomically, write_json
 from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
@@ -26,10 +27,11 @@ class RunFolder:
         environment: versions and machine of this process; set by `begin`.
         earlier: the environments of earlier parts of the run, where they were others.
         notes: what the user should know about the resumption.
+        claim: keeps other processes out, until it is released or this object is forgotten.
 
     Raises:
         UserError: if the folder holds the run of another configuration or on other data, or a run and `resume` is not
-            asked for.
+            asked for, or another process is running it.
     """
 
     environment: Document
@@ -44,13 +46,24 @@ class RunFolder:
         self.checkpoint: Document | None = None
         self.earlier: list[Document] = []
         self._check_owner(extends)
+        with self._writing():
+            self.claim = Claim(path / "claim.json", str(path))
+        try:
+            self._open(resume)
+        except UserError:
+            self.claim.release()
+            raise
+
+    def _open(self, resume: bool) -> None:
+        if self.claim.taken_from:
+            self.notes.append(f"took over from {self.claim.taken_from}, which was not heard of for minutes")
         if resume:
-            self.checkpoint, note = load_checkpoint(path)
+            self.checkpoint, note = load_checkpoint(self.path)
             self.notes += [note] if note else []
             self._check_contents()
-        elif checkpoint_exists(path) or (path / "result.json").exists():
+        elif checkpoint_exists(self.path) or (self.path / "result.json").exists():
             raise UserError(
-                f"{path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
+                f"{self.path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
                 f"{option('out')}"
             )
 
@@ -112,12 +125,23 @@ class RunFolder:
         if changed:
             self.notes.append("resumed in another environment, so not bit for bit the same: " + "; ".join(changed))
 
+    def record(self, line: Document) -> None:
+        """Adds an epoch's line.
+
+        Raises:
+            UserError: if it cannot be written, or another process has taken over.
+        """
+        self.claim.check()
+        with self._writing():
+            append_line(self.metrics, line)
+
     def save(self, tree: Document, lines: int) -> None:
         """Saves a checkpoint; `lines` of the records belong to it.
 
         Raises:
-            UserError: if it cannot be written; the one before is kept.
+            UserError: if it cannot be written, and the one before is kept; or if another process has taken over.
         """
+        self.claim.check()
         with self._writing():
             about = {
                 "lines": lines,
@@ -140,8 +164,9 @@ class RunFolder:
         """Writes `result.json`: what has it is complete.
 
         Raises:
-            UserError: if it cannot be written.
+            UserError: if it cannot be written, or another process has taken over.
         """
+        self.claim.check()
         with self._writing():
             write_json(self.path / "result.json", record)
 

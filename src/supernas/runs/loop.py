@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from supernas.core.architecture import Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, environment, versions
+from supernas.core.files import environment, versions
 from supernas.core.progress import Progress
 from supernas.core.spelling import option
 from supernas.core.state import State
@@ -112,7 +112,14 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if data.note:
             self.notes.insert(0, data.note)
         self.stopping = False
-        seed_everything(settings.seed)
+        try:
+            self._begin()
+        except BaseException:
+            self.folder.claim.release()
+            raise
+
+    def _begin(self) -> None:
+        seed_everything(self._settings.seed)
         self.state = self._start()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
@@ -216,6 +223,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             self.folder.write(self.weights_file, save_tensors(weights))
             self.folder.finish(record)
             self._concluded = True
+        self.folder.claim.release()
         return self._result(record)
 
     def _about_batches(self) -> list[str]:
@@ -272,7 +280,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         line = self._line(epoch)
         for listener in self.on_epoch:
             line.update(listener(epoch) or {})
-        append_line(self.folder.metrics, {**line, **epoch.metrics, "seconds": epoch.seconds})
+        self.folder.record({**line, **epoch.metrics, "seconds": epoch.seconds})
         self._save(progress)
         if not self.finished:
             self._stop_if_asked()

@@ -25,6 +25,8 @@ from supernas.networks.base import Network, Output, placed
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
+from supernas.networks.costs.memory import check_trainable
+from supernas.networks.model_space import ModelSpace
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
@@ -135,6 +137,7 @@ class Search(Loop[Epoch, Result]):
         )
         self.steps_per_epoch = train.steps_per_epoch
         self._check_fit(train)
+        self._check_supernet()
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stages = self.config.method.stages()
@@ -160,6 +163,17 @@ class Search(Loop[Epoch, Result]):
         check_fit(config.space, config.supernet, self.data, batches)
         if config.paths == "split":
             part_sizes(train.batch_size, [1.0] * config.most_paths)  # refuses what would end at a step
+
+    def _check_supernet(self) -> None:
+        space, data, settings = self.config.space, self.data, vars(self.config.supernet)
+
+        def build(**changed: Any) -> Network:
+            network: Network = space.supernet(**data.network, **changed)
+            return network
+
+        if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
+            batch = min(self.config.search.batch_size, data.count("train"))
+            check_trainable(build, settings, (batch, *data.input_shape), data.input_type, "this supernet")
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options
@@ -200,7 +214,6 @@ class Search(Loop[Epoch, Result]):
             whole = placed(whole, self.device)
             known = read_json(self.folder.path / "budget.json") if self.folder.checkpoint else None
             made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
-        self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.write("budget.json", json.dumps(made.document()).encode())
         return made
 

@@ -108,6 +108,8 @@ def _save(figure: Any, axes: Any, path: Path) -> None:
 
     axes.legend(fontsize="small").set_in_layout(False)  # long names must not shrink the plot
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is a folder, a pipe or a device")
         with matplotlib.rc_context({"svg.hashsalt": "supernas"}):
             figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except (OSError, ValueError) as error:

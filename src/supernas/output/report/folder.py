@@ -9,6 +9,7 @@ from typing import Any
 
 from supernas.core.documents import Document
 from supernas.core.files import read_json
+from supernas.core.reading import read_text
 
 __all__ = ["Run", "is_run", "known", "number", "read", "table"]
 
@@ -94,7 +95,7 @@ def read(folder: Path) -> Run:
 
 def _lines(path: Path) -> Sequence[Document]:
     try:
-        texts = path.read_text(encoding="utf-8").splitlines()
+        texts = read_text(path).splitlines()
     except (OSError, ValueError):
         return ()
     lines = []

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import read_json
+from supernas.core.reading import read_bytes
 from supernas.evaluation.plots.watched import by_quantity
 from supernas.output.report import charts
 from supernas.output.report.command import repeating_command
@@ -106,7 +107,7 @@ def run_page(run: Run, anchor: str = "run") -> Page:
 def picture(path: Path) -> Picture | None:
     """An SVG file for an `img` element, in which no script runs and nothing is fetched."""
     try:
-        content = path.read_bytes() if path.stat().st_size <= _LARGEST_PICTURE else b""
+        content = read_bytes(path) if path.stat().st_size <= _LARGEST_PICTURE else b""
     except OSError:
         return None
     uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"

@@ -21,6 +21,7 @@ from safetensors.torch import load, save
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.graphs import Graph, GraphFamily
+from supernas.core.reading import read_bytes
 from supernas.data.download import default_directory
 from supernas.methods.e2nas.autoencoder.model import GraphAutoencoder
 from supernas.methods.e2nas.autoencoder.settings import AutoencoderSettings
@@ -114,7 +115,7 @@ def load_autoencoder(path: Path, space: Space) -> GraphAutoencoder:
         raise UserError(f"no autoencoder at {path}: wanted {path.name} and {path.with_suffix('.json').name} there")
     if any(about.get(name) != value for name, value in _origin(space).items()):
         raise UserError(f"{path} is an autoencoder of {about.get('space')} with other graphs than {space.name} has now")
-    weights = path.read_bytes()
+    weights = _content(path)
     if hashlib.sha256(weights).hexdigest() != about.get("sha256"):
         raise UserError(f"{path} is damaged: its SHA-256 is not the one in its .json file; {_fix(path)}")
     with torch.random.fork_rng(devices=[]):
@@ -138,12 +139,19 @@ def _about(path: Path) -> Document | None:
     if not (path.exists() and beside.exists()):
         return None
     try:
-        about = json.loads(beside.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        about = json.loads(_content(beside))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise UserError(f"{beside} is damaged: it is not a JSON object; {_fix(path)}")
     return about
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_bytes(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; {_fix(path)}") from None
 
 
 def _identity(space: Space, settings: AutoencoderSettings) -> Document:
