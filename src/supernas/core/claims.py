@@ -28,7 +28,6 @@ __all__ = ["Claim", "Holder", "claimed"]
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 300.0
-_ADVICE = "wait until it ends, stop it there, or choose another {}"
 
 
 @dataclass(frozen=True)
@@ -118,14 +117,12 @@ class Claim:
                 return before
             there = _read(self.path)
             if there is None and not _older(self.path, BEAT_SECONDS):  # it is being written
-                raise UserError(
-                    f"{self.what} is in use by a process that has just begun; {_ADVICE.format(option('out'))}"
-                )
+                raise UserError(f"{self.what} is in use by a process that has just begun; {_advice()}")
             if there is not None and not (there.mine or there.gone or _older(self.path, STALE_SECONDS)):
-                raise UserError(f"{self.what} is in use by {there}; {_ADVICE.format(option('out'))}")
+                raise UserError(f"{self.what} is in use by {there}; {_advice()}")
             before = there if there is not None and there.machine != self.holder.machine else None
             _set_aside(self.path, there)
-        raise UserError(f"{self.what} is wanted by several processes at once; {_ADVICE.format(option('out'))}")
+        raise UserError(f"{self.what} is wanted by several processes at once; {_advice()}")
 
 
 @contextlib.contextmanager
@@ -226,3 +223,7 @@ def _born(process: int) -> str:
     except OSError:
         return ""
     return status.rpartition(")")[2].split()[19]
+
+
+def _advice() -> str:
+    return f"wait until it ends, stop it there, or choose another {option('out')}"
