@@ -173,7 +173,7 @@ class Search(Loop[Epoch, Result]):
 
         if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
             batch = min(self.config.search.batch_size, data.count("train"))
-            check_trainable(build, settings, (batch, *data.input_shape), data.input_type, "this supernet")
+            check_trainable(build, settings, batch, data.input_shape, data.input_type, "this supernet")
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options

@@ -206,7 +206,7 @@ class Training(Loop[EpochReport, TrainResult]):
 
         if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
             batch = min(self.config.train.batch_size, data.count("train"))
-            check_trainable(build, settings, (batch, *data.input_shape), data.input_type, "this network")
+            check_trainable(build, settings, batch, data.input_shape, data.input_type, "this network")
 
     def _average(self, model: Standalone) -> WeightAverage | None:
         if self.config.weights.patience:

@@ -6,7 +6,7 @@ import torch
 from runs_toy import make
 from supernas import spaces
 from supernas.core.errors import UserError
-from supernas.networks.costs.memory import check_trainable, needed_bytes
+from supernas.networks.costs.memory import batch_shape, check_trainable, needed_bytes
 
 CNN = {"num_classes": 10, "in_channels": 3}
 
@@ -44,6 +44,12 @@ def test_nothing_large_is_made(space, settings, size):
     assert needed(space, (8, 35) if space == "darts-rnn" else (8, 3, 32, 32), **{settings: size}) > 1e11
 
 
+def test_texts_stand_side_by_side():
+    assert batch_shape(8, (3, 32, 32)) == (8, 3, 32, 32)
+    assert batch_shape(8, (1,)) == (1, 8)
+    assert needed("darts-rnn", batch_shape(8, (1,))) > 0
+
+
 @pytest.mark.parametrize("shape", [(8, 3, 1, 1), (8, 3, 2, 2), (1, 3, 1, 1)])
 def test_inputs_that_are_too_small_are_refused(shape):
     with pytest.raises(UserError, match=r"it cannot take a batch of inputs of shape \[\d, 3, \d, \d\]: "):
@@ -62,14 +68,14 @@ def test_the_message_says_how_much_and_what_is_free(monkeypatch):
             self.layer = layer(width)
 
         def forward(self, x, active):
-            return self.layer(x)
+            return self.layer(x[..., 0])
 
-    check_trainable(lambda width: Net(width), {"width": 30_000}, (1, 30_000), torch.float32, "this supernet")
+    check_trainable(lambda width: Net(width), {"width": 30_000}, 1, (30_000, 1), torch.float32, "this supernet")
     with pytest.raises(
         UserError,
         match=r"^this supernet and a batch of 1 need about 40.0 GB of memory, and 23.0 GB are free; take fewer",
     ):
-        check_trainable(lambda width: Net(width), {"width": 50_000}, (1, 50_000), torch.float32, "this supernet")
+        check_trainable(lambda width: Net(width), {"width": 50_000}, 1, (50_000, 1), torch.float32, "this supernet")
 
 
 @pytest.mark.parametrize(("kind", "section"), [("search", "supernet"), ("train", "network")])

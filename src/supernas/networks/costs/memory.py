@@ -14,17 +14,23 @@ from supernas.core.errors import UserError
 from supernas.core.memory import check_memory
 from supernas.networks.base import Network
 
-__all__ = ["check_trainable", "needed_bytes"]
+__all__ = ["batch_shape", "check_trainable", "needed_bytes"]
 
 _COPIES = 4  # of the weights
 _FEW, _SOME = 3, 6  # cells of which networks are made, to know what a cell needs
 _LARGEST = 2**62  # bytes; what cannot even be named
 
 
+def batch_shape(batch: int, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a batch of images [batch, channels, height, width], or of one word of each text [1, batch]."""
+    return (1, batch) if input_shape == (1,) else (batch, *input_shape)
+
+
 def check_trainable(
     build: Callable[..., Network],
     settings: Mapping[str, Any],
-    shape: tuple[int, ...],
+    batch: int,
+    input_shape: tuple[int, ...],
     dtype: torch.dtype,
     what: str,
 ) -> None:
@@ -33,7 +39,8 @@ def check_trainable(
     Args:
         build: makes the network of given settings.
         settings: the settings.
-        shape: of a batch of inputs.
+        batch: inputs at a time.
+        input_shape: of one input.
         dtype: of the inputs.
         what: the network is called, for messages.
 
@@ -41,7 +48,8 @@ def check_trainable(
         UserError: if it cannot be trained.
     """
     fix = "take fewer channels or cells, or a smaller batch or resolution"
-    check_memory(needed_bytes(build, settings, shape, dtype, what), f"{what} and a batch of {shape[0]:,}", fix)
+    needed = needed_bytes(build, settings, batch_shape(batch, input_shape), dtype, what)
+    check_memory(needed, f"{what} and a batch of {batch:,}", fix)
 
 
 def needed_bytes(
