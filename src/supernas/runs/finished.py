@@ -1,16 +1,17 @@
 """What a finished search left, for others to build on: its configuration, its weights, and how to train beside it."""
 
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
+from supernas.core.records import read_checked
+from supernas.core.weights import parse_weights
 from supernas.networks.base import Standalone
 from supernas.networks.operations import BatchNorm
-from supernas.runs.configuration import SearchConfig, TrainConfig, read_file, resolve_search
+from supernas.runs.configuration import SearchConfig, TrainConfig, read_own, resolve_search
 from supernas.spaces.base import Space
 
 __all__ = ["check_halves", "inherit", "read_run", "read_weights", "training_beside"]
@@ -20,18 +21,18 @@ def read_run(folder: Path, space: Space | None = None) -> tuple[SearchConfig, by
     """(configuration, bytes of the supernet's weights) of a finished search; `space` is its, if a user's model made it.
 
     Raises:
-        UserError: if the folder holds none.
+        UserError: if the folder holds none, or a file is not as the search wrote it.
     """
-    files = [folder / name for name in ("config.json", "supernet.safetensors")]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
+    document, weights = read_own(folder), read_checked(folder / "supernet.safetensors")
+    files: dict[str, Any] = {"config.json": document, "supernet.safetensors": weights}
+    missing = [name for name, content in files.items() if content is None]
+    if document is None or weights is None:
         raise UserError(
             f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
         )
-    document = read_file(files[0])
     if space is not None and document.get("space") == space.document():
         document["space"] = space
-    return resolve_search(document), files[1].read_bytes()
+    return resolve_search(document), weights
 
 
 def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:
@@ -40,10 +41,7 @@ def read_weights(folder: Path, content: bytes) -> dict[str, Tensor]:
     Raises:
         UserError: if they are damaged.
     """
-    try:
-        return load_tensors(content)
-    except SafetensorError as error:
-        raise UserError(f"{folder / 'supernet.safetensors'} is damaged ({error}); run the search again") from None
+    return parse_weights(content, folder / "supernet.safetensors")
 
 
 def training_beside(config: SearchConfig) -> Document:

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from supernas.core.errors import UserError
@@ -58,7 +58,7 @@ def agreement(form: Format, trained: Trained, folder: Path) -> Agreement:
     """
     with tempfile.TemporaryDirectory() as scratch:
         given, answer = Path(scratch, "given.safetensors"), Path(scratch, "answer.safetensors")
-        save_file({"inputs": trained.examples}, given)
+        given.write_bytes(save({"inputs": trained.examples}))
         code = _BEFORE + form.reader + _AFTER
         arguments = [str(path.resolve()) for path in (folder, given, answer)]
         done = subprocess.run(

@@ -1,5 +1,6 @@
 """`pt2`: a `torch.export` program, which PyTorch loads without the source of the network."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -27,5 +28,7 @@ def predict(folder, inputs):
 
     def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
         """The program."""
-        torch.export.save(traced(trained), folder / "network.pt2")
+        content = io.BytesIO()  # torch says of a full disk that its own archive is broken
+        torch.export.save(traced(trained), content)
+        (folder / "network.pt2").write_bytes(content.getbuffer())
         return ("network.pt2",)
