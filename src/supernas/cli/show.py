@@ -9,6 +9,7 @@ from supernas.cli.architecture import read_architecture
 from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out, print_rows
 from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 from supernas.data import kinds
 from supernas.networks.costs.cost import cost
 from supernas.runs.cell_picture import cell_svg
@@ -52,6 +53,6 @@ def show(
 
 def _write_text(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
