@@ -8,7 +8,7 @@ import pytest
 from runs_toy import EPOCHS, KINDS, left_behind, make
 from supernas.core.claims import Claim
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 from supernas.studies.plan import read_study
 from supernas.studies.run_study import run_study
 

@@ -24,7 +24,10 @@ from supernas.core.errors import UserError
 from supernas.core.files import read_json
 from supernas.core.spelling import option
 
-__all__ = ["Claim", "Holder", "claimed"]
+__all__ = ["CLAIM", "Claim", "Holder", "claimed"]
+
+CLAIM = "claim.json"
+"""The claim of a folder."""
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 300.0

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from supernas.core.text import printable
+
 __all__ = ["UserError", "unknown"]
 
 _ENDLESS = re.compile(r"(\S{80})\S{920,}")  # a path may be long
@@ -16,11 +18,12 @@ _ENDLESS = re.compile(r"(\S{80})\S{920,}")  # a path may be long
 class UserError(ValueError):
     """Something the user gave cannot be used. The message says what was given, what was wanted and the fix.
 
-    Of what was given without an end, such as a number of thousands of digits, the message has the beginning.
+    Of what was given without an end, such as a number of thousands of digits, the message has the beginning; control
+    characters of it are written out.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_ENDLESS.sub(r"\1...", message))
+        super().__init__(printable(_ENDLESS.sub(r"\1...", message)))
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:
