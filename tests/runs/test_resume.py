@@ -23,6 +23,7 @@ from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
 from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.runs import folder as run_folder
+from supernas.runs import loop
 from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
 from supernas.runs.configuration import merge
 from supernas.runs.generators import generator_states, restore_generators
