@@ -10,7 +10,16 @@ from safetensors.torch import save, save_file
 
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
-from supernas.core.records import RESULT, RunRecord, check_files, digests, read_lines, read_record, write_record
+from supernas.core.records import (
+    RESULT,
+    RunRecord,
+    check_files,
+    digest_file,
+    digests,
+    read_lines,
+    read_record,
+    write_record,
+)
 from supernas.core.weights import read_weights
 
 RUN = {"architecture": "a", "space": "s", "test_accuracy": 88.61, "history": ["a", "b"], "seconds": 3.5}
@@ -148,9 +157,19 @@ def test_nothing_but_a_file_is_replaced(tmp_path):
     assert ((tmp_path / "old").read_bytes(), (tmp_path / "older").read_bytes()) == (b"2", b"1")
 
 
+def test_a_digest_leaves_out_only_its_own():
+    model = {"digest": "a", "space": {"name": "model", "digest": "a"}}
+    mine = digest_file("config.json", json.dumps(model).encode())
+    assert digest_file("config.json", json.dumps({**model, "digest": "b"}).encode()) == mine
+    other = {**model, "space": {"name": "model", "digest": "b"}}
+    assert digest_file("config.json", json.dumps(other).encode()) != mine
+
+
 def test_what_else_lies_in_a_folder_does_no_harm(tmp_path):
     (tmp_path / "notes.json").write_text("{mine")
     (tmp_path / "notes.jsonl").write_bytes(b"[" * 100_000)
     (tmp_path / "out.json").symlink_to("/dev/zero")
     (tmp_path / "folder.json").mkdir()
+    for later in ("claim.json", "accuracies-batch-1a2b3c4d.jsonl", "derive-alpha-1a2b3c4d.svg"):
+        (tmp_path / later).write_text("it grows")
     assert set(digests(tmp_path)) == {"notes.json", "notes.jsonl"}

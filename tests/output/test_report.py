@@ -18,6 +18,7 @@ from runs_toy import noted_anew
 from supernas import api
 from supernas.cli import app
 from supernas.core.errors import UserError
+from supernas.core.records import digests, write_record
 from supernas.core.settings import parse_value
 from supernas.output import report as report_package
 from supernas.output.report import charts, command
@@ -181,8 +182,8 @@ def test_the_trajectory_ends_where_the_table_does(folder, tmp_path):
         for line in (folder / "metrics.jsonl").read_text().splitlines()
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    changed = {**record, "valid_accuracy": 87.25, "truth": {"cifar10 test": 91.5}}
-    (tmp_path / "result.json").write_text(json.dumps(changed))
+    changed = {**record, "valid_accuracy": 87.25, "truth": {"cifar10 test": 91.5}, "files": digests(tmp_path)}
+    write_record(tmp_path / "result.json", changed)
     page = checked(render(tmp_path)).text
     assert "valid, returned: 87.25" in page
     assert "test, returned: 91.5" in page
@@ -209,7 +210,7 @@ def test_an_operation_has_one_colour(folder):
 def test_colours_of_a_model_of_ones_own_follow_its_options(tmp_path):
     drawn = {"space": {"name": "own", "choices": {"a": ["x", "y"], "b": ["y", "z"]}}, "search": {}}
     (tmp_path / "config.json").write_text(json.dumps(drawn))
-    (tmp_path / "metrics.jsonl").write_text(json.dumps({"operations": {"z": 1, "y": 1}}))
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"operations": {"z": 1, "y": 1}}) + "\n")
     assert re.findall(r'class="k(\d) d0"[^>]*><title>(\w)', render(tmp_path)) == [("1", "y"), ("2", "z")]
 
 

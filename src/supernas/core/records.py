@@ -109,13 +109,16 @@ def digest_file(name: str, content: bytes) -> str:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The digests of the files in a run folder, name -> digest; not of `result.json`, checkpoints and logs."""
-    there = sorted(path for path in folder.iterdir() if path.suffix in _KEPT and path.name not in (RESULT, CLAIM))
-    return {path.name: digest_file(path.name, read_content(path) or b"") for path in there if _is_own_file(path)}
+    """The digests of the files in a run folder, name -> digest; not of `result.json`, the claim, checkpoints and logs,
+    nor of what is found of a run later and may grow: its names have a dash (`derive-...`), and it looks after itself.
+    """
+    there = sorted(path for path in folder.iterdir() if _is_own_file(path))
+    return {path.name: digest_file(path.name, read_content(path) or b"") for path in there}
 
 
 def _is_own_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+    own = path.suffix in _KEPT and "-" not in path.stem and path.name not in (RESULT, CLAIM)
+    return own and path.is_file() and not path.is_symlink()
 
 
 def _digest_of(value: Any) -> str:
