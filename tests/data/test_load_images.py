@@ -5,7 +5,6 @@ import struct
 import tarfile
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pooch
@@ -20,6 +19,7 @@ from supernas import data
 from supernas.core.errors import UserError
 from supernas.data import catalogue, download
 from supernas.data.balance import even_quotas, proportional_quotas
+from supernas.data.formats import base
 from supernas.data.images import moments, resized, subset
 from supernas.data.kinds.images import ImageSettings
 
@@ -220,14 +220,14 @@ def test_a_run_reads_its_files_once(tmp_path, monkeypatch, settings, run):
         labels = (np.arange(number) % 2).astype(np.uint8)
         header = bytes((0, 0, 8, 1)) + struct.pack(">I", number)
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
-    reads, read_bytes = Counter(), Path.read_bytes
+    reads, read_bytes = Counter(), base.read_bytes
 
     def counted(path):
         if path.parent == folder:
             reads[path.name] += 1
         return read_bytes(path)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(base, "read_bytes", counted)
     small = {"channels": 2, "cells": 1}
     config = {"data": settings, run: {"batch_size": 4}, ("supernet" if run == "search" else "network"): small}
     common = {"data": str(folder), "epochs": 1, "device": "cpu", "config": config, "out": tmp_path / "run"}

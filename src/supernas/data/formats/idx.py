@@ -67,20 +67,19 @@ def parse(path: Path, dimensions: int) -> np.ndarray:
         UserError: if the file is missing, no such file, or its size is not what its header says.
     """
     start = 4 + 4 * dimensions
-    header = _bytes(path, start)[:start]
+    plain = None if path.suffix == ".gz" else contents(path)
+    header = _unpacked(path, start) if plain is None else plain[:start]
     if len(header) < start or header[:4] != bytes((0, 0, 8, dimensions)):
         raise UserError(f"{path} is no IDX file of bytes in {dimensions} dimensions; fetch it again")
     shape = struct.unpack(f">{dimensions}I", header[4:])
-    data = _bytes(path, start + math.prod(shape), whole=True)
+    data = _unpacked(path, start + math.prod(shape), whole=True) if plain is None else plain
     if not math.prod(shape) or len(data) - start != math.prod(shape):
         raise UserError(f"{path} has {len(data) - start} bytes for the shape {list(shape)}: damaged, fetch it again")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def _bytes(path: Path, length: int, *, whole: bool = False) -> bytes:
+def _unpacked(path: Path, length: int, *, whole: bool = False) -> bytes:
     """The first bytes of the content, or all of it, which must not be more."""
-    if path.suffix != ".gz":
-        return contents(path)
     try:
         if not whole:
             return start_of_gzip(path, length)
