@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 from supernas.evaluation.rank_correlation import bootstrap, rho
 
 

@@ -1,10 +1,11 @@
 """Runs of a second, and what two equal runs must agree in."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from supernas.core.files import read_lines
+from supernas.core.records import RESULT, digests, read_lines, write_record
 from supernas.runs.configuration import merge, resolve_search, resolve_train
 from supernas.runs.loop import Loop
 from supernas.runs.search import Search
@@ -45,6 +46,22 @@ def left_behind(folder: Path) -> dict[str, Any]:
         "weights": weights.read_bytes(),
         "files": sorted(path.name for path in folder.iterdir() if path.name != "checkpoint.previous.pt"),
     }
+
+
+def rewritten(folder: Path, name: str, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Changes a JSON file of a finished run, which then says of itself that it is whole."""
+    document = json.loads((folder / name).read_text())
+    change(document)
+    if name == RESULT:
+        write_record(folder / name, document)
+    else:
+        (folder / name).write_text(json.dumps(document))
+        noted_anew(folder)
+
+
+def noted_anew(folder: Path) -> None:
+    """Makes `result.json` hold the digests of the files as they are now."""
+    write_record(folder / RESULT, {**json.loads((folder / RESULT).read_text()), "files": digests(folder)})
 
 
 def _timeless(value: dict[str, Any]) -> dict[str, Any]:

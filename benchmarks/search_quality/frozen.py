@@ -9,7 +9,7 @@ import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
+from supernas.core.records import RESULT, RunRecord, read_record
 from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch, Stream
 from supernas.evaluation.cache import Cache
@@ -41,7 +41,7 @@ class Frozen:
     def __init__(self, folder: Path, images: int, keep: Path) -> None:
         self.folder, self.keep = folder, keep
         self.config, _ = read_run(folder)
-        result = read_json(folder / "result.json")
+        result = read_record(folder / RESULT, RunRecord)
         if result is None:
             raise UserError(f"{folder} holds no result.json that can be read: wanted a finished search")
         self.space = self.config.space

@@ -1,12 +1,17 @@
 """A table answers what its source holds, to the question that was asked, and to no other."""
 
+import json
 from dataclasses import asdict
 from statistics import stdev
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from supernas.benchmarks import Column, Source, Table, import_table, load, made_up_table
+from supernas.benchmarks.arrays import digest_arrays
+from supernas.benchmarks.collect import Collector
+from supernas.benchmarks.curves import curves_path
 from supernas.core.errors import UserError
 
 A = Column("cifar10", "train", "test", 200)
@@ -118,3 +123,84 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path, data_root):
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="cannot read"):
         load(tmp_path / "none.safetensors")
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The path of a table with a curve."""
+    path = tmp_path / "t.safetensors"
+    with Collector("nas-bench-201", path) as collector:
+        for index in (0, 5):
+            collector.accuracy(index, A, 777, 50.5 + index)
+            collector.curve(index, A, 777, np.linspace(10, 60, A.epochs))
+        collector.cost(0, "cifar10", 1.0, 2.0, 0.5)
+        collector.write(Source("s", "v", "0"))
+    return path
+
+
+def read_all(path):
+    table = load(path)
+    answers = [table.query(index, **asdict(A)).mean for index in (0, 5)]
+    curves = [table.curve(index, **asdict(A)).tolist() for index in (0, 5)]
+    return answers, curves, table.cost(0, dataset="cifar10"), table.source, table.columns
+
+
+@pytest.mark.parametrize("which", ["table", "curves"])
+def test_no_flipped_bit_of_a_table_is_taken(written, which):
+    good = read_all(written)
+    path = written if which == "table" else curves_path(written)
+    whole = path.read_bytes()
+    header = int.from_bytes(whole[:8], "little")
+    generator = np.random.default_rng(0)
+    places = [*generator.integers(0, 8 * header, 120), *generator.integers(0, 8 * len(whole), 30)]
+    if which == "curves":
+        places += list(generator.integers(8 * (8 + header), 8 * (8 + header) + 2 * 64 * A.epochs, 30))
+    for place in places:
+        content = bytearray(whole)
+        content[place // 8] ^= 1 << place % 8
+        path.write_bytes(content)
+        said = ""
+        try:
+            read = read_all(written)
+        except UserError as error:
+            read, said = good, str(error)
+        assert read == good, place
+        assert "\n" not in said
+
+
+ABOUT = {"format": 2, "space": "nas-bench-201", "source": vars(Source("s", "v", "0")), "costs": [], "curves": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "said"),
+    [
+        ({}, 100.5, "an accuracy that is not from 0 to 100"),
+        ({}, -1e-9, "an accuracy that is not from 0 to 100"),
+        ({}, np.inf, "an accuracy that is not from 0 to 100"),
+        ({"columns": [[*vars(A).values(), 1]] * 2}, 50.0, "a column stands twice"),
+        ({"columns": [[*vars(A).values(), 1]]}, 50.0, "its arrays are not of 1 columns"),
+        ({"space": "darts-cnn"}, 50.0, "its arrays are not of"),
+        ({"space": "none"}, 50.0, "unknown space"),
+        ({"columns": [[*vars(A).values(), "1"]] * 2}, 50.0, "is no table"),
+        ({"columns": [[[], "train", "test", 12, 1]] * 2}, 50.0, "is no table"),
+        ({"source": {"name": 3}}, 50.0, "is no table"),
+        ({"costs": ["cifar10"]}, 50.0, "its arrays are not of"),
+        ({"format": 1}, 50.0, "table format 1, wanted 2"),
+    ],
+)
+def test_what_a_table_cannot_hold(tmp_path, change, value, said):
+    columns = [[*vars(A).values(), seed] for seed in (1, 2)]
+    text = json.dumps({**ABOUT, "columns": columns, **change})
+    arrays = {"accuracy": np.full((2, 15625), value)}
+    path = tmp_path / "t.safetensors"
+    path.write_bytes(save(arrays, {"supernas-benchmark": text, "sha256": digest_arrays(text, arrays)}))
+    with pytest.raises(UserError, match=said) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 100.1])
+def test_what_is_no_accuracy_is_not_imported(tmp_path, value):
+    collector = Collector("nas-bench-201", tmp_path / "t.safetensors")
+    with collector, pytest.raises(UserError, match="wanted 0 to 100"):
+        collector.accuracy(3, A, 777, value)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from runs_toy import noted_anew
 from searched_toy import finished
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
@@ -207,7 +208,7 @@ def test_a_killed_run_goes_on(batchwise, some, monkeypatch):
 
 
 def parsed(line):
-    pairs, accuracy = json.loads(line)
+    pairs, accuracy, _ = json.loads(line)
     return tuple(map(tuple, json.loads(pairs))), accuracy
 
 
@@ -218,6 +219,7 @@ def test_other_weights_are_asked_anew(batchwise, tmp_path, some):
     before = set(folder.glob("accuracies-*"))
     (folder / "supernet.safetensors").write_bytes((batchwise.folder / "supernet.safetensors").read_bytes())
     (folder / "config.json").write_bytes((batchwise.folder / "config.json").read_bytes())
+    noted_anew(folder)
     again = supernet_accuracies(folder, some[:3], EvaluationSettings(images=40))
     assert np.array_equal(again, supernet_accuracies(batchwise.folder, some[:3], EvaluationSettings(images=40)))
     assert len(set(folder.glob("accuracies-*")) - before) == 1

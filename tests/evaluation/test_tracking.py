@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from runs_toy import left_behind
+from runs_toy import left_behind, noted_anew
 from supernas import api
 from supernas.benchmarks import final_tests, made_up_table
 from supernas.cli.retrain import retrain as command
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 from supernas.core.settings import settings
 from supernas.evaluation import recorded_search
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
@@ -90,6 +90,8 @@ def test_following_changes_nothing_in_the_search(told, tmp_path):
     assert seen["weights"] == blind["weights"]
     for left in [*seen["lines"], seen["result"]]:
         left.pop("truth"), left.pop("tracked", None)
+    for left in (seen["result"], blind["result"]):
+        left.pop("files"), left.pop("digest")
     assert (seen["lines"], seen["result"]) == (blind["lines"], blind["result"])
 
 
@@ -181,11 +183,19 @@ def test_what_cannot_be_retrained(told, tmp_path):
     training = api.resolve_train({**training_beside(resolve_search(SMALL)), "architecture": "3"})
     with pytest.raises(UserError, match="followed no architectures; search with track=4"):
         retrain(run.folder, training)
-    for content in ("{}", '{"architectures": 3}'):
-        damaged = tmp_path / "damaged"
+    damaged = tmp_path / "damaged"
+    for content in ("{}", '{"architectures": 3}', '{"metric": "m", "images": 3, "architectures": [3]}'):
         shutil.copytree(told.folder, damaged, dirs_exist_ok=True)
         (damaged / "tracked.json").write_text(content)
-        with pytest.raises(UserError, match=r"followed (is damaged|no architectures)"):
+        with pytest.raises(UserError, match=r"tracked\.json is damaged"):
+            retrain(damaged, training_of(damaged))
+    for change in ({"tau": 3}, {"valid_metric": [0.5]}, {"sampled_metric": "x"}):
+        shutil.copytree(told.folder, damaged, dirs_exist_ok=True)
+        lines = read_lines(damaged / "metrics.jsonl")
+        lines[-1]["tracked"].update(change)
+        (damaged / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        noted_anew(damaged)
+        with pytest.raises(UserError, match=r"metrics\.jsonl is damaged"):
             retrain(damaged, training_of(damaged))
 
 

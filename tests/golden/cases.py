@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import supernas
 from supernas import methods, proxies, spaces
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 from supernas.runs.configuration import merge
 from supernas.steps import objectives
 from supernas.steps.contracts import Differentiable

@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import supernas
-from runs_toy import CELL
+from runs_toy import CELL, noted_anew, rewritten
 from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.output.export import check, export, families, formats
@@ -202,7 +202,7 @@ def test_without_the_data_the_record_says_what_a_network_reads(name, runs, tmp_p
     run = tmp_path / "run"
     shutil.copytree(runs[name], run)
     config = json.loads((run / "config.json").read_text())
-    config["data"]["directory"] = str(tmp_path)
+    config["data"]["directory"] = str(tmp_path)  # where the data lie may be said anew
     run.joinpath("config.json").write_text(json.dumps(config))
     there, gone = read_trained(runs[name]), read_trained(run)
     assert "random" in gone.examples_are
@@ -211,9 +211,7 @@ def test_without_the_data_the_record_says_what_a_network_reads(name, runs, tmp_p
     assert gone.facts == there.facts
     if name == "darts-rnn":
         assert "vocabulary" not in families.writer(type(gone.model.network)).source(gone)
-    record = json.loads((run / "result.json").read_text())
-    del record["inputs"]
-    run.joinpath("result.json").write_text(json.dumps(record))
+    rewritten(run, "result.json", lambda record: record.pop("inputs"))
     with pytest.raises(UserError, match="does not describe them: there is no"):
         read_trained(run)
 
@@ -383,9 +381,7 @@ def test_the_source_computes_the_same_in_float64(name, architecture, network, tm
 
 def test_other_data_under_the_same_name_are_not_taken_for_those_of_the_training(runs, tmp_path):
     shutil.copytree(runs["nas-bench-201"], tmp_path / "run")
-    record = json.loads((tmp_path / "run" / "result.json").read_text())
-    record["inputs"]["mean"] = [0.25]
-    tmp_path.joinpath("run", "result.json").write_text(json.dumps(record))
+    rewritten(tmp_path / "run", "result.json", lambda record: record["inputs"].update(mean=[0.25]))
     trained = read_trained(tmp_path / "run")
     assert trained.facts["mean"] == [0.25]
     assert trained.examples_are == "64 random inputs (digits is not what it was in the training)"
@@ -476,12 +472,14 @@ def test_what_cannot_be_exported_is_said_in_one_line(runs, tmp_path, monkeypatch
     copy.joinpath("config.json").write_text(run.joinpath("config.json").read_text())
     refused("has not ended", copy)
     copy.joinpath("result.json").write_text(run.joinpath("result.json").read_text())
-    refused("cannot read .*weights.safetensors", copy)
+    refused("cannot read the weights .*weights.safetensors", copy)
     copy.joinpath("weights.safetensors").write_bytes(run.joinpath("weights.safetensors").read_bytes()[:-9])
     refused("is damaged", copy / "weights.safetensors")
     save_file({"one": torch.zeros(1)}, copy / "weights.safetensors")
+    noted_anew(copy)
     refused("not of this training", copy)
     copy.joinpath("config.json").write_text(json.dumps({"search": {}}))
+    noted_anew(copy)
     refused("is a search.*first train what it found, supernas.train", copy)
 
     monkeypatch.setattr(onnx_format, "find_spec", lambda name: None)

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import typer.testing
 from torch import nn
 
 import supernas
+from runs_toy import noted_anew
 from supernas import api
 from supernas.cli import app
 from supernas.core.errors import UserError
@@ -321,20 +323,14 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
     line = {"epoch": 0, "loss": 1.0, f"loss {EVIL}": 2.0, EVIL: 3.0, f"{EVIL}.x": 1.0, "operations": {EVIL: 2}}
     line |= {"truth": {EVIL: 3.0}, "architecture": EVIL, "tracked": {"valid_metric": [1.0], "tau": {EVIL: 1.0}}}
     record = {"architecture": EVIL, "data": EVIL, "truth": {EVIL: 1.0}, "versions": {EVIL: EVIL}, "metric": EVIL}
-    record |= {"earlier_versions": [EVIL], f"valid_{EVIL}": 1, "flops_convention": EVIL, "parameters": EVIL}
-    ranking = {"truth": EVIL, "evaluation": {"images": EVIL}, "rankings": {EVIL: {"tau": {"value": 1}, "rho": EVIL}}}
+    record |= {"earlier_versions": [{EVIL: EVIL}], f"valid_{EVIL}": 1, "flops_convention": EVIL, EVIL: EVIL}
+    ranking = {"truth": EVIL, "architectures": 3, "evaluation": {"images": EVIL}}
+    ranking |= {"rankings": {EVIL: {"tau": {"value": 1}, "rho": EVIL}}}
     (folder / "config.json").write_text(json.dumps(document))
     (folder / "result.json").write_text(json.dumps(record))
-    lines = [
-        json.dumps(line),
-        json.dumps([EVIL]),
-        "{broken",
-        "[" * 100_000,
-        json.dumps({**line, "loss": 1e308, "truth": EVIL}),
-    ]
+    lines = [json.dumps(line), json.dumps({**line, "loss": 1e308, "truth": EVIL}), '{"half": 1']
     (folder / "metrics.jsonl").write_text("\n".join(lines))
     (folder / "correlation-x.json").write_text(json.dumps(ranking))
-    (folder / "correlation-y.json").write_text("[" * 100_000)
     for name in ("cell.svg", "tracked.svg", "correlation-x.svg"):
         (folder / name).write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{EVIL}</svg>')
     text = render(folder)
@@ -346,8 +342,8 @@ def test_nothing_of_a_file_becomes_markup(tmp_path):
     study.mkdir()
     folder.rename(study / "run")
     (study / "study.json").write_text(json.dumps({"name": EVIL}))
-    failure = {"label": EVIL, "seed": EVIL, "reason": EVIL}
-    (study / "failures.json").write_text(json.dumps({"failures": [failure, EVIL]}))
+    failure = {"label": EVIL, "seed": 3, "folder": EVIL, "reason": EVIL}
+    (study / "failures.json").write_text(json.dumps({"failures": [failure]}))
     (study / "table.md").write_text(f"| {EVIL} | n |\n| - | - |\n| {EVIL} | 1 |\n\n- {EVIL}\n")
     text = render(study)
     checked(text)
@@ -360,15 +356,54 @@ def test_half_a_character_is_written_as_json_writes_it(tmp_path):
     assert '"source": "\\ud800"' in Page(page).text.replace("&#34;", '"')
 
 
-@pytest.mark.parametrize("damage", ["result.json", "metrics.jsonl", "cell.svg", "tracked.svg"])
-def test_what_is_missing_or_damaged_is_left_out(folder, tmp_path, damage):
-    for name in ("config.json", "result.json", "metrics.jsonl", "cell.svg", "tracked.svg"):
-        if name != damage:
+FILES = ("config.json", "result.json", "metrics.jsonl", "tracked.svg")
+
+
+@pytest.mark.parametrize("missing", FILES[1:])
+def test_what_is_missing_is_left_out(folder, tmp_path, missing):
+    for name in FILES:
+        if name != missing:
             (tmp_path / name).write_bytes((folder / name).read_bytes())
-        elif not name.endswith("svg"):
-            (tmp_path / name).write_bytes(b"\xff{broken")
     page = checked(render(tmp_path))
-    assert ("not finished" in page.text) == (damage == "result.json")
+    assert ("not finished" in page.text) == (missing == "result.json")
+
+
+@pytest.mark.parametrize("damage", FILES)
+def test_what_is_damaged_is_refused(folder, tmp_path, damage):
+    for name in FILES:
+        content = bytearray((folder / name).read_bytes())
+        if name == damage:
+            content[content.index(b"0")] ^= 1
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{damage} is damaged") as caught:
+        render(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [*FILES, "correlation-x.json", "correlation-x.svg"])
+def test_no_link_leads_out_of_the_folder(folder, tmp_path, name):
+    secret = tmp_path / "secret"
+    secret.write_text("{}")
+    shutil.copytree(folder, tmp_path / "run")
+    (tmp_path / "run" / "correlation-x.json").write_text(
+        json.dumps({"truth": "", "architectures": 3, "evaluation": {}, "rankings": {}})
+    )
+    (tmp_path / "run" / name).unlink(missing_ok=True)
+    (tmp_path / "run" / name).symlink_to(secret)
+    with pytest.raises(UserError, match=f"{name} is a link that leads out of its folder"):
+        render(tmp_path / "run")
+    (tmp_path / "run" / name).unlink()
+    shutil.copy(folder / name if name in FILES else folder / "tracked.svg", tmp_path / "run" / "inside")
+    if name in FILES:
+        (tmp_path / "run" / name).symlink_to("inside")
+        checked(render(tmp_path / "run"))
+
+
+def test_a_run_of_a_study_is_within_it(folder, tmp_path):
+    (tmp_path / "study.json").write_text("{}")
+    (tmp_path / "run").symlink_to(folder)
+    with pytest.raises(UserError, match="run is a link that leads out"):
+        render(tmp_path)
 
 
 def test_a_page_of_a_study(folder, tmp_path):
@@ -384,6 +419,7 @@ def test_a_page_of_a_study(folder, tmp_path):
         for name in ("config.json", "metrics.jsonl", *(["result.json"] if seed else [])):
             (run / name).write_bytes((folder / name).read_bytes())
     (run / "config.json").write_text(json.dumps(planned.config.document()))
+    noted_anew(run)
     (result.folder / "failures.json").write_text(
         json.dumps({"failures": [{"label": "A", "seed": 0, "folder": "x", "reason": "no memory"}]})
     )

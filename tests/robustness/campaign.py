@@ -59,7 +59,7 @@ def _below(folder: str, *names: str) -> tuple[str, ...]:
 COMMANDS = (
     Command("show search", ("search",), _below("search", "config.json", "result.json")),
     Command(
-        "query search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200",
+        "query search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid",
         ("search", "table.safetensors"),
         ("table.safetensors", "search/result.json"),
         _WEIGHTS,
@@ -108,8 +108,14 @@ COMMANDS = (
         cost=2,
     ),
     Command(_CELL, ("small.json",), ("small.json",)),
-    Command("train search --config small.json --out new", ("small.json", "search"), _below("search", "config.json", "result.json")),
-    Command("train search/derive-*.json --config small.json --out new", ("small.json", "search"), ("search/derive-*.json",)),
+    Command(
+        "train search --config small.json --out new",
+        ("small.json", "search"),
+        _below("search", "config.json", "result.json"),
+    ),
+    Command(
+        "train search/derive-*.json --config small.json --out new", ("small.json", "search"), ("search/derive-*.json",)
+    ),
     Command(
         "train 6111 --config train.json --out stopped-train --resume",
         ("train.json", "stopped-train"),
@@ -134,7 +140,7 @@ COMMANDS = (
         _below("search", "scores-*.jsonl", "accuracies-*.jsonl"),
     ),
     Command(
-        "correlate search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --architectures 5"
+        "correlate search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid --architectures 5"
         " --images 16 --workers 1",
         ("search", "table.safetensors"),
         ("table.safetensors", *_below("search", "config.json", "result.json", "supernet.safetensors")),
@@ -142,10 +148,10 @@ COMMANDS = (
         cost=2,
     ),
     Command(
-        "score 6111 0 --config search.json --benchmark table.safetensors --dataset cifar10 --split test --epochs 200"
+        "score 6111 0 --config score.json --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid"
         " --workers 1 --out new",
-        ("search.json", "table.safetensors"),
-        ("search.json", "table.safetensors"),
+        ("score.json", "table.safetensors"),
+        ("score.json", "table.safetensors"),
         _WEIGHTS,
     ),
     Command(
@@ -172,12 +178,12 @@ COMMANDS = (
         Command(f"{_CELL} --data {source} --resolution 4", ("small.json", source), (f"{source}/*",))
         for source in ("images", "idx")
     ),
-    Command(
-        f"{_CELL} --data cifar/cifar-10-batches-py --resolution 4", ("small.json", "cifar"), ("cifar/*",)
-    ),
+    Command(f"{_CELL} --data cifar/cifar-10-batches-py --resolution 4", ("small.json", "cifar"), ("cifar/*",)),
     Command(f"{_CELL} --data arrays.npz --resolution 4", ("small.json", "arrays.npz"), ("arrays.npz",)),
     Command(
-        "train DARTS_V2 --space darts-rnn --config text.json --data texts --out new", ("text.json", "texts"), ("texts/*",)
+        "train DARTS_V2 --space darts-rnn --config text.json --data texts --out new",
+        ("text.json", "texts"),
+        ("texts/*",),
     ),
 )
 
@@ -284,7 +290,11 @@ def _expected(start: str) -> bool:
 def _reads(case: Case, outcome: Outcome, outside: Path) -> bool:
     """A folder from a stranger leads nowhere else; a file that the user names may be a link."""
     from_strangers = case.file.parts[0] in ("search", "train", "study", "stopped-search", "stopped-train")
-    return case.damage is a_link_outside and from_strangers and any(name.startswith(str(outside)) for name in outcome.opened)
+    return (
+        case.damage is a_link_outside
+        and from_strangers
+        and any(name.startswith(str(outside)) for name in outcome.opened)
+    )
 
 
 def _text(path: Path) -> str:

@@ -263,7 +263,9 @@ class _Evil:
 def evil_pickle(path: Path, generator: random.Random) -> None:
     """A pickle that calls a function, packed as the file was."""
     evil: Any = _Evil(_outside(path) / EXECUTED)
-    content = pickle.dumps(generator.choice((evil, {"meta_archs": evil, b"data": evil}, [evil])), generator.choice((0, 2, 4)))
+    content = pickle.dumps(
+        generator.choice((evil, {"meta_archs": evil, b"data": evil}, [evil])), generator.choice((0, 2, 4))
+    )
     _packed(path, content)
 
 
@@ -362,7 +364,16 @@ def other_image(path: Path, generator: random.Random) -> None:
 
 def renamed(path: Path, generator: random.Random) -> None:
     """Its name is as long as a name can be, or says something to a terminal."""
-    stem = generator.choice(("x" * (255 - len(path.suffix)), "\x1b[31mx\x07", "[red]x[/red]", b"\xff\xfe".decode("utf-8", "surrogateescape"), "-o", "a\nb"))
+    stem = generator.choice(
+        (
+            "x" * (255 - len(path.suffix)),
+            "\x1b[31mx\x07",
+            "[red]x[/red]",
+            b"\xff\xfe".decode("utf-8", "surrogateescape"),
+            "-o",
+            "a\nb",
+        )
+    )
     path.rename(path.with_name(f"{stem}{path.suffix}"))
 
 

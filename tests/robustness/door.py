@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["LIMIT", "Outcome", "call", "command"]
 
-LIMIT = 40.0
+LIMIT = 120.0
 """Seconds; on an idle machine no command of the campaign needs more than five."""
 
 _SPACE = 8 << 30  # bytes of addresses beyond which a command is a bomb, whatever the machine has

@@ -13,5 +13,13 @@ for module in pkgutil.walk_packages(supernas.__path__, "supernas."):
     if "templates" not in module.name and not module.name.endswith("__main__"):
         with contextlib.suppress(ImportError):  # a format of an export needs what is not installed
             importlib.import_module(module.name)
-for name in ("torch._dynamo", "matplotlib.pyplot", "sklearn.datasets", "PIL.PngImagePlugin", "scipy.stats", "pooch", "jinja2"):
+for name in (
+    "torch._dynamo",
+    "matplotlib.pyplot",
+    "sklearn.datasets",
+    "PIL.PngImagePlugin",
+    "scipy.stats",
+    "pooch",
+    "jinja2",
+):
     importlib.import_module(name)

@@ -73,6 +73,7 @@ def _settings(folder: Path) -> None:
     (folder / "search.json").write_text(json.dumps(SEARCH))
     (folder / "train.json").write_text(json.dumps(TRAIN))
     (folder / "small.json").write_text(json.dumps(ONE_EPOCH))
+    (folder / "score.json").write_text(json.dumps({name: TRAIN[name] for name in ("network", "data")}))
     (folder / "text.json").write_text(
         json.dumps({"network": {"units": 3}, "data": {"test_columns": 2}, "train": {"epochs": 1, "batch_size": 4}})
     )
@@ -100,7 +101,7 @@ def _cifar(folder: Path) -> None:
     generator = np.random.default_rng(1)
     for name, count in [("data_batch_1", 8), ("test_batch", 4)]:
         rows = generator.integers(0, 255, (count, 3072), dtype=np.uint8)
-        content = {b"data": rows, b"labels": [number % 10 for number in range(count)]}
+        content = {"data": rows, "labels": [number % 10 for number in range(count)]}
         (folder / name).write_bytes(pickle.dumps(content, 2))
 
 
@@ -168,10 +169,10 @@ def _run_folders() -> None:
     from supernas.methods.e2nas.autoencoder import AutoencoderSettings
     from supernas.methods.e2nas.autoencoder.evaluation import train_and_save
 
-    found = supernas.search(config=SEARCH, track=3, out="search", benchmark="table.safetensors")
+    supernas.search(config=SEARCH, track=3, out="search", benchmark="table.safetensors")
     for by, options in {"best-sampled": {"candidates": 3}, "ranks": {"candidates": 3}}.items():
         supernas.derive("search", by=by, images=16, workers=1, **options)
-    supernas.train(found.text, config=TRAIN, out="train")
+    supernas.train("6111", config=TRAIN, out="train")
     supernas.study("study.toml", out="study", workers=1)
     small = AutoencoderSettings(latent=4, epochs=1)
     file = Path("autoencoder.safetensors")

@@ -10,7 +10,7 @@ import supernas
 from runs_toy import CELL, left_behind, make
 from supernas.cli.app import app
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 
 SEARCH = {
     "method": "random-nas",

@@ -14,8 +14,8 @@ from supernas import api
 from supernas.cli import app
 from supernas.cli.options import read_count
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
 from supernas.core.progress import Progress
+from supernas.core.records import read_lines
 from supernas.core.task import top5_accuracy
 from supernas.data import Augmentation
 from supernas.runs import presets

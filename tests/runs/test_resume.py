@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import shutil
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +16,13 @@ import torch
 from runs_toy import EPOCHS, KINDS, STEPS, left_behind, make
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
 from supernas.core.progress import Progress
+from supernas.core.records import read_lines
 from supernas.core.settings import settings
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
 from supernas.methods.e2nas.e2nas import E2NAS
+from supernas.runs import folder as run_folder
 from supernas.runs import loop
 from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
 from supernas.runs.configuration import merge
@@ -121,7 +123,7 @@ def test_killed_at_any_write(whole, tmp_path, monkeypatch):
 
 def _die_at(patch: pytest.MonkeyPatch, moment: int, run: Any) -> bool:
     """Runs, and dies at the given moment; True if the run ended before it."""
-    moments, replace, append_line = itertools.count(), Path.replace, loop.append_line
+    moments, replace, append_line = itertools.count(), Path.replace, run_folder.append_line
 
     def dying(original: Any) -> Any:
         def call(*arguments: Any) -> Any:
@@ -135,7 +137,7 @@ def _die_at(patch: pytest.MonkeyPatch, moment: int, run: Any) -> bool:
         return call
 
     patch.setattr(Path, "replace", dying(replace))
-    patch.setattr(loop, "append_line", dying(append_line))
+    patch.setattr(run_folder, "append_line", dying(append_line))
     try:
         run()
     except Killed:
@@ -363,3 +365,70 @@ def test_random_architectures_are_trained_alike(tmp_path, monkeypatch):
     assert [result.record for result in again] == [result.record for result in results]
     with pytest.raises(UserError, match="0 architectures wanted"):
         train_random(config, 0, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A search that was stopped after its first epoch."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    next(iter(make("search", folder)))
+    return folder
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"epoch": 0, "lo', b"\xff\n", None, b'{"epoch": 0}\n{"epoch": 1}\n'])
+def test_lost_lines_are_written_again_from_the_checkpoint(stopped, tmp_path, damage):
+    shutil.copytree(stopped, tmp_path / "run")
+    path = tmp_path / "run" / "metrics.jsonl"
+    whole = path.read_bytes()
+    path.unlink() if damage is None else path.write_bytes(damage)
+    run = make("search", tmp_path / "run", resume=True)
+    assert run.notes == ["metrics.jsonl was missing or damaged; it is written again from the checkpoint"]
+    assert path.read_bytes() == whole
+    assert make("search", tmp_path / "run", resume=True).notes == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            {name: value}
+            for name in ("lines", "environment", "earlier", "state", "generators")
+            for value in (3, "abc", [3])
+        ),
+        *(
+            {"state": {name: value}}
+            for name in ("seconds", "history", "ended", "step")
+            for value in ("abc", [[3]], {"a": 1})
+        ),
+        *(
+            {"state": {name: value}}
+            for name in ("answer", "kept", "sums", "method", "network")
+            for value in ("abc", 3.5)
+        ),
+        *({"lines": ["{}", "{}"]}, {"lines": ["[]"]}, {"lines": ["{broken"]}, {"state": {"more": 1}}),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_wrong_types_is_refused(stopped, tmp_path, change):
+    tree, _ = load_checkpoint(stopped)
+    shutil.copy(stopped / "config.json", tmp_path)
+    for name, value in change.items():
+        tree[name] = {**tree[name], **value} if isinstance(value, dict) else value
+    torch.save(tree, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match=r"is damaged \(|does not fit this run \(") as caught:
+        make("search", tmp_path, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["result.json", "supernet.safetensors", "cell.svg"])
+def test_a_damaged_end_is_written_again(name, whole, tmp_path):
+    run = make("search", tmp_path)
+    run.run()
+    content = bytearray((tmp_path / name).read_bytes())
+    content[-40] ^= 1
+    (tmp_path / name).write_bytes(content)
+    again = make("search", tmp_path, resume=True)
+    assert [f"{name} is damaged" in note for note in again.notes] == [True]
+    again.run()
+    (tmp_path / "checkpoint.previous.pt").unlink(missing_ok=True)
+    assert left_behind(tmp_path) == whole["search"]

@@ -5,7 +5,7 @@ import torch
 
 from runs_toy import CELL, STEPS, TRAIN, left_behind, make
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 from supernas.runs.configuration import merge, resolve_search, resolve_train
 from supernas.runs.finished import training_beside
 from supernas.runs.training import Training

@@ -1,6 +1,8 @@
-"""Arrays in a safetensors file, mapped into memory: opening costs nothing, and only what is looked at is read."""
+"""Arrays in a safetensors file, mapped into memory: only what is looked at is read."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from supernas.core.errors import UserError
 
-__all__ = ["map_arrays"]
+__all__ = ["digest_arrays", "map_arrays"]
 
 _TYPES = {"F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
 
@@ -42,3 +44,12 @@ def map_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
             f"{path} is no table, or is damaged ({type(error).__name__}); make one with `supernas benchmark import`"
         ) from None
     return metadata, arrays
+
+
+def digest_arrays(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """The SHA-256 of a text and of arrays by name, as hexadecimal digits."""
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

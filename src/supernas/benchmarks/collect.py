@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 import uuid
+import zlib
+from contextlib import suppress
 from math import nan
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +15,11 @@ from typing import BinaryIO
 import numpy as np
 
 from supernas import spaces
+from supernas.benchmarks.arrays import digest_arrays
 from supernas.benchmarks.columns import Column, Seed
 from supernas.benchmarks.curves import curves_path
 from supernas.benchmarks.table import COSTS, FORMAT, Source
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
 
@@ -35,6 +39,7 @@ class Collector:
         self._accuracy: dict[tuple[Column, Seed], np.ndarray] = {}
         self._costs: dict[str, np.ndarray] = {}
         self._starts: dict[tuple[Column, Seed], np.ndarray] = {}
+        self._checks: dict[tuple[Column, Seed], np.ndarray] = {}
         self._points = 0
         self._spool: BinaryIO | None = None
         try:
@@ -51,25 +56,44 @@ class Collector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._spool is not None:
-            self._spool.close()
+            with suppress(OSError):  # what it still had to write has no place, and is not wanted
+                self._spool.close()
 
     # -- what importers say -----------------------------------------------------------------------------------------
 
     def accuracy(self, index: int, column: Column, seed: Seed, value: float) -> None:
-        """Notes an accuracy in percent."""
+        """Notes an accuracy in percent.
+
+        Raises:
+            UserError: if it is none.
+        """
+        if not 0 <= value <= 100:
+            raise UserError(f"architecture {index} has accuracy {value} for {column} seed={seed}; wanted 0 to 100 %")
         if (column, seed) not in self._accuracy:
             self._accuracy[column, seed] = np.full(len(self.space), nan)
         self._accuracy[column, seed][index] = value
 
     def curve(self, index: int, column: Column, seed: int, values: np.ndarray) -> None:
-        """Notes a learning curve, percent [column.epochs]; forgotten where curves are not wanted."""
+        """Notes a learning curve, percent [column.epochs]; forgotten where curves are not wanted.
+
+        Raises:
+            UserError: if there is no room.
+        """
         if self._spool is None:
             return
         if (column, seed) not in self._starts:
             self._starts[column, seed] = np.full(len(self.space), -1, dtype="<i8")
+            self._checks[column, seed] = np.zeros(len(self.space), dtype="<i8")
+        content = values.astype("<f8").tobytes()
         self._starts[column, seed][index] = self._points
+        self._checks[column, seed][index] = zlib.crc32(content)
         self._points += len(values)
-        self._spool.write(values.astype("<f8").tobytes())
+        try:
+            self._spool.write(content)
+        except OSError as error:
+            raise UserError(
+                f"cannot write in {self.destination.parent}: {error.strerror}; name another place"
+            ) from None
 
     def cost(self, index: int, dataset: str, parameters: float, flops: float, latency: float) -> None:
         """Notes parameters, multiply-adds and seconds of a batch."""
@@ -112,25 +136,28 @@ class Collector:
         arrays = {"accuracy": np.stack([self._accuracy[key] for key in keys])}
         if self._costs:
             arrays["costs"] = np.stack([self._costs[name] for name in sorted(self._costs)])
-        return save(arrays, {"supernas-benchmark": json.dumps(about)})
+        text = json.dumps(about)
+        return save(arrays, {"supernas-benchmark": text, "sha256": digest_arrays(text, arrays)})
 
     def _write_curves(self, file: BinaryIO, identity: str) -> None:
         """The safetensors layout written piece by piece: the library wants all arrays in memory at once."""
         assert self._spool is not None
-        starts = np.stack(list(self._starts.values()))
+        places = {"start": self._starts, "check": self._checks}
+        arrays = {name: np.stack(list(columns.values())) for name, columns in places.items()}
+        text = json.dumps(_addresses(self._starts))
+        metadata = {"identity": identity, "columns": text, "sha256": digest_arrays(identity + text, arrays)}
         size = 8 * self._points
-        header = json.dumps(
-            {
-                "__metadata__": {"identity": identity, "columns": json.dumps(_addresses(self._starts))},
-                "values": {"dtype": "F64", "shape": [self._points], "data_offsets": [0, size]},
-                "start": {"dtype": "I64", "shape": starts.shape, "data_offsets": [size, size + starts.nbytes]},
-            }
-        ).encode()
+        described: Document = {"values": {"dtype": "F64", "shape": [self._points], "data_offsets": [0, size]}}
+        for name, array in arrays.items():
+            described[name] = {"dtype": "I64", "shape": array.shape, "data_offsets": [size, size + array.nbytes]}
+            size += array.nbytes
+        header = json.dumps({"__metadata__": metadata, **described}).encode()
         header += b" " * (-len(header) % 8)
         file.write(len(header).to_bytes(8, "little") + header)
         self._spool.seek(0, os.SEEK_SET)
         shutil.copyfileobj(self._spool, file, 1 << 20)
-        file.write(starts.tobytes())
+        for array in arrays.values():
+            file.write(array.tobytes())
 
 
 def _addresses(keys: "list[tuple[Column, Seed]] | dict[tuple[Column, Seed], np.ndarray]") -> list[list[str | int]]:

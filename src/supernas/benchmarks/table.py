@@ -5,7 +5,6 @@ epochs and seed. A question that fits several columns is refused, with what woul
 "test accuracies" of one cell differ by 18 % for a default that nobody saw.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pydantic
 from typing_extensions import Unpack
 
 from supernas import spaces
-from supernas.benchmarks.arrays import map_arrays
+from supernas.benchmarks.arrays import digest_arrays, map_arrays
 from supernas.benchmarks.columns import Address, Column, Seed, Value, choose, dataset_name
 from supernas.benchmarks.curves import Curves, curves_path
 from supernas.core.architecture import Architecture
@@ -25,7 +25,7 @@ from supernas.core.errors import UserError, unknown
 
 __all__ = ["Best", "PublishedCost", "Source", "Table", "load"]
 
-FORMAT = 1
+FORMAT = 2
 COSTS = ("parameters", "flops", "latency")
 AnyArchitecture = Architecture | str | int
 
@@ -295,28 +295,71 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return mean
 
 
+class _SourceRecord(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True, extra="forbid")
+
+    name: str
+    version: str
+    sha256: str
+    made_up: bool
+
+
+class _About(pydantic.BaseModel):
+    """What the header of a table says."""
+
+    model_config = pydantic.ConfigDict(strict=True, extra="forbid")
+
+    format: int
+    space: str
+    source: _SourceRecord
+    columns: list[tuple[str, str, str, int, Seed]]
+    costs: list[str]
+    curves: str | None
+
+
 def load(path: str | Path) -> Table:
-    """Opens a table that `supernas benchmark import` wrote; nothing is read before it is asked for.
+    """Opens a table that `supernas benchmark import` wrote, and checks that it is as it was written; its curves are
+    read, and checked, when they are asked for.
 
     Raises:
         UserError: if the file is missing, damaged, or no table.
     """
     path = Path(path)
     metadata, arrays = map_arrays(path)
+    about = _about(path, metadata.get("supernas-benchmark", ""))
+    if metadata.get("sha256") != digest_arrays(metadata["supernas-benchmark"], arrays):
+        raise _damaged(path, "its SHA-256 is not the one that it holds")
+    columns = [
+        (Column(data, trained_on, split, epochs), seed) for data, trained_on, split, epochs, seed in about.columns
+    ]
+    if len(set(columns)) < len(columns) or len(set(about.costs)) < len(about.costs):
+        raise _damaged(path, "a column stands twice")
+    held = {name: arrays[name] for name in ("accuracy", *(["costs"] if about.costs else [])) if name in arrays}
+    count = spaces.get(about.space).size
+    shapes = [array.shape for array in held.values()]
+    if shapes != [(len(columns), count), (len(about.costs), len(COSTS), count)][: 1 + bool(about.costs)]:
+        raise _damaged(path, f"its arrays are not of {len(columns)} columns of {about.space}")
+    if not _in_range(held["accuracy"], 100) or not _in_range(held.get("costs", np.zeros(0)), np.finfo(float).max):
+        raise _damaged(path, "it has an accuracy that is not from 0 to 100 %, or a cost below 0")
+    costs = dict(zip(about.costs, held.get("costs", ()), strict=True))
+    curves = (curves_path(path), about.curves) if about.curves else None
+    return Table(about.space, columns, held["accuracy"], costs, Source(**about.source.model_dump()), curves)
+
+
+def _about(path: Path, text: str) -> _About:
     try:
-        about = json.loads(metadata["supernas-benchmark"])
-        if about["format"] != FORMAT:
-            raise UserError(f"{path} has table format {about['format']}, wanted {FORMAT}; import the source again")
-        columns = [(Column(*names), seed) for *names, seed in about["columns"]]
-        accuracy = arrays["accuracy"]
-        costs = dict(zip(about["costs"], arrays["costs"], strict=True)) if about["costs"] else {}
-        curves = (curves_path(path), about["curves"]) if about["curves"] else None
-        table = Table(about["space"], columns, accuracy, costs, Source(**about["source"]), curves)
-        shapes = [accuracy.shape, *(array.shape for array in costs.values())]
-        if shapes != [(len(columns), len(table)), *[(len(COSTS), len(table))] * len(costs)]:
-            raise ValueError("shapes")
-    except UserError:
-        raise
-    except (KeyError, TypeError, ValueError):
+        about = _About.model_validate_json(text)
+    except pydantic.ValidationError:
         raise UserError(f"{path} is no table of a benchmark; make one with `supernas benchmark import`") from None
-    return table
+    if about.format != FORMAT:
+        raise UserError(f"{path} has table format {about.format}, wanted {FORMAT}; import the source again")
+    return about
+
+
+def _in_range(values: np.ndarray, most: float) -> bool:
+    """Whether all values are from 0 to the most; NaN, where there is none, is no value."""
+    return not bool(((values < 0) | (values > most)).any())
+
+
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(f"{path} is damaged ({what}); import the source again")

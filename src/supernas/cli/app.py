@@ -1,7 +1,9 @@
 """The command line put together: each command is in a file of its own."""
 
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ from supernas.cli.derive import derive
 from supernas.cli.describe import describe
 from supernas.cli.export import export
 from supernas.cli.list import list_
+from supernas.cli.net import DEBUG, caught
 from supernas.cli.report import report
 from supernas.cli.retrain import retrain
 from supernas.cli.score import score
@@ -24,6 +27,7 @@ from supernas.cli.train import train
 from supernas.core.errors import UserError
 from supernas.core.files import versions
 from supernas.core.spelling import at_command_line
+from supernas.core.text import one_line, printable
 
 __all__ = ["main"]
 
@@ -36,7 +40,6 @@ def _print_version(wanted: bool) -> None:
 
 
 app = typer.Typer(
-    help="One-shot neural architecture search that does what the papers' equations say.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -55,30 +58,71 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="show where an unforeseen error comes from")] = False,
 ) -> None:
-    pass
+    """One-shot neural architecture search that does what the papers' equations say."""
 
 
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 
 
 def main() -> None:
-    """Runs the command line. Whatever a user can get wrong is one line and exit code 2."""
+    """Runs the command line. Whatever a user can get wrong is one line and exit code 2, and so is a file that the
+    system refuses; a full or closed standard output is exit code 1, and so is what nobody foresaw, which is one line
+    too and a file that holds the traceback.
+    """
+    arguments = sys.argv[1:]
+    debug = DEBUG in arguments  # wherever it stands
+    try:
+        code = _run([argument for argument in arguments if argument != DEBUG])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _end_quietly()
+        code = 1
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else "the system says: "
+        code = _fail(f"{where}{error.strerror or error}", 2 if error.filename else 1)
+        _end_quietly()
+    except Exception as error:
+        if debug:
+            raise
+        code = _fail(caught(error), 1)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of a command."""
     log = logging.getLogger("supernas")  # what takes long says so
     log.setLevel(logging.INFO)
-    log.addHandler(logging.StreamHandler())
+    log.addHandler(_Messages())
     try:
         with at_command_line():
-            code = app(standalone_mode=False)
+            code = app(arguments, standalone_mode=False)
     except UserError as error:
-        _fail(str(error))
+        return _fail(str(error))
     except _UsageError as error:
-        _fail(error.format_message())
+        return _fail(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 130
+    return code if isinstance(code, int) else 0
 
 
-def _fail(message: str) -> None:
-    print(f"supernas: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+class _Messages(logging.StreamHandler):
+    """Messages on standard error, printable."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of a message."""
+        return printable(super().format(record))
+
+
+def _fail(message: str, code: int = 2) -> int:
+    with suppress(OSError):  # nobody reads it
+        print(f"supernas: {one_line(message)}", file=sys.stderr)
+    return code
+
+
+def _end_quietly() -> None:
+    """Who reads standard output has gone, or it is full: what is still to be written has no place."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,8 @@ from typing import Any
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.runs.configuration import read_file
+from supernas.core.records import RunRecord, read_record
+from supernas.runs.configuration import read_own
 
 __all__ = ["check_no_path", "read_architecture"]
 
@@ -42,7 +43,7 @@ def read_architecture(text: str, space: str | None) -> tuple[str, Any, Document]
             f"{folder} holds no {record.name}: it is no run folder, or the run has not ended (give its command again, "
             "with --resume)"
         )
-    result, config = read_file(record), read_file(folder / "config.json")
+    result, config = read_record(record, RunRecord) or {}, read_own(folder) or {}
     if not {"architecture", "space"} <= set(result):
         raise UserError(f"{record} names no architecture and space: it is not the record of a run")
     if space and space != result["space"]:

@@ -8,17 +8,17 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table as Grid
 
 from supernas.benchmarks.table import Table, load
 from supernas.cli.architecture import check_no_path
 from supernas.cli.command import Command
+from supernas.cli.console import Console
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.runs.configuration import read_file
+from supernas.core.records import RESULT, RunRecord, read_record
 
 __all__ = ["benchmark_app", "query"]
 
@@ -154,10 +154,10 @@ def _text(architecture: str, table: Table) -> str:
     if len(architecture) > 255 or not folder.is_dir():  # longer than the name of a file
         check_no_path(architecture)
         return architecture
-    if not (folder / "result.json").is_file():
+    result = read_record(folder / RESULT, RunRecord)
+    if result is None:
         raise UserError(f"{folder} holds no result.json: it is no run folder, or the run has not ended (use --resume)")
-    result = read_file(folder / "result.json")
-    if result.get("space") != table.space.name or not isinstance(result.get("architecture"), str):
+    if result.get("space") != table.space.name:
         raise UserError(f"{folder} is a run in the space {result.get('space')}; the table is of {table.space.name}")
     return str(result["architecture"])
 

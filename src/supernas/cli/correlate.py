@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from supernas.cli.console import Console
 from supernas.cli.display import counting_bar
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document

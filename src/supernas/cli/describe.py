@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from supernas import methods, proxies, spaces
+from supernas.cli.console import Console
 from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out
 from supernas.core.errors import unknown

@@ -6,13 +6,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from supernas.cli.console import Console
 from supernas.core.documents import Values
 from supernas.runs.log import RunLog
 
 __all__ = ["Display", "counting_bar"]
+
+
+class _Echo(logging.StreamHandler):
+    """Lines on standard error. Where nobody reads them any more the run goes on: they are in the log too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Leaves the line out."""
 
 
 class Display(RunLog):
@@ -39,7 +46,7 @@ class Display(RunLog):
         )
         self.task = self.progress.add_task("step", total=steps, completed=done, rate="")
         if not self.live:
-            self.add(logging.StreamHandler(sys.stderr), "%H:%M:%S")
+            self.add(_Echo(sys.stderr), "%H:%M:%S")
 
     def __enter__(self) -> "Display":
         self.progress.start()

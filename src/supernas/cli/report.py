@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from supernas.api import report as write
+from supernas.cli.rows import out as out_
 
 __all__ = ["report"]
 
@@ -15,4 +16,4 @@ def report(
     out: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the folder)")] = None,
 ) -> None:
     """Write one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it."""
-    print(write(folder, out=out))
+    out_.print(str(write(folder, out=out)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rich.console import Console
+from supernas.cli.console import Console
 
 __all__ = ["out", "print_rows"]
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from supernas.api import score_config
+from supernas.cli.console import Console
 from supernas.cli.display import counting_bar
 from supernas.cli.options import Resolution
 from supernas.core.documents import Document

@@ -10,6 +10,7 @@ from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 from supernas.data import kinds
 from supernas.data.kinds import DataShape
 from supernas.networks.costs.cost import cost
@@ -77,6 +78,6 @@ def _sized(space: Space, classes: int | None, resolution: int | None) -> tuple[D
 
 def _write_text(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None

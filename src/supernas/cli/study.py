@@ -6,9 +6,10 @@ from types import TracebackType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from supernas.cli.console import Console
+from supernas.core.text import printable
 from supernas.studies.plan import Plan, PlannedRun, read_study
 from supernas.studies.run_study import run_study
 from supernas.studies.workers import RunEvent
@@ -90,7 +91,7 @@ class StudyDisplay:
     def say(self, text: str) -> None:
         """One line, above the bars."""
         if self.progress.disable:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
         else:
             self.progress.console.print(text, highlight=False, markup=False)
 

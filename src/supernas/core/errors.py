@@ -7,11 +7,18 @@ message as one line and exits with code 2; in Python it is an ordinary `ValueErr
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from supernas.core.text import printable
+
 __all__ = ["UserError", "unknown"]
 
 
 class UserError(ValueError):
-    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix."""
+    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix; control
+    characters of what was given are written out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:

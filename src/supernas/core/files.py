@@ -1,5 +1,6 @@
-"""What a run writes down: whole files or nothing, and lines that can be cut back."""
+"""What a run writes down: whole files or nothing, and lines one by one."""
 
+import errno
 import json
 import os
 import platform
@@ -15,10 +16,8 @@ from supernas.core.documents import Document
 
 __all__ = [
     "append_line",
-    "cut_back",
     "environment",
     "read_json",
-    "read_lines",
     "remove_temporaries",
     "versions",
     "write_atomically",
@@ -26,15 +25,29 @@ __all__ = [
 ]
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Writes a file beside its place and moves it there, so that a reader finds the old or the new one, whole."""
+def write_atomically(path: Path, write: Callable[[BinaryIO], Any], *, before: Path | None = None) -> None:
+    """Writes a file beside its place and moves it there, so that a reader finds the old or the new one, whole.
+
+    Args:
+        path: its place.
+        write: writes the content.
+        before: where the file that was there goes, once the new one is whole.
+
+    Raises:
+        OSError: if it cannot be written, or something else than a file is in its place.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.exists() and not path.is_file():  # a folder cannot be replaced, and a device must not be
+        raise FileExistsError(errno.EEXIST, "there is something that is no file", str(path))
+    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:  # never through a link that somebody has put there
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        if before is not None and path.exists():
+            path.replace(before)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -61,24 +74,12 @@ def read_json(path: Path) -> Document | None:
     return value if isinstance(value, dict) else None
 
 
-def append_line(path: Path, value: Any) -> None:
-    """Adds one JSON line to a file, and waits until it is on the disk: a checkpoint will count on it."""
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file, and waits until it is on the disk."""
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value) + "\n")
+        file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> list[Any]:
-    """All JSON lines of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def cut_back(path: Path, lines: int) -> None:
-    """Keeps the first `lines` lines of a file: what was written after the checkpoint is written again."""
-    if path.exists():
-        kept = path.read_bytes().splitlines(keepends=True)[:lines]
-        write_atomically(path, lambda file: file.write(b"".join(kept)))
 
 
 def versions() -> dict[str, str]:

@@ -8,9 +8,10 @@ import copy
 import dataclasses
 import json
 from collections import deque
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
+import pydantic
 import torch
 
 from supernas.core.architecture import Architecture
@@ -21,6 +22,7 @@ __all__ = ["UNSAVED", "State", "load_tree", "to_tree"]
 UNSAVED = {"unsaved": True}
 """The metadata of a field that is part of a state's set-up and is not saved."""
 
+_AS_ANNOTATED = pydantic.ConfigDict(arbitrary_types_allowed=True)
 _ARCHITECTURE = "(choice, option) pairs"  # marks an architecture in a tree
 
 
@@ -32,12 +34,26 @@ class State:
         return {name: to_tree(value) for name, value in _moving(self).items()}
 
     def load(self, tree: Document) -> None:
-        """Makes this state equal to the one that `tree` was taken from."""
+        """Makes this state equal to the one that `tree` was taken from.
+
+        Raises:
+            ValueError: if the tree has other entries, or one of another type, like other errors of what does not fit.
+        """
         mine = _moving(self)
         if set(mine) != set(tree):
             raise ValueError(f"{type(self).__name__} has {sorted(mine)}, the saved state has {sorted(tree)}")
+        hints = get_type_hints(type(self))
         for name, value in mine.items():
-            setattr(self, name, load_tree(value, tree[name]))
+            loaded = load_tree(value, tree[name])
+            setattr(self, name, loaded if loaded is value else _of_type(hints[name], loaded, name))
+
+
+def _of_type(hint: Any, value: Any, name: str) -> Any:
+    """The value, as the annotation of its field wants it."""
+    try:
+        return pydantic.TypeAdapter(tuple[hint], config=_AS_ANNOTATED).validate_python((value,))[0]
+    except pydantic.ValidationError as error:
+        raise ValueError(f"{name}: {error.errors()[0]['msg']}") from None
 
 
 def _moving(state: State) -> Document:

@@ -1,18 +1,21 @@
 """Numbers that took long to find, cached in a file of JSON lines: what was killed goes on where it was.
 
 The first line says all that decides the numbers, and the file's name has its hash, so that what was found otherwise is
-in another file. The other lines are [key, number or null] each.
+in another file. The other lines are [key, number or null, checksum of both] each; a line that is damaged is found anew.
 """
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.records import read_bytes
 
 __all__ = ["Cache"]
 
@@ -35,18 +38,18 @@ class Cache:
         self.path = folder / f"{name}-{hashlib.sha256(first.encode()).hexdigest()[:8]}.jsonl"
         self.values: dict[str, float | None] = {}
         self._lines = [first]
-        if self.path.is_file():
-            self._read()
+        self._read()
 
     def _read(self) -> None:
         """Takes the whole lines; a process that was killed may have left part of one."""
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]:
+        for line in (read_bytes(self.path) or b"").decode(errors="replace").splitlines()[1:]:
             try:
-                key, value = json.loads(line)
-                self.values[str(key)] = None if value is None else float(value)
-            except (ValueError, TypeError):
+                key, value, mark = json.loads(line)
+            except (ValueError, TypeError, RecursionError):
                 continue
-            self._lines.append(line)
+            if mark == _mark(key, value):
+                self.values[key] = value
+                self._lines.append(line)
 
     @contextmanager
     def open(self) -> Iterator[Callable[[str, float | None], None]]:
@@ -62,8 +65,12 @@ class Cache:
 
                 def add(key: str, value: float | None) -> None:
                     self.values[key] = value
-                    file.write(json.dumps([key, value]) + "\n")
+                    file.write(json.dumps([key, value, _mark(key, value)]) + "\n")
 
                 yield add
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror or error}") from None
+
+
+def _mark(key: Any, value: Any) -> int:
+    return zlib.crc32(json.dumps([key, value]).encode())

@@ -16,7 +16,8 @@ import torch
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json, write_atomically, write_json
+from supernas.core.files import write_atomically
+from supernas.core.records import RESULT, RunRecord, read_record, write_record
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.evaluation.plots.scatter import scatter_svg
 from supernas.evaluation.rank_correlation import Ranking, rank
@@ -90,7 +91,7 @@ class Correlation:
         table, picture = folder / f"{name}.json", folder / f"{name}.svg"
         drawn = self.svg()
         try:
-            write_json(table, self.record())
+            write_record(table, self.record())
             write_atomically(picture, lambda file: file.write(drawn))
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
@@ -163,10 +164,8 @@ def retrained(study: Path, space: Space) -> tuple[list[Architecture], np.ndarray
         UserError: if there is none, or one is of another space.
     """
     accuracies: dict[Architecture, list[float]] = {}
-    for path in sorted(study.rglob("result.json")):
-        result = read_json(path)
-        if result is None:
-            raise UserError(f"{path} is damaged; train that architecture again, or remove the folder")
+    for path in sorted(study.rglob(RESULT)):
+        result = read_record(path, RunRecord) or {}
         if result.get("test_accuracy") is None:
             continue
         if result.get("space") != space.name:

@@ -23,13 +23,14 @@ from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.core.spelling import assigned, option
 from supernas.core.task import CLASSIFICATION
+from supernas.core.weights import parse_weights
 from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache
 from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network, placed
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
-from supernas.runs.finished import read_run, read_weights
+from supernas.runs.finished import read_run
 
 __all__ = ["EvaluationSettings", "Policy", "Supernet", "one_by_one", "read_run", "supernet_accuracies"]
 
@@ -218,7 +219,7 @@ def _name(key: tuple[Pair, ...]) -> str:
 
 def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:
     """The supernet, with normalisations as the policy wants them."""
-    saved = read_weights(folder / "supernet.safetensors", weights)
+    saved = parse_weights(weights, folder / "supernet.safetensors")
     batch_norm: Any = "batch" if policy == "batch" else "tracked"
     size = {**vars(config.supernet), "batch_norm": batch_norm}
     network: Network = config.space.supernet(**dataset.network, **size)

@@ -5,17 +5,29 @@ changes nothing that the search does. Where a truth is known, it says after ever
 (figure 3 of NSAS, CVPR 2020). `retrain` adds each one's own training, on the search's halves of the images.
 """
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
+import pydantic
 
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json, read_lines, write_atomically
+from supernas.core.files import write_atomically
+from supernas.core.records import (
+    RESULT,
+    Record,
+    RunRecord,
+    checked_model,
+    damaged,
+    digest_file,
+    read_lines,
+    read_record,
+    write_record,
+)
 from supernas.core.spelling import option
 from supernas.evaluation.plots.forgetting import forgetting_svg
 from supernas.evaluation.rank_correlation import tau
@@ -29,6 +41,7 @@ __all__ = ["Tracking", "retrain", "tracked_architectures"]
 
 _STREAM = 1  # apart from the stream of numbers that a method of the same seed draws its paths from
 _OWN = "own retrainings"
+_Metric = Annotated[float, pydantic.AllowInfNan(True)]
 
 
 def tracked_architectures(config: SearchConfig) -> list[Architecture]:
@@ -38,6 +51,36 @@ def tracked_architectures(config: SearchConfig) -> list[Architecture]:
         UserError: if the space has fewer.
     """
     return draw(config.space, config.search.track, np.random.default_rng([config.search.seed, _STREAM]))
+
+
+class TrackedRecord(Record):
+    """`tracked.json`: what is followed, and how it is asked about."""
+
+    remedy: ClassVar[str] = "search again"
+
+    metric: str
+    images: int = pydantic.Field(ge=1)
+    architectures: list[str]
+
+
+class _TrackedLine(Record):
+    """What was found after an epoch."""
+
+    remedy: ClassVar[str] = "search again"
+
+    valid_metric: list[_Metric | None]
+    sampled: str
+    sampled_metric: _Metric
+    tau: dict[str, float | None]
+
+
+def read_tracked(folder: Path) -> Document | None:
+    """What the search in a folder followed; None if it followed nothing.
+
+    Raises:
+        UserError: if `tracked.json` is not as the search wrote it.
+    """
+    return read_record(folder / "tracked.json", TrackedRecord)
 
 
 class Tracking:
@@ -70,7 +113,7 @@ class Tracking:
             "images": min(search.config.search.validation_images, search.data.count("valid")),
             "architectures": [search.config.space.format(architecture) for architecture in self.architectures],
         }
-        search.folder.write("tracked.json", (json.dumps(self._about, indent=2) + "\n").encode())
+        search.folder.write_record("tracked.json", self._about)
 
     def __call__(self, epoch: Epoch) -> Document:
         """What is added to the line of a finished epoch."""
@@ -85,7 +128,7 @@ class Tracking:
             "tau": {name: _tau(scores, truth) for name, truth in self.truth.items()},
         }
         if search.finished:
-            lines = [*(earlier["tracked"] for earlier in read_lines(search.folder.metrics)), line]
+            lines = [*(earlier["tracked"] for earlier in search.folder.epochs), line]
             search.folder.write("tracked.svg", _picture(self._about, lines))
         return {"tracked": line}
 
@@ -113,13 +156,11 @@ def retrain(
             `Training` does.
     """
     config, _ = read_run(folder)
-    about = read_json(folder / "tracked.json")
+    about = read_tracked(folder)
     if not config.search.track or about is None:
         raise UserError(f"the search in {folder} followed no architectures; search with {option('track', 4)}")
     check_halves(config, training)
-    lines = [line.get("tracked") for line in read_lines(folder / "metrics.jsonl")]
-    if not isinstance(about.get("architectures"), list) or not all(isinstance(line, dict) for line in lines):
-        raise UserError(f"what the search in {folder} followed is damaged (tracked.json, metrics.jsonl); search again")
+    lines = _tracked_lines(folder, len(about["architectures"]))
     architectures = [config.space.parse(text) for text in about["architectures"]]
     results = train_each(training, architectures, folder / "tracked", on_start=on_start)
     curves = [
@@ -129,11 +170,28 @@ def retrain(
     for line in lines:
         line["tau"][_OWN] = _tau(_array(line["valid_metric"]), ends)
     drawn = _picture(about, lines, curves)
+    record = read_record(folder / RESULT, RunRecord)
     try:
         write_atomically(folder / "tracked.svg", lambda file: file.write(drawn))
+        if record is not None:
+            files = {**record.get("files", {}), "tracked.svg": digest_file("tracked.svg", drawn)}
+            write_record(folder / RESULT, {**record, "files": files})
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
     return results
+
+
+def _tracked_lines(folder: Path, count: int) -> list[Document]:
+    """What was found after every epoch of so many architectures."""
+    path = folder / "metrics.jsonl"
+    lines: list[Document] = [line.get("tracked", {}) for line in read_lines(path)]
+    for number, line in enumerate(lines, 1):
+        checked_model(_TrackedLine, line, path)
+        if len(line["valid_metric"]) != count:
+            raise damaged(path, f"line {number} is not of {count} architectures", _TrackedLine.remedy)
+    if not lines:
+        raise damaged(path, "it holds no line", _TrackedLine.remedy)
+    return lines
 
 
 def _picture(about: Document, lines: Sequence[Document], retrained: Sequence[np.ndarray] = ()) -> bytes:

@@ -1,6 +1,5 @@
 """The picture of what was watched, drawn when a search ends."""
 
-from supernas.core.files import read_lines
 from supernas.evaluation.plots.watched import watched_svg
 from supernas.runs.search import Epoch, Search
 
@@ -25,7 +24,7 @@ class WatchedPicture:
         """Draws, if this was the last epoch."""
         search = self.search
         if search.finished:
-            lines = [*read_lines(search.folder.metrics), epoch.metrics]
+            lines = [*search.folder.epochs, epoch.metrics]
             search.folder.write(
                 "watched.svg", watched_svg({name: [line[name] for line in lines] for name in self.names})
             )

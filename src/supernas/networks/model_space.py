@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from supernas.core.architecture import Architecture
@@ -27,6 +25,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.core.identity import digest_of_leaves, leaves
+from supernas.core.weights import read_weights
 from supernas.networks.base import Standalone
 from supernas.networks.model import ModelNetwork, choices_of, made, plain_module
 from supernas.spaces.base import ChoicePoint, CostConvention, Space
@@ -210,10 +209,7 @@ def _tensors(weights: WeightsSource) -> Mapping[str, torch.Tensor]:
         return weights.state_dict()
     if isinstance(weights, Mapping):
         return weights
-    try:
-        return load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read the weights {weights}: {error}; wanted a run's .safetensors file") from None
+    return read_weights(Path(weights))
 
 
 def _take(network: ModelNetwork, given: Mapping[str, torch.Tensor]) -> None:

@@ -1,22 +1,39 @@
 """Checkpoints: replaced as a whole, checked before they are believed, the one before kept in reserve.
 
-A checkpoint is a `torch.save` file of tensors, numbers and strings; it is read with `weights_only=True`.
+A checkpoint is a `torch.save` file of tensors, numbers and strings, each of whose parts has a checksum; it is read with
+`weights_only=True`. Beside the state it holds the lines of `metrics.jsonl`, which can so be written again.
 """
 
 import io
 import zipfile
 from pathlib import Path
+from typing import Any, ClassVar
 
+import pydantic
 import torch
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.records import Record, checked_model, within
 from supernas.core.spelling import option
 
 __all__ = ["checkpoint_exists", "load_checkpoint", "save_checkpoint"]
 
 _CURRENT, _PREVIOUS, _DAMAGED = "checkpoint.pt", "checkpoint.previous.pt", "checkpoint.damaged.pt"
+
+
+class CheckpointRecord(Record):
+    """What a checkpoint holds beside tensors."""
+
+    remedy: ClassVar[str] = "start again with another --out"
+
+    state: dict[str, Any]
+    generators: dict[str, Any]
+    lines: list[pydantic.Json[dict[str, Any]]]
+    environment: dict[str, str | int]
+    earlier: list[dict[str, str | int]]
+    contents: dict[str, str] = pydantic.Field(default_factory=dict)
 
 
 def checkpoint_exists(folder: Path) -> bool:
@@ -26,10 +43,9 @@ def checkpoint_exists(folder: Path) -> bool:
 
 def save_checkpoint(folder: Path, tree: Document) -> None:
     """Writes `checkpoint.pt`, keeping the one before as `checkpoint.previous.pt`."""
-    current = folder / _CURRENT
-    if current.exists():
-        current.replace(folder / _PREVIOUS)
-    write_atomically(current, lambda file: torch.save(tree, file))
+    content = io.BytesIO()  # torch says of a full disk that its own archive is broken
+    torch.save(tree, content)
+    write_atomically(folder / _CURRENT, lambda file: file.write(content.getbuffer()), before=folder / _PREVIOUS)
 
 
 def load_checkpoint(folder: Path) -> tuple[Document | None, str]:
@@ -38,13 +54,16 @@ def load_checkpoint(folder: Path) -> tuple[Document | None, str]:
     A damaged `checkpoint.pt` is set aside, so that the next save does not put it in the place of the good one.
 
     Raises:
-        UserError: if checkpoints exist and none of them can be read.
+        UserError: if checkpoints exist and none of them can be read, or what was read is something else.
     """
     current, previous = folder / _CURRENT, folder / _PREVIOUS
     tree = _read(current)
     if tree is not None:
+        checked_model(CheckpointRecord, tree, current)
         return tree, ""
     tree = _read(previous)
+    if tree is not None:
+        checked_model(CheckpointRecord, tree, previous)
     if tree is None:
         damaged = " and ".join(str(path) for path in (current, previous) if path.exists())
         if damaged:
@@ -58,6 +77,7 @@ def load_checkpoint(folder: Path) -> tuple[Document | None, str]:
 
 def _read(path: Path) -> Document | None:
     """The content of a checkpoint, or None if it is missing, or damaged anywhere."""
+    within(path)
     try:
         content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -10,13 +10,16 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+
+import pydantic
 
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.identity import digest_of
+from supernas.core.records import Record, checked_model, read_checked
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.core.spelling import assigned
 from supernas.core.spelling import assignment as spelled
@@ -50,6 +53,7 @@ __all__ = [
     "fingerprint",
     "merge",
     "read_file",
+    "read_own",
     "read_space",
     "resolve_search",
     "resolve_train",
@@ -375,6 +379,44 @@ def read_file(path: Path) -> Document:
         raise UserError(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'JSON'}: {error}") from None
     if not isinstance(document, dict):
         raise UserError(f"{path} holds no table of settings")
+    return document
+
+
+_Table = dict[str, Any]
+_ABSENT: Any = pydantic.Field(default_factory=dict)
+
+
+class _ConfigRecord(Record):
+    """`config.json` of a run, whatever version wrote it."""
+
+    remedy: ClassVar[str] = "give --config the settings, and another --out"
+
+    space: str | dict[str, Any] = DEFAULT_SPACE
+    architecture: str | int = ""
+    method: str | _Table = _ABSENT
+    objective: str | _Table = _ABSENT
+    stopping: str | _Table = _ABSENT
+    supernet: _Table = _ABSENT
+    network: _Table = _ABSENT
+    weights: _Table = _ABSENT
+    data: _Table = _ABSENT
+    budget: _Table = _ABSENT
+    search: _Table = _ABSENT
+    train: _Table = _ABSENT
+    watch: dict[str, _Table] = _ABSENT
+
+
+def read_own(folder: Path) -> Document | None:
+    """The configuration of the run in a folder; None if there is none.
+
+    Raises:
+        UserError: if it is not as the run wrote it, or as `read_file`.
+    """
+    config = folder / "config.json"
+    if read_checked(config) is None:
+        return None
+    document = read_file(config)
+    checked_model(_ConfigRecord, document, config)
     return document
 
 

@@ -3,17 +3,18 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
+from supernas.core.records import read_bytes, read_checked
 from supernas.core.settings import to_plain
+from supernas.core.weights import parse_weights, read_weights
 from supernas.networks.base import Network
 from supernas.networks.operations import BatchNorm
-from supernas.runs.configuration import SearchConfig, TrainConfig, read_file, resolve_search, resolve_train
+from supernas.runs.configuration import SearchConfig, TrainConfig, read_own, resolve_search, resolve_train
 from supernas.spaces.base import Space
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "inherit",
     "inherit_supernet",
     "read_run",
-    "read_weights",
     "training_beside",
     "weights_digest",
 ]
@@ -33,16 +33,16 @@ def read_run(folder: Path, space: Space | None = None) -> tuple[SearchConfig, by
     """(configuration, bytes of the supernet's weights) of a finished search; `space` is its, if a user's model made it.
 
     Raises:
-        UserError: if the folder holds none.
+        UserError: if the folder holds none, or a file is not as the search wrote it.
     """
-    files = [folder / name for name in ("config.json", _SUPERNET)]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
+    document, weights = read_own(folder), read_checked(folder / _SUPERNET)
+    files: dict[str, Any] = {"config.json": document, _SUPERNET: weights}
+    missing = [name for name, content in files.items() if content is None]
+    if document is None or weights is None:
         raise UserError(
             f"{folder} holds no {' and no '.join(missing)}: wanted the run folder of a finished `supernas search`"
         )
-    document = _with_space(read_file(files[0]), space, folder)
-    return resolve_search(document), files[1].read_bytes()
+    return resolve_search(_with_space(document, space, folder)), weights
 
 
 def _with_space(document: Document, space: Space | None, folder: Path) -> Document:
@@ -58,18 +58,6 @@ def _with_space(document: Document, space: Space | None, folder: Path) -> Docume
 def _choices(space: Document) -> Document:
     """What a model's weights are for: its digest may be another where only the code around them is."""
     return {name: value for name, value in space.items() if name != "digest"}
-
-
-def read_weights(file: Path, content: bytes) -> dict[str, Tensor]:
-    """The weights in a file by name.
-
-    Raises:
-        UserError: if they are damaged.
-    """
-    try:
-        return load_tensors(content)
-    except SafetensorError as error:
-        raise UserError(f"{file} is damaged ({error}); run it again") from None
 
 
 def training_beside(config: SearchConfig) -> Document:
@@ -115,8 +103,8 @@ def _split(config: SearchConfig) -> float | None:
 def weights_digest(folder: Path) -> str:
     """Of the weights that a run left, so that others are known as such; empty if there are none."""
     for name in (_SUPERNET, _WEIGHTS):
-        if (folder / name).is_file():
-            return hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
+        if content := read_bytes(folder / name):
+            return hashlib.sha256(content).hexdigest()[:8]
     return ""
 
 
@@ -156,12 +144,11 @@ def inherit_supernet(network: Network, space: Space, folder: Path) -> None:
 
 
 def _inherit_training(network: Network, space: Space, folder: Path) -> None:
-    document = _with_space(read_file(folder / "config.json"), space, folder)
-    config = resolve_train(document)
+    config = resolve_train(_with_space(read_own(folder) or {}, space, folder))
     _check_space(config.space, space, folder)
     if config.architecture.pairs != network.pairs:
         raise UserError(f"{folder} is a training of another architecture, {config.text}")
-    given = read_weights(folder / _WEIGHTS, (folder / _WEIGHTS).read_bytes())
+    given = read_weights(folder / _WEIGHTS)
     theirs = {name.removeprefix("network."): tensor for name, tensor in given.items()}
     _load(network, theirs, _learnt(network, theirs), folder, to_plain(config.network), "network")
 
@@ -169,7 +156,7 @@ def _inherit_training(network: Network, space: Space, folder: Path) -> None:
 def _supernet(space: Space, folder: Path) -> tuple[SearchConfig, dict[str, Tensor]]:
     config, content = read_run(folder, space)
     _check_space(config.space, space, folder)
-    return config, read_weights(folder / _SUPERNET, content)
+    return config, parse_weights(content, folder / _SUPERNET)
 
 
 def _check_space(theirs: Space, mine: Space, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The folder of a run: whose it is, where it stands, and what it leaves behind."""
 
+import errno
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +9,8 @@ from typing import Any
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import cut_back, read_json, remove_temporaries, write_atomically, write_json
+from supernas.core.files import append_line, remove_temporaries, write_atomically, write_json
+from supernas.core.records import RESULT, RunRecord, check_files, digests, read_bytes, read_record, write_record
 from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
@@ -25,6 +28,7 @@ class RunFolder:
         checkpoint: the tree to resume from, if any.
         environment: versions and machine of this process; set by `begin`.
         earlier: the environments of earlier parts of the run, where they were others.
+        lines: of `metrics.jsonl`, one an epoch; a checkpoint holds them too.
         notes: what the user should know about the resumption.
 
     Raises:
@@ -43,12 +47,14 @@ class RunFolder:
         self.notes: list[str] = []
         self.checkpoint: Document | None = None
         self.earlier: list[Document] = []
+        self.lines: list[str] = []
+        self._made = False
         self._check_owner(extends)
         if resume:
             self.checkpoint, note = load_checkpoint(path)
             self.notes += [note] if note else []
             self._check_contents()
-        elif checkpoint_exists(path) or (path / "result.json").exists():
+        elif checkpoint_exists(path) or (path / RESULT).exists():
             raise UserError(
                 f"{path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
                 f"{option('out')}"
@@ -59,9 +65,14 @@ class RunFolder:
         """One line an epoch."""
         return self.path / "metrics.jsonl"
 
+    @property
+    def epochs(self) -> list[Document]:
+        """The lines of `metrics.jsonl` so far."""
+        return [json.loads(line) for line in self.lines]
+
     def _check_owner(self, extends: bool) -> None:
         config = self.path / "config.json"
-        if not config.exists():
+        if read_bytes(config) is None:
             return
         theirs = read_file(config)
         before, now = _epochs(theirs), _epochs(self.document)
@@ -89,21 +100,30 @@ class RunFolder:
                 )
 
     def begin(self, environment: Document, finished: bool) -> None:
-        """Writes the configuration, and cuts the records back to the checkpoint; a `finished` run has no more to do.
+        """Writes the configuration, and the records as the checkpoint has them; a `finished` run has no more to do.
 
         Raises:
             UserError: if the folder cannot be written.
         """
         self.environment = environment
         with self._writing():
-            self.path.mkdir(parents=True, exist_ok=True)
             remove_temporaries(self.path)
             write_json(self.path / "config.json", self.document)
-            cut_back(self.metrics, self.checkpoint["lines"] if self.checkpoint else 0)
+            self._restore_lines()
             if not finished:  # it may have been, with fewer epochs
-                (self.path / "result.json").unlink(missing_ok=True)
+                (self.path / RESULT).unlink(missing_ok=True)
         if self.checkpoint and not finished:
             self._compare(self.checkpoint["environment"], self.checkpoint["earlier"])
+
+    def _restore_lines(self) -> None:
+        """What was written after the checkpoint is written again, and so is what was lost since."""
+        self.lines = list(self.checkpoint["lines"]) if self.checkpoint else []
+        whole = "".join(f"{line}\n" for line in self.lines).encode()
+        there = read_bytes(self.metrics) or b""
+        if not there.startswith(whole):
+            self.notes.append(f"{self.metrics.name} was missing or damaged; it is written again from the checkpoint")
+        if there != whole:
+            write_atomically(self.metrics, lambda file: file.write(whole))
 
     def _compare(self, before: Document, earlier: list[Document]) -> None:
         now = self.environment
@@ -112,15 +132,26 @@ class RunFolder:
         if changed:
             self.notes.append("resumed in another environment, so not bit for bit the same: " + "; ".join(changed))
 
-    def save(self, tree: Document, lines: int) -> None:
-        """Saves a checkpoint; `lines` of the records belong to it.
+    def append(self, line: Document) -> None:
+        """Adds an epoch's line to the records.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        text = json.dumps(line)
+        with self._writing():
+            append_line(self.metrics, text)
+        self.lines.append(text)
+
+    def save(self, tree: Document) -> None:
+        """Saves a checkpoint, and with it the lines so far.
 
         Raises:
             UserError: if it cannot be written; the one before is kept.
         """
         with self._writing():
             about = {
-                "lines": lines,
+                "lines": self.lines,
                 "environment": self.environment,
                 "earlier": self.earlier,
                 "contents": self.contents,
@@ -136,28 +167,56 @@ class RunFolder:
         with self._writing():
             write_atomically(self.path / name, lambda file: file.write(content))
 
-    def finish(self, record: Document) -> None:
-        """Writes `result.json`: what has it is complete.
+    def write_record(self, name: str, document: Document) -> None:
+        """Writes one record, atomically.
 
         Raises:
             UserError: if it cannot be written.
         """
         with self._writing():
-            write_json(self.path / "result.json", record)
+            write_record(self.path / name, document)
+
+    def finish(self, record: Document) -> Document:
+        """Writes `result.json`, with the digests of all other files, and returns it: what has it is complete.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        with self._writing():
+            return write_record(self.path / RESULT, {**record, "files": digests(self.path)})
 
     def result(self) -> Document | None:
-        """The content of `result.json`, or None if it is missing or damaged."""
-        return read_json(self.path / "result.json")
+        """The content of `result.json`; None if it is missing, or if it or a file that it names is damaged: then these
+        have to be written again.
+        """
+        try:
+            record = read_record(self.path / RESULT, RunRecord)
+            check_files(self.path, record or {})
+        except UserError as error:
+            self.notes.append(
+                f"{str(error).partition(';')[0]}; the end of the run is written again from its checkpoint"
+            )
+            return None
+        return record
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
+            self._find()
             yield
         except OSError as error:
             reason = error.strerror or error
             raise UserError(
                 f"cannot write to {self.path}: {reason}; make room, or choose another {option('out')}"
             ) from None
+
+    def _find(self) -> None:
+        """Makes the folder, once: one that is gone later was taken away, and what it held with it."""
+        if not self._made:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._made = True
+        elif not self.path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the folder is gone")
 
 
 _LOOPS = ("search", "train")

@@ -1,16 +1,38 @@
 """What a run says while it goes on: lines in `log.txt` in its folder."""
 
 import logging
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from supernas.core.documents import Values
+from supernas.core.errors import UserError
+from supernas.core.text import printable
 
 __all__ = ["RunLog"]
 
 _SHOWN = ("loss", "train_metric", "valid_loss", "valid_metric", "distinct")
+
+
+class _LogFile(logging.FileHandler):
+    """A file of lines; what cannot be written ends the run as any other file would."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Says it in one line."""
+        error = sys.exc_info()[1]
+        raise UserError(f"cannot write to {self.baseFilename}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _log_file(path: Path) -> _LogFile:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():  # it would be written through
+            path.unlink()
+        return _LogFile(path, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror or error}; choose another --out") from None
 
 
 class RunLog:
@@ -26,8 +48,7 @@ class RunLog:
         self.log = logging.getLogger(f"supernas.run.{folder.name}")
         self.log.setLevel(logging.INFO)
         self.log.propagate = False
-        folder.mkdir(parents=True, exist_ok=True)
-        self.add(logging.FileHandler(folder / "log.txt", encoding="utf-8"), "%Y-%m-%d %H:%M:%S")
+        self.add(_log_file(folder / "log.txt"), "%Y-%m-%d %H:%M:%S")
 
     def add(self, handler: logging.Handler, date: str) -> None:
         """Writes the lines there too, with times in that form."""
@@ -55,7 +76,7 @@ class RunLog:
 
     def say(self, text: str) -> None:
         """One line."""
-        self.log.info(text)
+        self.log.info("%s", printable(text))
 
     @property
     def rate(self) -> str:

@@ -1,8 +1,8 @@
 """The loop that every run shares: it steps, adds up, records, saves, stops and resumes. What a step is, it is told.
 
 Order of writing, so that a run killed at any moment resumes to the same end: the epoch's line is appended, then the
-checkpoint (which knows how many lines belong to it) replaces the one before; after the last epoch come the weights, and
-`result.json` last. A resumed run cuts the lines back to its checkpoint and writes the others again.
+checkpoint (which holds all lines so far) replaces the one before; after the last epoch come the weights, and
+`result.json` last, with the digests of all. A resumed run goes on with the lines of its checkpoint.
 """
 
 import math
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from supernas.core.architecture import Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, environment, versions
+from supernas.core.files import environment, versions
 from supernas.core.progress import Progress
 from supernas.core.spelling import option
 from supernas.core.state import State
@@ -115,8 +115,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
         self.notes += self._about_batches()
-        self._concluded = self.finished
-        self.folder.begin(environment(self.device), finished=self._concluded)
+        self.folder.begin(environment(self.device), finished=self.finished)
+        self._kept = self.folder.result() if self.finished else None  # what an earlier process wrote at the end
         self._mark = time.perf_counter()
 
     @property
@@ -201,8 +201,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         """Writes the weights and then `result.json`. A run that was finished before returns what it wrote then."""
         if not self.finished:
             raise RuntimeError("the run has not come to its end")
-        record = self.folder.result() if self._concluded else None
         self._conclude()
+        record = self._kept
         if record is None:
             record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
             if self.folder.earlier:
@@ -212,8 +212,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in saved.items()
             }
             self.folder.write(self.weights_file, save_tensors(weights))
-            self.folder.finish(record)
-            self._concluded = True
+            record = self._kept = self.folder.finish(record)
         return self._result(record)
 
     def _about_batches(self) -> list[str]:
@@ -270,7 +269,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         line = self._line(epoch)
         for listener in self.on_epoch:
             line.update(listener(epoch) or {})
-        append_line(self.folder.metrics, {**line, **epoch.metrics, "seconds": epoch.seconds})
+        self.folder.append({**line, **epoch.metrics, "seconds": epoch.seconds})
         self._save(progress)
         if not self.finished:
             self._stop_if_asked()
@@ -315,17 +314,20 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self._check_finite(progress)
         self._tick()
         tree = {"state": self.state.tree(), "generators": generator_states()}
-        self.folder.save(tree, lines=self.state.step // self.steps_per_epoch)
+        self.folder.save(tree)
 
     def _resume(self, tree: Document) -> None:
         try:
             self._rebuild(tree["state"])
             self.state.load(tree["state"])
             restore_generators(tree["generators"])
+            epochs, lines = self.state.step // self.steps_per_epoch, len(tree["lines"])
+            if epochs != lines:
+                raise ValueError(f"it holds {lines} lines of {epochs} epochs")
         except UserError:
             raise
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            saved, reason = tree.get("environment", {}).get("supernas"), str(error).partition("\n")[0]
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            saved, reason = tree["environment"].get("supernas"), str(error).partition("\n")[0]
             other = saved and saved != versions()["supernas"]
             remedy = f"resume with supernas {saved}, which saved it, or " if other else ""
             raise UserError(

@@ -1,6 +1,5 @@
 """The search. It knows no method, no space and no objective by name: it alternates, and asks for the architecture."""
 
-import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +14,13 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
 from supernas.core.progress import Progress
 from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Network, Output, placed
-from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds
+from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_costs
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
 from supernas.runs import presets
@@ -195,10 +193,9 @@ class Search(Loop[Epoch, Result]):
         with torch.random.fork_rng():
             whole = kind(config.space, form="evaluation", **data.network, **kind.size_of(config.supernet))
             whole = placed(whole, self.device)
-            known = read_json(self.folder.path / "budget.json") if self.folder.checkpoint else None
+            known = read_costs(self.folder.path / "budget.json", config.space) if self.folder.checkpoint else None
             made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.folder.write("budget.json", json.dumps(made.document()).encode())
+        self.folder.write_record("budget.json", made.document())
         return made
 
     def _before_epoch(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,10 +12,11 @@ from supernas.benchmarks import Table, load, named_columns
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
-from supernas.core.files import read_json, read_lines
+from supernas.core.records import RESULT, Record, RunRecord, read_lines, read_record, within
+from supernas.core.settings import field_names
 from supernas.studies.plan import Plan, PlannedRun
 
-__all__ = ["SUPERNET_ACCURACY", "Failure", "Found", "Truth", "read_results"]
+__all__ = ["SUPERNET_ACCURACY", "Failure", "Found", "Truth", "read_failures", "read_results"]
 
 SUPERNET_ACCURACY = "supernet accuracy (inherited weights, validation half)"
 """What stands in the place of a truth where there is no benchmark."""
@@ -28,6 +30,31 @@ class Failure:
     seed: int
     folder: str
     reason: str
+
+
+class _Failed(Record):
+    label: str
+    seed: int
+    folder: str
+    reason: str
+
+
+class FailuresRecord(Record):
+    """`failures.json`."""
+
+    remedy: ClassVar[str] = "remove it, and run the study again"
+
+    failures: list[_Failed]
+
+
+def read_failures(folder: Path) -> tuple[Failure, ...]:
+    """The runs of a study that failed, as its folder says.
+
+    Raises:
+        UserError: if `failures.json` is damaged.
+    """
+    noted = (read_record(folder / "failures.json", FailuresRecord) or {}).get("failures", [])
+    return tuple(Failure(**{name: failure[name] for name in field_names(Failure)}) for failure in noted)
 
 
 @dataclass(frozen=True)
@@ -97,7 +124,7 @@ def read_results(plan: Plan, folder: Path, truth: Truth | None) -> dict[str, lis
 def _finished(runs: Sequence[PlannedRun], folder: Path, truth: Truth | None) -> list[Found]:
     finished = []
     for run in runs:
-        record = read_json(folder / run.name / "result.json")
+        record = read_record(within(folder / run.name) / RESULT, RunRecord)
         if record is not None:
             finished.append(_found(run, folder / run.name, record, truth))
     return finished
@@ -106,7 +133,7 @@ def _finished(runs: Sequence[PlannedRun], folder: Path, truth: Truth | None) -> 
 def _found(run: PlannedRun, folder: Path, record: Document, truth: Truth | None) -> Found:
     space = run.config.space
     try:
-        architecture = space.parse(record["architecture"])
+        architecture, _ = space.parse(record["architecture"]), float(record["seconds"])
         if truth is None:
             lines = read_lines(folder / "metrics.jsonl")
             trajectory = tuple(float(line["valid_metric"]) for line in lines)
@@ -120,4 +147,7 @@ def _found(run: PlannedRun, folder: Path, record: Document, truth: Truth | None)
 
 def _supernet_metric(record: Document) -> float:
     """The metric that a search's supernet gives the answer, whatever it measures."""
-    return next(float(value) for name, value in record.items() if name.startswith("valid_"))
+    known = [float(value) for name, value in record.items() if name.startswith("valid_")]
+    if not known:
+        raise KeyError("valid_...")
+    return known[0]

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supernas.core.errors import UserError
-from supernas.core.files import read_json, write_json
+from supernas.core.files import write_json
+from supernas.core.records import RESULT, RunRecord, check_files, read_record, write_record
 from supernas.core.spelling import option
 from supernas.runs.device import choose_device
 from supernas.studies.plan import Plan, PlannedRun
-from supernas.studies.results import Failure, Truth, read_results
+from supernas.studies.results import Failure, Truth, read_failures, read_results
 from supernas.studies.table import StudyTable, make_table
 from supernas.studies.workers import OnEvent, RunEvent, Workers
 from supernas.studies.writing import save_study
@@ -68,7 +69,7 @@ def run_study(
     truth = Truth.of(plan)
     if not table_only:
         _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_event)
-    failures = _failures(folder)
+    failures = read_failures(folder)
     results = read_results(plan, folder, truth)
     table = make_table(plan, results, truth, failures)
     with _writing(folder):
@@ -83,7 +84,7 @@ def default_workers(plan: Plan, threads: int) -> int:
 
 def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_event: OnEvent) -> None:
     """Runs what is not finished."""
-    finished = {run: read_json(folder / run.name / "result.json") is not None for run in plan.runs}
+    finished = {run: _is_finished(folder / run.name) for run in plan.runs}
     for run in plan.runs:
         if finished[run]:
             on_event(RunEvent(run, "kept", run.config.search.epochs))
@@ -103,6 +104,16 @@ def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_event: OnE
     Workers(folder, plan.settings.benchmark, threads, listen).run(waiting, workers)
 
 
+def _is_finished(folder: Path) -> bool:
+    """Whether a run is finished; one whose end is damaged is resumed, which writes that again."""
+    try:
+        record = read_record(folder / RESULT, RunRecord)
+        check_files(folder, record or {})
+    except UserError:
+        return False
+    return record is not None
+
+
 def _check_data(runs: Sequence[PlannedRun]) -> None:
     """Reads all data once: what cannot be read is said before a run starts, and one process does the downloads."""
     for options in dict.fromkeys(run.config.data for run in runs):
@@ -117,14 +128,9 @@ def _note_failures(folder: Path, failures: Sequence[Failure]) -> None:
     path = folder / "failures.json"
     with _writing(folder):
         if failures:
-            write_json(path, {"failures": [vars(failure) for failure in failures]})
+            write_record(path, {"failures": [vars(failure) for failure in failures]})
         else:
             path.unlink(missing_ok=True)
-
-
-def _failures(folder: Path) -> tuple[Failure, ...]:
-    noted = (read_json(folder / "failures.json") or {}).get("failures", [])
-    return tuple(Failure(**failure) for failure in noted)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from searched_toy import finished
 from supernas import proxies
 from supernas.cli import app
 from supernas.core.errors import UserError
-from supernas.core.files import read_lines
+from supernas.core.records import read_lines
 from supernas.data import Batch
 from supernas.evaluation.selection.by_distribution import learnt
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies

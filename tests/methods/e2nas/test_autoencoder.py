@@ -12,6 +12,7 @@ from torch import Tensor
 
 from supernas.core.errors import UserError
 from supernas.core.graphs import Graph, GraphFamily, Vertex
+from supernas.core.records import write_record
 from supernas.methods.e2nas.autoencoder import (
     AutoencoderSettings,
     GraphAutoencoder,
@@ -223,12 +224,24 @@ def test_damaged_or_foreign_files_are_named(tmp_path: Path) -> None:
     weights.write_bytes(content)
     with pytest.raises(UserError, match="is damaged"):
         load_autoencoder(weights, SPACE)
+    content[-1] ^= 1
+    weights.write_bytes(content)
     about = weights.with_suffix(".json")
-    about.write_text(json.dumps({**json.loads(about.read_text()), "family": "other"}))
-    with pytest.raises(UserError, match="other graphs"):
+    whole = json.loads(about.read_text())
+    for change, said in (
+        ({"family": "other"}, "other graphs"),
+        ({"settings": 3}, "settings: wanted a valid dictionary"),
+        ({"settings": {**whole["settings"], "graphs": "many"}}, "settings.graphs = 'many': wanted a valid integer"),
+        ({"sha256": None}, "sha256: wanted a valid string"),
+    ):
+        write_record(about, {**whole, **change})
+        with pytest.raises(UserError, match=said):
+            load_autoencoder(weights, SPACE)
+    about.write_text(json.dumps({**whole, "family": "other"}))
+    with pytest.raises(UserError, match="its SHA-256 is not the one that it holds"):
         load_autoencoder(weights, SPACE)
     about.write_text("{")
-    with pytest.raises(UserError, match="not a JSON object"):
+    with pytest.raises(UserError, match="holds no JSON object"):
         load_autoencoder(weights, SPACE)
     with pytest.raises(UserError, match="no autoencoder at"):
         load_autoencoder(tmp_path / "none.safetensors", SPACE)

@@ -1,5 +1,6 @@
 """How searches come along: on a table, the regret of the best so far; with a supernet, what each epoch derives."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
@@ -9,6 +10,7 @@ import numpy as np
 
 from supernas.benchmarks.baselines import Step
 from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 
 __all__ = ["plot_epochs", "plot_trajectories"]
 
@@ -107,8 +109,10 @@ def _save(figure: Any, axes: Any, path: Path) -> None:
     import matplotlib
 
     axes.legend(fontsize="small").set_in_layout(False)  # long names must not shrink the plot
+    form, drawn = path.suffix.lstrip(".") or "png", io.BytesIO()
     try:
         with matplotlib.rc_context({"svg.hashsalt": "supernas"}):
-            figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+            figure.savefig(drawn, format=form, metadata={"Date": None} if form == "svg" else None)
+        write_atomically(path, lambda file: file.write(drawn.getbuffer()))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write the plot {path}: {error}") from None

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
-from supernas.core.files import environment, read_json, write_atomically, write_json
+from supernas.core.files import environment, write_atomically
+from supernas.core.records import Record, read_record, write_record
 from supernas.core.settings import build, field_names, to_plain
 from supernas.core.spelling import named, option
 from supernas.evaluation.selection.question import Question, Selector
@@ -28,6 +29,19 @@ from supernas.runs.finished import read_run
 from supernas.runs.training import Training
 
 __all__ = ["Derived", "derive"]
+
+
+class DerivedRecord(Record):
+    """`derive-*.json`."""
+
+    remedy: ClassVar[str] = "remove it, and derive again"
+
+    space: str
+    architecture: str
+    score: float
+    score_is: str
+    preset: str
+    how: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ def derive(
     marked = {**how, "training": training and fingerprint(training.document())}
     mark = hashlib.sha256(json.dumps(marked, sort_keys=True).encode()).hexdigest()[:8]
     file = folder / f"derive-{by}-{mark}.json"
-    record = read_json(file)
+    record = read_record(file, DerivedRecord)
     if record is None:
         choice = selector.choose(question, folder / f"derive-{by}-{mark}")
         record = {
@@ -124,7 +138,7 @@ def derive(
             "seconds": time.perf_counter() - started,
             "versions": environment(question.device),
         }
-        _write(file, record, cell_svg(config.space, choice.architecture))
+        record = _write(file, record, cell_svg(config.space, choice.architecture))
     return Derived(config.space.parse(record["architecture"]), record["architecture"], record["score"], record, file)
 
 
@@ -162,9 +176,9 @@ def _how(selector: Selector, by: str, question: Question, weights: bytes) -> Doc
     }
 
 
-def _write(file: Path, record: Document, picture: str) -> None:
+def _write(file: Path, record: Document, picture: str) -> Document:
     try:
         write_atomically(file.with_suffix(".svg"), lambda opened: opened.write(picture.encode()))
-        write_json(file, record)
+        return write_record(file, record)
     except OSError as error:
         raise UserError(f"cannot write to {file.parent}: {error.strerror or error}") from None

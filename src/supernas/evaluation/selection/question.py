@@ -13,10 +13,9 @@ import torch
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
 from supernas.evaluation.selection.by_distribution import learnt
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, supernet_accuracies
-from supernas.networks.costs.budget import read_budget
+from supernas.networks.costs.budget import read_budget, read_costs
 from supernas.networks.costs.limited_space import limited
 from supernas.runs.configuration import SearchConfig, TrainConfig
 from supernas.runs.training import Training
@@ -71,8 +70,8 @@ class Question:
         config = self.config
         if not config.budget.limits:
             return config.space
-        document = read_json(self.folder / "budget.json")
-        if document is None:
+        document = read_costs(self.folder / "budget.json", config.space)
+        if document is None or not config.budget.limits.keys() <= document.keys():
             raise UserError(f"{self.folder} has no budget.json, which its limits need; run the search again")
         return limited(config.space, read_budget(config.space, config.budget, document))
 

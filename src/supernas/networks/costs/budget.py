@@ -18,7 +18,8 @@ device, so they add up roughly: what is predicted is raised until it is no less 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from torch.utils.benchmark import Timer
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
+from supernas.core.records import Record, damaged, read_record
 from supernas.core.settings import setting, settings
 from supernas.networks.base import Network
 from supernas.networks.costs.cost import path_costs
@@ -42,6 +44,7 @@ __all__ = [
     "make_budget",
     "measured_milliseconds",
     "read_budget",
+    "read_costs",
 ]
 
 Price = Callable[[Architecture], float]
@@ -67,6 +70,40 @@ class BudgetSettings:
         """The limits that are set, by what they limit."""
         every = {"parameters": self.max_parameters, "flops": self.max_flops, "latency_ms": self.max_latency_ms}
         return {name: limit for name, limit in every.items() if limit is not None}
+
+
+class _TableRecord(Record):
+    base: float
+    pairs: dict[str, list[list[float]]]
+    least: float
+
+
+class BudgetRecord(Record):
+    """`budget.json`: the tables of a search, by name of the cost."""
+
+    remedy: ClassVar[str] = "run the search again"
+
+    parameters: _TableRecord | None = None
+    flops: _TableRecord | None = None
+    latency_ms: _TableRecord | None = None
+
+
+def read_costs(path: Path, space: Space) -> Document | None:
+    """The tables in a run folder's `budget.json`, as plain values; None if there is none.
+
+    Raises:
+        UserError: if it is damaged, or of another space.
+    """
+    document = read_record(path, BudgetRecord)
+    for name in (name for name in BudgetRecord.model_fields if document and document.get(name)):
+        pairs: dict[str, list[list[float]]] = document[name]["pairs"]  # type: ignore[index]
+        if {kind: [len(row) for row in rows] for kind, rows in pairs.items()} != _lengths(space):
+            raise damaged(path, f"{name} is not of the choices of {space.name}", BudgetRecord.remedy)
+    return document
+
+
+def _lengths(space: Space) -> dict[str, list[int]]:
+    return {kind: [options] * choices for kind, (choices, options) in space.shapes.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from supernas.core.errors import UserError
@@ -65,7 +65,7 @@ def agreement(form: Format, trained: Trained, folder: Path) -> Agreement:
     """
     with tempfile.TemporaryDirectory() as scratch:
         given, answer = Path(scratch, "given.safetensors"), Path(scratch, "answer.safetensors")
-        save_file({"inputs": trained.examples}, given)
+        given.write_bytes(save({"inputs": trained.examples}))
         files = [folder, given, answer]
         if trained.reads_images:
             image = photograph(trained)

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+import pydantic
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from supernas import spaces
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
+from supernas.core.records import RESULT, Record, RunRecord, checked_model, read_record
 from supernas.core.spelling import assigned, command, option
+from supernas.core.weights import read_weights
 from supernas.data import Dataset
 from supernas.networks.base import Standalone
-from supernas.runs.configuration import TrainConfig, read_file, resolve_train
+from supernas.runs.configuration import TrainConfig, read_own, resolve_train
 from supernas.spaces.base import Space
 
 __all__ = ["Trained", "read_trained"]
@@ -25,6 +25,41 @@ _EXAMPLES = 256
 _RANDOM = 64
 _PROBED = 16  # inputs that show whether a network reads them
 _WEIGHTS = "weights.safetensors"
+_Count = Annotated[int, pydantic.Field(ge=1, le=10_000_000)]
+
+
+class _Facts(Record):
+    """What one must know of data to use a network that was trained on them (`Dataset.facts`)."""
+
+    network: dict[str, _Count]
+    input_shape: list[_Count] = pydantic.Field(max_length=8)
+    input_type: str
+    needed: ClassVar[tuple[str, ...]] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _shape_is_whole(self) -> "_Facts":
+        for name in self.needed:
+            if name not in self.network:
+                raise ValueError(f"network has no {name}")
+        return self
+
+
+class _TextFacts(_Facts):
+    """The same of a text."""
+
+    needed = ("num_classes",)
+
+
+class _ImageFacts(_Facts):
+    """The same of images."""
+
+    needed = ("num_classes", "in_channels")
+    mean: list[float]
+    std: list[Annotated[float, pydantic.Field(gt=0)]]
+    classes: list[str]
+
+
+_FACTS: dict[str, type[_Facts]] = {"text": _TextFacts, "images": _ImageFacts}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +114,13 @@ def read_trained(run: Path, space: Space | None = None) -> Trained:
     weights = run / _WEIGHTS if run.is_dir() else run
     folder = weights.parent
     config = _config(run, folder, space)
-    record = read_json(folder / "result.json")
+    record = read_record(folder / RESULT, RunRecord)
     if record is None:
         raise UserError(
             f"{folder} holds no result.json: the training has not ended; finish it with {option('resume', True)}"
         )
+    if record.get("inputs") is not None:
+        checked_model(_FACTS.get(config.space.data_kind, _Facts), record["inputs"], folder / RESULT)
     dataset, why_not = _dataset(config, record.get("inputs"))
     facts = record.get("inputs") or (dataset.facts() if dataset else None)
     if facts is None:
@@ -95,18 +132,17 @@ def read_trained(run: Path, space: Space | None = None) -> Trained:
 
 
 def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
-    file = folder / "config.json"
-    if not run.exists() or not file.is_file():
+    document = read_own(folder) if run.exists() else None
+    if document is None:
         what = "is no run folder" if run.exists() else "does not exist"
         raise UserError(f"{run} {what}; wanted the folder of a finished `supernas train`, or the weights in it")
-    document = read_file(file)
     if "train" not in document:
         raise UserError(
             f"{folder} is a search, whose supernet is no trained network: first train what it "
             f"found, {command('train', folder)}"
         )
     named = document.get("space")
-    named = named["name"] if isinstance(named, dict) else named
+    named = named.get("name") if isinstance(named, dict) else named
     if space is None and named not in spaces.names():
         raise UserError(
             f"{folder} is a training of the model '{named}': its code is yours, so export it in Python with "
@@ -137,12 +173,10 @@ def _dataset(config: TrainConfig, facts: Values | None) -> tuple[Dataset | None,
 
 
 def _model(config: TrainConfig, facts: Values, weights: Path) -> Standalone:
-    model: Standalone = config.space.standalone(config.architecture, **facts["network"], **vars(config.network))
     try:
-        model.load_state_dict(load_file(weights))
-    except OSError as error:
-        raise UserError(f"cannot read {weights}: {error.strerror or error}") from None
-    except (SafetensorError, RuntimeError) as error:
+        model: Standalone = config.space.standalone(config.architecture, **facts["network"], **vars(config.network))
+        model.load_state_dict(read_weights(weights))
+    except (RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{weights} is damaged, or not of this training ({reason})") from None
     return model.eval()

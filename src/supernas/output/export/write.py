@@ -9,7 +9,8 @@ import torch
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import environment, write_json
+from supernas.core.files import environment
+from supernas.core.records import write_record
 from supernas.core.spelling import option
 from supernas.output.export import formats
 from supernas.output.export.about import about
@@ -57,13 +58,13 @@ def export(
     trained = read_trained(Path(run), space)
     form.check(trained)
     folder = Path(out) if out else trained.weights.parent / f"export-{format}"
-    _check_free(folder)
     try:
+        _check_free(folder)
         place = folder.absolute()
         scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
         scratch.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another {option('out')}") from None
+        raise _cannot_write(folder, error) from None
     try:
         files = (*form.write(trained, scratch), *_helper(trained, form, scratch))
         agreed = agreement(form, trained, scratch)
@@ -75,13 +76,21 @@ def export(
             "compared_on": trained.examples_are,
         }
         record |= {"difference": agreed.difference, "largest_logit": agreed.largest}
-        write_json(scratch / _RECORD, record)
+        record = write_record(scratch / _RECORD, record)
         if folder.exists():
             folder.rmdir()
         scratch.replace(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return Exported(folder, tuple(folder / file for file in files), record)
+
+
+def _cannot_write(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write to {folder}: {error.strerror or error}; make room, or choose another {option('out')}"
+    )
 
 
 def _check_free(folder: Path) -> None:

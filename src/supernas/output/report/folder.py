@@ -1,14 +1,16 @@
-"""What lies in a run folder, as plain values. Nothing in it is trusted: what is damaged is as if it were missing."""
+"""What lies in a run folder, as plain values. Nothing in it is trusted: what is damaged is refused, what is missing is
+left out.
+"""
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from supernas.core.documents import Document
-from supernas.core.files import read_json
+from supernas.core.records import RESULT, RunRecord, read_lines, read_record
+from supernas.runs.configuration import read_own
 
 __all__ = ["Run", "is_run", "known", "number", "read", "table"]
 
@@ -77,35 +79,23 @@ class Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a search or a training."""
-    document = read_json(folder / "config.json") or {}
-    return isinstance(document.get("search", document.get("train")), dict)
+    """Whether a folder holds a search or a training.
+
+    Raises:
+        UserError: if its configuration is damaged.
+    """
+    document = read_own(folder) or {}
+    return "search" in document or "train" in document
 
 
 def read(folder: Path) -> Run:
-    """The run in a folder that holds one."""
-    return Run(
-        folder,
-        read_json(folder / "config.json") or {},
-        read_json(folder / "result.json") or {},
-        tuple(_lines(folder / "metrics.jsonl")),
-    )
+    """The run in a folder that holds one.
 
-
-def _lines(path: Path) -> Sequence[Document]:
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return ()
-    lines = []
-    for text in texts:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            lines.append(value)
-    return lines
+    Raises:
+        UserError: if a file is damaged, or a link that leads out of the folder.
+    """
+    record = read_record(folder / RESULT, RunRecord) or {}
+    return Run(folder, read_own(folder) or {}, record, tuple(read_lines(folder / "metrics.jsonl")))
 
 
 def number(value: Any) -> float | None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
+from supernas.core.records import Record, read_checked, read_record
 from supernas.evaluation.plots.watched import by_quantity
 from supernas.output.report import charts
 from supernas.output.report.command import repeating_command
@@ -34,6 +34,15 @@ _LIMITS = {
     "max_flops": ("most multiply-adds", ",.0f"),
     "max_latency_ms": ("most milliseconds", ".3g"),
 }
+
+
+class _CorrelationRecord(Record):
+    """`correlation-*.json`."""
+
+    truth: str
+    architectures: int
+    evaluation: dict[str, str | int]
+    rankings: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -104,11 +113,13 @@ def run_page(run: Run, anchor: str = "run") -> Page:
 
 
 def picture(path: Path) -> Picture | None:
-    """An SVG file for an `img` element, in which no script runs and nothing is fetched."""
-    try:
-        content = path.read_bytes() if path.stat().st_size <= _LARGEST_PICTURE else b""
-    except OSError:
-        return None
+    """An SVG file for an `img` element, in which no script runs and nothing is fetched; None if there is none.
+
+    Raises:
+        UserError: if it is a link that leads out of its folder, or not as it was written.
+    """
+    small = path.is_file() and path.stat().st_size <= _LARGEST_PICTURE
+    content = (read_checked(path) or b"") if small else b""
     uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
     return Picture(path.name, uri) if content else None
 
@@ -288,17 +299,17 @@ def _list(value: Any) -> list[Any]:
 
 def _correlations(folder: Path) -> Iterator[Document]:
     for path in sorted(folder.glob("correlation-*.json")):
-        document = read_json(path)
+        document = read_record(path, _CorrelationRecord)
         if document is None:
             continue
-        evaluation = table(document.get("evaluation"))
+        evaluation = document["evaluation"]
         rows = [
-            (name, *(_interval(table(ranking).get(what)) for what in ("tau", "rho")))
-            for name, ranking in table(document.get("rankings")).items()
+            (name, *(_interval(ranking.get(what)) for what in ("tau", "rho")))
+            for name, ranking in document["rankings"].items()
         ]
         yield {
-            "title": str(document.get("truth", path.stem)),
-            "about": f"{document.get('architectures')} architectures, {evaluation.get('images')} validation images, "
+            "title": document["truth"],
+            "about": f"{document['architectures']} architectures, {evaluation.get('images')} validation images, "
             f"batch normalisation: {evaluation.get('batch_norm')}",
             "rows": rows,
             "picture": picture(path.with_suffix(".svg")),

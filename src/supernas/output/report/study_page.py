@@ -9,12 +9,13 @@ from markupsafe import Markup
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
+from supernas.core.records import read_bytes, within
 from supernas.output.report import charts
 from supernas.output.report.folder import Run, is_run, known, number, read, table
 from supernas.output.report.run_page import DERIVED, Page, Picture, picture, run_page
-from supernas.runs.configuration import resolve_search
+from supernas.runs.configuration import read_file, resolve_search
 from supernas.studies.plan import read_study
+from supernas.studies.results import read_failures
 
 __all__ = ["StudyPage", "is_study", "study_page"]
 
@@ -48,14 +49,14 @@ class StudyPage:
 
 def is_study(folder: Path) -> bool:
     """Whether a folder holds a study."""
-    return (folder / "study.json").is_file() and read_json(folder / "study.json") is not None
+    return read_bytes(folder / "study.json") is not None
 
 
 def study_page(folder: Path) -> StudyPage:
     """Everything that a page says of a study."""
-    runs = [read(path) for path in sorted(folder.iterdir()) if path.is_dir() and is_run(path)]
+    runs = [read(path) for path in sorted(folder.iterdir()) if path.is_dir() and is_run(within(path))]
     header, rows, notes = _table(folder / "table.md")
-    document = read_json(folder / "study.json") or {}
+    document = read_file(folder / "study.json")
     names = _names(runs, document)
     return StudyPage(
         str(document.get("name") or folder.name),
@@ -65,7 +66,7 @@ def study_page(folder: Path) -> StudyPage:
         {title: figures for title, figures in _trajectories(runs, names, header).items() if figures},
         DERIVED,
         picture(folder / "trajectories.svg"),
-        _failures(folder),
+        [(failure.label, str(failure.seed), failure.reason) for failure in read_failures(folder)],
         {name: run_page(run, f"run-{place}") for place, (name, run) in enumerate(zip(names, runs, strict=True), 1)},
     )
 
@@ -98,10 +99,7 @@ def _short(names: Sequence[str]) -> list[str]:
 
 def _table(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
     """(header, rows, notes) of a table in Markdown as `supernas study` writes it."""
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return [], [], []
+    texts = (read_bytes(path) or b"").decode("utf-8", "replace").splitlines()
     cells = [_cells(text) for text in texts if text.startswith("|")]
     notes = [text[2:] for text in texts if text.startswith("- ")]
     return (cells[0], cells[2:], notes) if len(cells) > 2 else ([], [], notes)
@@ -127,12 +125,3 @@ def _trajectories(runs: Sequence[Run], names: Sequence[str], header: Sequence[st
     title = "validation metric of the derived architecture, inherited weights"
     figures.append(charts.lines(inherited, title, ends=known({name: run.returned for name, run in named.items()})))
     return {"Trajectories": [figure for figure in figures if figure]}
-
-
-def _failures(folder: Path) -> list[tuple[str, str, str]]:
-    noted = (read_json(folder / "failures.json") or {}).get("failures")
-    failures = [table(failure) for failure in noted] if isinstance(noted, list) else []
-    return [
-        (str(failure.get("label", "")), str(failure.get("seed", "")), str(failure.get("reason", "")))
-        for failure in failures
-    ]

@@ -8,19 +8,21 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
+from supernas.core.files import write_atomically
 from supernas.core.graphs import Graph, GraphFamily
+from supernas.core.records import Record, damaged, read_bytes, read_record, write_record
+from supernas.core.settings import build
+from supernas.core.weights import parse_weights
 from supernas.data.download import default_directory
 from supernas.methods.e2nas.autoencoder.model import GraphAutoencoder
 from supernas.methods.e2nas.autoencoder.settings import AutoencoderSettings
@@ -31,6 +33,18 @@ __all__ = ["SHIPPED", "load_autoencoder", "load_pretrained", "save_autoencoder",
 
 SHIPPED = Path(__file__).parent / "pretrained"
 """Where the autoencoders that come with the package are."""
+
+
+class AutoencoderRecord(Record):
+    """The `.json` beside the weights."""
+
+    remedy: ClassVar[str] = "delete both files, and it will be trained anew (reinstall supernas if it came with it)"
+
+    space: str
+    family: str
+    settings: dict[str, Any]
+    sha256: str
+
 
 _PATIENCE = 20  # draws for each graph that is wanted
 
@@ -96,9 +110,8 @@ def save_autoencoder(model: GraphAutoencoder, path: Path, space: Space, **notes:
     weights = save(model.state_dict())
     about = {**_identity(space, model.settings), "sha256": hashlib.sha256(weights).hexdigest(), **notes}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, weights)
-        _replace(path.with_suffix(".json"), (json.dumps(about, indent=2) + "\n").encode())
+        write_atomically(path, lambda file: file.write(weights))
+        write_record(path.with_suffix(".json"), about)
     except OSError as error:
         raise UserError(f"cannot write the autoencoder {path}: {error.strerror}; choose another folder") from None
 
@@ -109,22 +122,21 @@ def load_autoencoder(path: Path, space: Space) -> GraphAutoencoder:
     Raises:
         UserError: if a file is missing or damaged, or the autoencoder is of another space.
     """
-    about = _about(path)
-    if about is None:
+    about, weights = _about(path), read_bytes(path)
+    if about is None or weights is None:
         raise UserError(f"no autoencoder at {path}: wanted {path.name} and {path.with_suffix('.json').name} there")
     if any(about.get(name) != value for name, value in _origin(space).items()):
         raise UserError(f"{path} is an autoencoder of {about.get('space')} with other graphs than {space.name} has now")
-    weights = path.read_bytes()
-    if hashlib.sha256(weights).hexdigest() != about.get("sha256"):
-        raise UserError(f"{path} is damaged: its SHA-256 is not the one in its .json file; {_fix(path)}")
+    if hashlib.sha256(weights).hexdigest() != about["sha256"]:
+        raise damaged(path, "its SHA-256 is not the one in its .json file", AutoencoderRecord.remedy)
+    settings = build(AutoencoderSettings, about["settings"], f"{path.with_suffix('.json')}: settings")
     with torch.random.fork_rng(devices=[]):
-        model = GraphAutoencoder(space.graph_family, AutoencoderSettings(**about["settings"]))
-    model.load_state_dict(load(weights))
+        model = GraphAutoencoder(space.graph_family, settings)
+    try:
+        model.load_state_dict(parse_weights(weights, path))
+    except RuntimeError:
+        raise damaged(path, "its weights are not of its settings", AutoencoderRecord.remedy) from None
     return model.eval().requires_grad_(False)
-
-
-def _fix(path: Path) -> str:
-    return "reinstall supernas" if path.parent == SHIPPED else "delete it and it will be trained anew"
 
 
 def _matches(path: Path, space: Space, settings: AutoencoderSettings) -> bool:
@@ -134,16 +146,7 @@ def _matches(path: Path, space: Space, settings: AutoencoderSettings) -> bool:
 
 def _about(path: Path) -> Document | None:
     """What stands in the `.json`; None if one of the two files is missing."""
-    beside = path.with_suffix(".json")
-    if not (path.exists() and beside.exists()):
-        return None
-    try:
-        about = json.loads(beside.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        about = None
-    if not isinstance(about, dict):
-        raise UserError(f"{beside} is damaged: it is not a JSON object; {_fix(path)}")
-    return about
+    return read_record(path.with_suffix(".json"), AutoencoderRecord) if path.exists() else None
 
 
 def _identity(space: Space, settings: AutoencoderSettings) -> Document:
@@ -158,16 +161,3 @@ def _origin(space: Space) -> Document:
 def _digest(family: GraphFamily) -> str:
     vertices = [(v.types, v.candidates, v.edges, v.always, sorted((v.pairs or {}).items())) for v in family.vertices]
     return hashlib.sha256(repr((family.type_names, vertices)).encode()).hexdigest()[:16]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -1,5 +1,6 @@
 """`pt2`: a `torch.export` program, which PyTorch loads without the source of the network."""
 
+import io
 import json
 from pathlib import Path
 
@@ -31,5 +32,7 @@ def predict(folder, inputs):
     def write(self, trained: Trained, folder: Path) -> tuple[str, ...]:
         """The program."""
         about = {"metadata.json": json.dumps(metadata(trained), indent=2)}
-        torch.export.save(traced(trained), folder / "network.pt2", extra_files=about)
+        content = io.BytesIO()  # torch says of a full disk that its own archive is broken
+        torch.export.save(traced(trained), content, extra_files=about)
+        (folder / "network.pt2").write_bytes(content.getbuffer())
         return ("network.pt2",)
