@@ -279,6 +279,8 @@ def test_an_interrupted_import_leaves_the_old_table(space, tmp_path):
         ),
         (lambda rows: rows[3].__setitem__(2, "940"), "line 4: cifar10_test_200 is '940'"),
         (lambda rows: rows[3].__setitem__(2, "nan"), "line 4: cifar10_test_200 is 'nan'"),
+        (lambda rows: rows[3].__setitem__(2, "8_5"), "line 4: cifar10_test_200 is '8_5'"),
+        (lambda rows: rows[3].__setitem__(2, "\N{ARABIC-INDIC DIGIT ONE}"), "line 4: cifar10_test_200 is "),
         (lambda rows: rows[3].__setitem__(0, "7"), "line 4: index '7'"),
         (lambda rows: rows[3].pop(), "line 4: 10 fields; wanted 11"),
         (lambda rows: rows.pop(8), "ends at line 15625 with 15,624 of 15,625 architectures: architecture 7"),

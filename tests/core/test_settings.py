@@ -107,3 +107,32 @@ def test_description_of_every_kind_of_setting():
 def test_values_as_typed(text, value):
     assert parse_value(text) == value
     assert type(parse_value(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 5000, "-" + "9" * 5000, "9" * 400, "1e999", "Infinity", "8_5", "1_0.5", "\N{ARABIC-INDIC DIGIT THREE}"],
+)
+def test_what_is_no_number_that_can_be_used_is_a_text(text):
+    assert parse_value(text) == text
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" * 50 + "]" * 50])
+def test_values_are_not_nested_endlessly(text):
+    with pytest.raises(UserError, match="nested"):
+        parse_value(text)
+
+
+def test_the_deepest_values_go():
+    parse_value("[" * 20 + "]" * 20)
+    with pytest.raises(UserError, match="more than 20 levels"):
+        parse_value("[" * 22 + "]" * 22)
+
+
+def test_of_endless_input_a_message_has_the_beginning():
+    with pytest.raises(UserError) as error:
+        build(Outer, {"epsilon": ["x" * 90] * 500}, "toy")
+    assert len(str(error.value)) < 500
+    assert len(str(UserError("unknown method " + "9" * 5000 + "; did you mean"))) < 120
+    path = "/".join("x" * 255 for _ in range(3))
+    assert path in str(UserError(f"cannot read {path}"))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernas.core.errors import UserError
-from supernas.data.opcodes import too_large
+from supernas.data.opcodes import ExcessError, checked
 from supernas.data.pickles import safe_load
 
 ARRAYS = [
@@ -186,8 +186,50 @@ def test_memory_beyond_the_file_is_never_asked_for(bomb):
 
 @given(plain, st.integers(0, 5))
 def test_honest_pickles_are_never_too_large(value, protocol):
-    assert not too_large(pickle.dumps(value, protocol))
-    assert too_large(pickle.dumps([value, "x"], protocol)[:-1] + b"r\xff\xff\xff\xff.")  # seen after any prefix
+    checked(pickle.dumps(value, protocol), b"", b"")
+    with pytest.raises(ExcessError):  # seen after any prefix
+        checked(pickle.dumps([value, "x"], protocol)[:-1] + b"r\xff\xff\xff\xff.", b"", b"")
+
+
+SLOW = b"N" + b"2\x86" * 60  # a tuple of twice the tuple before, 60 times: a day to hash, a line to write
+KEYS = {
+    "item": b"\x80\x02}" + SLOW + b"K\x01s.",
+    "items": b"\x80\x04}\x94(" + SLOW + b"K\x01K\x02K\x03u.",
+    "frame": b"\x80\x04\x95" + (len(SLOW) + 5).to_bytes(8, "little") + b"}" + SLOW + b"K\x01s.",
+    "old dictionary": b"(d" + SLOW + b"K\x01s.",
+    "dictionary of a stack": b"(" + SLOW + b"K\x01d.",
+    "dictionary after a byte like a mark": b"(" + SLOW + b"K(d.",
+    "ordered": b"ccollections\nOrderedDict\n)R" + SLOW + b"K\x01s.",
+    "ordered of pairs": b"ccollections\nOrderedDict\n((" + SLOW + b"K\x01tltR.",
+    "set": b"\x80\x04\x8f(" + SLOW + b"\x90.",
+    "frozen set": b"\x80\x04(" + SLOW + b"\x91.",
+    "after a place in unusual digits": b"\x80\x02Np+1\n0}" + SLOW + b"K\x01s.",
+    "long tuple": b"\x80\x02}(" + b"K\x01" * 17 + b"tK\x01s.",
+    "long number": b"\x80\x02}\x8a\x09" + b"\xff" * 8 + b"\x01K\x01s.",
+}
+
+
+@pytest.mark.parametrize("data", KEYS.values(), ids=KEYS)
+def test_a_key_that_takes_long_to_hash_is_refused_unhashed(data):
+    with pytest.raises(UserError):
+        safe_load(data)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_keys_of_official_files_and_sets_come_back(protocol):
+    value = {("cifar10", 777): 1, 3: 2, 0.5: 3, None: 4, np.float64(2): 5}
+    value |= {"members": {1, 2, "x"}} if protocol >= 4 else {}  # before, sets were written as calls
+    assert safe_load(pickle.dumps(OrderedDict(value), protocol)) == value
+
+
+@pytest.mark.parametrize("maker", [b"]", b"}", b"\x8f", b"(l", b")R", b"(d"], ids=repr)
+def test_containers_of_nothing_are_refused_before_they_are_made(maker):
+    data = b"\x80\x04ccollections\nOrderedDict\n" + maker * 100_000 + b"."
+    tracemalloc.start()
+    with pytest.raises(UserError):
+        safe_load(data)
+    assert tracemalloc.get_traced_memory()[1] < 10 * len(data)
+    tracemalloc.stop()
 
 
 def test_missing_file_is_named(tmp_path):

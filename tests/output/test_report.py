@@ -452,3 +452,18 @@ def test_the_command_line_and_python(folder, tmp_path):
         report(folder, out=tmp_path)
     with pytest.raises(UserError, match="cannot write"):
         report(folder, out=tmp_path / "a.html" / "b.html")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"seeds": list(range(200_000)), "run": [{"method": "random-nas"}]},
+        {"grid": {f"search.x{number}": list(range(10)) for number in range(30)}},
+    ],
+    ids=["seeds", "grid"],
+)
+def test_a_page_of_a_study_that_nobody_could_run_is_made_without_its_plan(plan, tmp_path):
+    (tmp_path / "study.json").write_text(json.dumps({"name": "endless", **plan}))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text('{"search": {}}')
+    assert "endless" in report(tmp_path).read_text()

@@ -276,6 +276,11 @@ def test_files(tmp_path):
         ("a.json", b"{", "is not valid JSON"),
         ("a.json", b"\xff\xfe", "is not valid JSON"),
         ("a.json", b"[1]", "holds no table of settings"),
+        ("a.json", b'{"a":' * 100_000, "nested too deeply"),
+        ("a.json", b'{"a":' * 50 + b"1" + b"}" * 50, "more than 20 levels"),
+        ("a.toml", b"a = " + b"[" * 100_000, "nested too deeply"),
+        ("a.toml", b"a." * 10_000 + b"b = 1", "more than 20 levels"),
+        ("a.json", b'{"a": ' + b"9" * 5000 + b"}", "is not valid JSON"),
         ("a.json", None, "cannot read the configuration"),
     ],
 )
@@ -286,3 +291,19 @@ def test_files_that_cannot_be_used(tmp_path, name, content, message):
         read_file(tmp_path / name)
     assert str(tmp_path / name) in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", '{"a": 1}', "9" * 5000, "1e308", "1e999", "NaN", "9" * 30])
+@pytest.mark.parametrize(
+    "setting", ["search.epochs", "search.seed", "search.preset", "supernet.channels", "weights.lr"]
+)
+def test_values_of_another_kind_or_size_are_a_users_error(setting, value):
+    if (setting, value) == ("weights.lr", "1e308"):
+        return  # it is a number, however unwise
+    with pytest.raises(UserError, match=setting.rpartition(".")[2]):
+        resolve_search(assigned(f"{setting}={value}"))
+
+
+def test_names_are_not_nested_endlessly():
+    with pytest.raises(UserError, match="10001 names"):
+        assign({}, "a." * 10_000 + "b=1")

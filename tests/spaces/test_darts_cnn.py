@@ -126,8 +126,10 @@ MISTAKES = {
     DARTS_V2 + " or exit()": "at 'or exit()': wanted the end",
     "__import__('os').system('true')": "at '('os')",
     "Genotype(normal=[(__import__('os'), 1)])": "at '__import__('os'), 1)])': wanted a text in quotation marks",
-    "Genotype(" * 5000: "unknown field of a genotype 'Genotype'",
+    "Genotype(" * 2000: "unknown field of a genotype 'Genotype'",
     "Genotype(normal=" + "[" * 5000: "cannot read the genotype",
+    DARTS_V2 + " " * 20_000 + "garbage": "characters; wanted 20,000 at most",
+    DARTS_V2.replace("1)", "\N{ARABIC-INDIC DIGIT ONE})"): "wanted a whole number",
     "lambda: 0": "cannot read the genotype",
 }
 

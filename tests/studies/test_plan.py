@@ -178,6 +178,12 @@ MISTAKES = [
     ({"run": [RANDOM, E2NAS], "baseline": "E2NSA"}, "unknown baseline 'E2NSA'; did you mean 'E2NAS'?"),
     ({"grid": {"method": "e2nas"}}, "grid: method = 'e2nas': wanted a list of values"),
     ({"grid": {"method": []}}, "grid: method = []: wanted a list of values"),
+    ({"run": [RANDOM], "seeds": list(range(200_000))}, "the study has 200,000 searches"),
+    ({"run": [{**RANDOM, "seeds": list(range(10_001))}]}, "the study has 10,001 searches"),
+    ({"run": [RANDOM] * 10_001}, "the study has 10,001 searches"),
+    ({"grid": {"search.epochs": list(range(1, 10_002))}}, "the study has 10,001 searches"),
+    ({"grid": {f"search.x{n}": list(range(10)) for n in range(500)}}, "the study has more than a million million"),
+    ({"run": [RANDOM], "seeds": [0, 10**30]}, "run 'RandomNAS': search.seed = 1000000000000000000000000000000: "),
     ({"grid": [1]}, "grid = [1]: wanted lists of values"),
     ({"grid": {"method": ["e2nas", "e2nas"]}}, 'grid: method has "e2nas" twice'),
     ({"grid": {"methods": ["e2nas"]}}, "grid: unknown setting 'methods'; did you mean 'method'?"),
@@ -217,3 +223,9 @@ def test_a_benchmark_that_does_not_fit(table_file, tmp_path):
     assert list(chosen.columns) == ["cifar10 valid 12 (train)"]
     usual = Truth.of(read_study({"run": [RANDOM], "benchmark": str(table_file)}))
     assert sorted(name.split()[1] for name in usual.columns) == ["test"] * 3
+
+
+def test_the_seeds_of_a_row_are_checked_once_and_kept_apart():
+    study = read_study({"run": [RANDOM], "seeds": list(range(10_000))})
+    assert [run.config.search.seed for run in study.runs] == list(range(10_000))
+    assert len({run.name for run in study.runs[:50]}) == 50

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from supernas.core.errors import UserError
+from supernas.core.reading import open_ordinary
 
 __all__ = ["digest_arrays", "map_arrays"]
 
@@ -24,9 +25,9 @@ def map_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         UserError: if the file is missing, cut short, or no such file.
     """
     try:
-        with safe_open(path, framework="numpy") as file:  # checks lengths, shapes and places
+        with open_ordinary(path), safe_open(path, framework="numpy") as file:  # checks lengths, shapes and places
             metadata: dict[str, str] = file.metadata() or {}
-        with path.open("rb") as raw:
+        with open_ordinary(path) as raw:
             length = int.from_bytes(raw.read(8), "little")
             header = json.loads(raw.read(length))
         mapped = np.memmap(path, mode="r", offset=0).view(np.ndarray)

@@ -28,10 +28,12 @@ def show(
     space: SpaceOption = None,
     svg: Annotated[Path | None, typer.Option(help="write the cell as a picture")] = None,
     classes: Annotated[
-        int | None, typer.Option(min=2, help="classes of the network whose cost is shown, or words that it knows")
+        int | None,
+        typer.Option(min=2, max=1_000_000, help="classes of the network whose cost is shown, or words that it knows"),
     ] = None,
     resolution: Annotated[
-        int | None, typer.Option(min=4, help="side of its images (default: as published with these classes, or 32)")
+        int | None,
+        typer.Option(min=4, max=2048, help="side of its images (default: as published with these classes, or 32)"),
     ] = None,
 ) -> None:
     """The cell as text and picture, its cost (at a published size, if that is of these data), its index and canonical

@@ -3,10 +3,34 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Document", "Values"]
+from supernas.core.errors import UserError
+
+__all__ = ["DEEPEST", "Document", "Values", "check_depth"]
 
 Document = dict[str, Any]
 """Names and plain values, perhaps nested: a configuration, a record, a line of metrics."""
 
 Values = Mapping[str, Any]
 """The same to be read only; also the keyword arguments of a class."""
+
+DEEPEST = 20
+"""How deep tables and lists may be nested; no setting needs a third of it."""
+
+
+def check_depth(value: Any, where: str) -> None:
+    """Refuses what is nested so deeply that whoever walks through it would fail.
+
+    Raises:
+        UserError: if it is.
+    """
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for one in level for inner in _inside(one)]
+    if level:
+        raise UserError(f"{where} is nested more than {DEEPEST} levels deep; wanted section.name = value")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []

@@ -4,6 +4,7 @@ Whatever a person typed or any file they handed over ends in a `UserError`: the 
 message as one line and exits with code 2; in Python it is an ordinary `ValueError`.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -11,14 +12,18 @@ from supernas.core.text import printable
 
 __all__ = ["UserError", "unknown"]
 
+_ENDLESS = re.compile(r"(\S{80})\S{920,}")  # a path may be long
+
 
 class UserError(ValueError):
-    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix; control
-    characters of what was given are written out.
+    """Something the user gave cannot be used. The message says what was given, what was wanted and the fix.
+
+    Control characters of what was given are written out; of what was given without an end, such as a number of
+    thousands of digits, the message has the beginning.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(printable(_ENDLESS.sub(r"\1...", message)))
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import torch
 
 from supernas.core.documents import Document
+from supernas.core.reading import read_text
 
 __all__ = [
     "append_line",
@@ -68,7 +69,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Document | None:
     """The table in a JSON file, or None if the file is missing or damaged."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

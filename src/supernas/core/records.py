@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import pydantic
 
+from supernas.core.claims import CLAIM
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_json
@@ -106,8 +107,10 @@ def digest_file(name: str, content: bytes) -> str:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The digests of the files in a run folder, name -> digest; not of `result.json`, checkpoints and logs."""
-    there = sorted(path for path in folder.iterdir() if path.suffix in _KEPT and path.name != RESULT)
+    """The digests of the files in a run folder, name -> digest; not of `result.json`, of who runs
+    it, checkpoints and logs.
+    """
+    there = sorted(path for path in folder.iterdir() if path.suffix in _KEPT and path.name not in (RESULT, CLAIM))
     return {path.name: digest_file(path.name, read_bytes(path) or b"") for path in there if _is_own_file(path)}
 
 

@@ -6,6 +6,8 @@ The same declaration serves the command line (`--set method.gamma=0.5`), TOML an
 
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
@@ -15,7 +17,7 @@ from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 from typing_extensions import dataclass_transform
 
-from supernas.core.documents import Document, Values
+from supernas.core.documents import Document, Values, check_depth
 from supernas.core.errors import UserError, unknown
 
 __all__ = [
@@ -31,6 +33,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # Python's own reader takes 8_5 as 85
+_LONGEST_NUMBER = 1024  # bits; longer ones are no float either
+_LARGEST = 63  # bits of a whole number that is a setting; what counts anything takes no more
+_SHOWN = 200  # characters of a value in a message
 
 
 def setting(default: Any, meaning: str, *, equation: str = "", **constraints: Any) -> Any:
@@ -86,6 +92,8 @@ def build(cls: type[T], values: Values, where: str) -> T:
     for name in values:
         if name not in field_names(cls):
             raise unknown("setting", f"{where}.{name}", [f"{where}.{known}" for known in field_names(cls)])
+        if type(values[name]) is int and values[name].bit_length() > _LARGEST:
+            raise UserError(f"{where}.{name} = {str(values[name])[:40]}...: wanted a number of fewer digits")
     try:
         return cls(**{name: _inner(cls, name, value, where) for name, value in values.items()})
     except pydantic.ValidationError as error:
@@ -95,7 +103,9 @@ def build(cls: type[T], values: Values, where: str) -> T:
         name = str(first["loc"][0])
         alike = [mistake for mistake in error.errors() if mistake["loc"][:1] == first["loc"][:1]]
         wanted = "; ".join(dict.fromkeys(map(_wanted, alike)))
-        raise UserError(f"{where}.{name} = {first['input']!r}: {wanted}") from None
+        given = repr(first["input"])
+        given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
+        raise UserError(f"{where}.{name} = {given}: {wanted}") from None
 
 
 def _inner(cls: type, name: str, value: Any, where: str) -> Any:
@@ -123,15 +133,23 @@ def to_plain(instance: Any) -> Document:
 def parse_value(text: str) -> Any:
     """A value as typed on the command line: JSON where it is JSON (numbers, true, lists), else the text itself.
 
+    Raises:
+        UserError: if it is nested too deeply.
+
     >>> parse_value("0.5"), parse_value(".5"), parse_value("true"), parse_value("sig(10)")
     (0.5, 0.5, True, 'sig(10)')
+    >>> parse_value("8_5"), parse_value("٣"), parse_value("9" * 400) == "9" * 400
+    ('8_5', '٣', True)
     """
-    for read in (json.loads, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise UserError(f"{text[:40]}... is nested too deeply; wanted a value, or a list of values") from None
+    except ValueError:
+        value = float(text) if _NUMBER.fullmatch(text) else text
+    check_depth(value, f"{text[:40]}...")
+    too_long = isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER
+    return text if too_long or value in (math.inf, -math.inf) else value
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ import os
 from pathlib import Path
 
 from supernas.core.errors import UserError
+from supernas.data.archives import Untar
 from supernas.data.catalogue import Download, PublishedImages
 
 __all__ = ["default_directory", "locate"]
+
+_MOST = 1 << 30  # bytes that a published archive of images unpacks to, at most
 
 
 def default_directory() -> Path:
@@ -39,9 +42,11 @@ def _fetch(item: Download, folder: Path) -> None:
     """Download (unless it is there already), check, and unpack an archive."""
     import pooch  # imports an HTTP library, and is needed once
 
-    unpack = pooch.Untar(extract_dir=".") if item.filename.endswith(".tar.gz") else None
+    unpack = Untar(_MOST) if item.filename.endswith(".tar.gz") else None
     try:
         pooch.retrieve(item.url, f"md5:{item.md5}", fname=item.filename, path=folder, processor=unpack)
+    except UserError:  # it came, and is refused
+        raise
     except Exception as error:  # of the HTTP library, the file system, the checksum or the archive
         raise UserError(
             f"could not download {item.url} ({type(error).__name__}); fetch it elsewhere and put {item.filename} in "

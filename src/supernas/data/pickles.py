@@ -10,13 +10,15 @@ import math
 import pickle
 import re
 from collections import OrderedDict
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
 from supernas.core.errors import UserError
-from supernas.data.opcodes import too_large
+from supernas.core.reading import read_bytes
+from supernas.data.opcodes import ExcessError, checked
 
 __all__ = ["PickledArray", "safe_load"]
 
@@ -39,6 +41,61 @@ class PickledArray(np.ndarray):
 
 class _DamagedError(Exception):
     """The pickle asks an allowed name for something that no array of numbers needs."""
+
+
+_ATOMS = (str, int, float, bytes, bool, type(None), np.generic)
+_LONGEST_KEY, _WIDEST_NUMBER = 16, 64  # atoms, bits
+
+
+def _check_key(key: Any) -> None:
+    """Refuses a key that takes long to hash: wanted text, a number, or a few of them."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) > _LONGEST_KEY or not all(isinstance(part, _ATOMS) for part in parts):
+        raise _DamagedError("it has a key that is neither text, nor a number, nor a few of them")
+    if any(isinstance(part, int) and part.bit_length() > _WIDEST_NUMBER for part in parts):
+        raise _DamagedError("it has a number of too many digits as a key")
+
+
+class _PickledDict(dict[Any, Any]):
+    """A dictionary read from a pickle, whose keys were looked at before they were hashed."""
+
+    __slots__ = ()
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key.__class__ is not str:  # what most keys are
+            _check_key(key)
+        super().__setitem__(key, value)
+
+
+class _PickledOrderedDict(OrderedDict[Any, Any]):
+    """The same of an ordered dictionary."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _check_key(key)
+        super().__setitem__(key, value)
+
+
+class _PickledSet(Set[Any]):
+    """A set read from a pickle, likewise."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Any = ()) -> None:
+        self._items = set(items)
+
+    def add(self, item: Any) -> None:
+        """Called by the unpickler."""
+        _check_key(item)
+        self._items.add(item)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
 
 class _Double:
@@ -121,8 +178,25 @@ class _Encode(_Double):
 class _Ordered(_Double):
     __slots__ = ()
 
-    def __call__(self, *arguments: Any) -> "OrderedDict[Any, Any]":
-        return OrderedDict(*arguments)
+    def __call__(self, pairs: Any = ()) -> _PickledOrderedDict:
+        made = _PickledOrderedDict()
+        for key, value in pairs:
+            made[key] = value
+        return made
+
+
+class _NewDict(_Double):
+    __slots__ = ()
+
+    def __call__(self) -> _PickledDict:
+        return _PickledDict()
+
+
+class _NewSet(_Double):
+    __slots__ = ()
+
+    def __call__(self) -> _PickledSet:
+        return _PickledSet()
 
 
 _ALLOWED: dict[tuple[str, str], _Double] = {
@@ -134,7 +208,12 @@ _ALLOWED: dict[tuple[str, str], _Double] = {
     ("numpy.core.multiarray", "scalar"): _Scalar(),
     ("numpy._core.multiarray", "scalar"): _Scalar(),
     ("_codecs", "encode"): _Encode(),
+    ("supernas", "dict"): _NewDict(),
+    ("supernas", "set"): _NewSet(),
 }
+_NEW_DICT, _NEW_SET = (  # the instructions that call these two
+    pickle.GLOBAL + name + pickle.EMPTY_TUPLE + pickle.REDUCE for name in (b"supernas\ndict\n", b"supernas\nset\n")
+)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -169,13 +248,13 @@ def safe_load(source: Path | str | bytes, encoding: str = "latin1", name: str | 
     """
     label = name or ("the pickle" if isinstance(source, bytes) else str(source))
     try:
-        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        data = source if isinstance(source, bytes) else read_bytes(Path(source))
     except OSError as error:
         raise UserError(f"{label} cannot be read: {error.strerror}; put the file there or name another") from None
-    if too_large(data):
-        raise UserError(f"{label} is no readable pickle (damaged or cut short): it names more than it holds")
     try:
-        return _Unpickler(data, label, encoding).load()
+        return _Unpickler(checked(data, _NEW_DICT, _NEW_SET), label, encoding).load()
+    except ExcessError as error:
+        raise UserError(f"{label} is no readable pickle (damaged or cut short): {error}") from None
     except UserError:
         raise
     except _DamagedError as error:

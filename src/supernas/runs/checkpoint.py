@@ -15,8 +15,10 @@ import torch
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.reading import read_bytes
 from supernas.core.records import Record, checked_model, within
 from supernas.core.spelling import option
+from supernas.core.stored import check_stored
 
 __all__ = ["checkpoint_exists", "load_checkpoint", "save_checkpoint"]
 
@@ -79,7 +81,8 @@ def _read(path: Path) -> Document | None:
     """The content of a checkpoint, or None if it is missing, or damaged anywhere."""
     within(path)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
+        check_stored(io.BytesIO(content))
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.testzip() is not None:
                 return None

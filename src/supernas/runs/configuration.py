@@ -16,9 +16,10 @@ import pydantic
 
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
-from supernas.core.documents import Document, Values
+from supernas.core.documents import DEEPEST, Document, Values, check_depth
 from supernas.core.errors import UserError, unknown
 from supernas.core.identity import digest_of
+from supernas.core.reading import read_text
 from supernas.core.records import Record, checked_model, read_checked
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.core.spelling import assigned
@@ -333,6 +334,8 @@ def assign(document: Document, assignment: str) -> None:
     if not equals or not path.strip():
         raise UserError(f"{spelled(assignment)}: wanted section.name=value, as in method.gamma=0.5")
     *sections, name = path.strip().split(".")
+    if len(sections) > DEEPEST:
+        raise UserError(f"--set {path[:80]}...: {len(sections) + 1} names; wanted section.name=value")
     for section in sections:
         inner = document.setdefault(section, {})
         if isinstance(inner, str):  # `method=e2nas` was given before `method.gamma=0.5`
@@ -356,7 +359,7 @@ def merge(*documents: Values) -> Document:
             if isinstance(value, Mapping):
                 if isinstance(below, str):
                     below = {"name": below}
-                merged[key] = merge(below or {}, value)
+                merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
             elif isinstance(below, dict) and isinstance(value, str):
                 merged[key] = {**below, "name": value}
             else:
@@ -371,10 +374,15 @@ def read_file(path: Path) -> Document:
         UserError: if the file is missing, of another kind, or malformed.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        check_depth(document, str(path))
     except OSError as error:
         raise UserError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except UserError:
+        raise
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply; wanted sections of settings") from None
     except ValueError as error:
         raise UserError(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'JSON'}: {error}") from None
     if not isinstance(document, dict):

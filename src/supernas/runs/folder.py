@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from supernas.core.claims import CLAIM, Claim
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import append_line, remove_temporaries, write_atomically, write_json
@@ -30,10 +31,11 @@ class RunFolder:
         earlier: the environments of earlier parts of the run, where they were others.
         lines: of `metrics.jsonl`, one an epoch; a checkpoint holds them too.
         notes: what the user should know about the resumption.
+        claim: keeps other processes out, until it is released or this object is forgotten.
 
     Raises:
         UserError: if the folder holds the run of another configuration or on other data, or a run and `resume` is not
-            asked for.
+            asked for, or another process is running it.
     """
 
     environment: Document
@@ -50,13 +52,24 @@ class RunFolder:
         self.lines: list[str] = []
         self._made = False
         self._check_owner(extends)
+        with self._writing():
+            self.claim = Claim(path / CLAIM, str(path))
+        try:
+            self._open(resume)
+        except UserError:
+            self.claim.release()
+            raise
+
+    def _open(self, resume: bool) -> None:
+        if self.claim.taken_from:
+            self.notes.append(f"took over from {self.claim.taken_from}, which was not heard of for minutes")
         if resume:
-            self.checkpoint, note = load_checkpoint(path)
+            self.checkpoint, note = load_checkpoint(self.path)
             self.notes += [note] if note else []
             self._check_contents()
-        elif checkpoint_exists(path) or (path / RESULT).exists():
+        elif checkpoint_exists(self.path) or (self.path / RESULT).exists():
             raise UserError(
-                f"{path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
+                f"{self.path} already holds this run; add {option('resume', True)} to go on with it, or choose another "
                 f"{option('out')}"
             )
 
@@ -136,8 +149,9 @@ class RunFolder:
         """Adds an epoch's line to the records.
 
         Raises:
-            UserError: if it cannot be written.
+            UserError: if it cannot be written, or another process has taken over.
         """
+        self.claim.check()
         text = json.dumps(line)
         with self._writing():
             append_line(self.metrics, text)
@@ -147,8 +161,9 @@ class RunFolder:
         """Saves a checkpoint, and with it the lines so far.
 
         Raises:
-            UserError: if it cannot be written; the one before is kept.
+            UserError: if it cannot be written, and the one before is kept; or if another process has taken over.
         """
+        self.claim.check()
         with self._writing():
             about = {
                 "lines": self.lines,
@@ -171,8 +186,9 @@ class RunFolder:
         """Writes one record, atomically.
 
         Raises:
-            UserError: if it cannot be written.
+            UserError: if it cannot be written, or another process has taken over.
         """
+        self.claim.check()
         with self._writing():
             write_record(self.path / name, document)
 

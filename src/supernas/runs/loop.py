@@ -110,7 +110,14 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.folder = RunFolder(path, config.document(), resume, contents, config.extends)
         self.notes = [*([data.note] if data.note else []), *self.folder.notes]
         self.stopping = False
-        seed_everything(settings.seed)
+        try:
+            self._begin()
+        except BaseException:
+            self.folder.claim.release()
+            raise
+
+    def _begin(self) -> None:
+        seed_everything(self._settings.seed)
         self.state = self._start()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
@@ -213,6 +220,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             }
             self.folder.write(self.weights_file, save_tensors(weights))
             record = self._kept = self.folder.finish(record)
+        self.folder.claim.release()
         return self._result(record)
 
     def _about_batches(self) -> list[str]:

@@ -23,6 +23,8 @@ from supernas.networks.base import Network, Output, placed
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_costs
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
+from supernas.networks.costs.memory import check_trainable
+from supernas.networks.model_space import ModelSpace
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
@@ -132,6 +134,7 @@ class Search(Loop[Epoch, Result]):
         )
         self.steps_per_epoch = train.steps_per_epoch
         self._check_fit(train)
+        self._check_supernet()
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stages = self.config.method.stages()
@@ -155,6 +158,17 @@ class Search(Loop[Epoch, Result]):
         if config.space.data_kind == "images" and getattr(config.supernet, "batch_norm", "") == "batch":
             batches["search.validation_images"] = ("valid", judged)
         check_fit(config.space, config.supernet, self.data, batches)
+
+    def _check_supernet(self) -> None:
+        space, data, settings = self.config.space, self.data, vars(self.config.supernet)
+
+        def build(**changed: Any) -> Network:
+            network: Network = space.supernet(**data.network, **changed)
+            return network
+
+        if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
+            batch = min(self.config.search.batch_size, data.count("train"))
+            check_trainable(build, settings, batch, data.input_shape, data.input_type, "this supernet")
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options

@@ -54,7 +54,7 @@ class NASBench201(Space):
         AutoDL-Projects' lists of (operation, source) pairs. Nothing in the text is evaluated.
         """
         text = plain_numbers(" ".join(text.split()))  # messages repeat it, in one line
-        if re.fullmatch(r"\d+", text):
+        if re.fullmatch(r"[0-9]+", text):
             if len(text) > 9 or int(text) >= len(self):
                 raise UserError(f"index {text[:20]} is not in nas-bench-201; wanted 0 to {len(self) - 1}")
             return self[int(text)]

@@ -11,6 +11,8 @@ and each combination is a nested document of a search, named by what varies: `ra
 
 import itertools
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +20,16 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.runs.configuration import merge
 
-__all__ = ["Combination", "combinations", "flattened", "grid_values", "label", "nested", "varying"]
+__all__ = [
+    "Combination",
+    "combinations",
+    "count_combinations",
+    "flattened",
+    "grid_values",
+    "label",
+    "nested",
+    "varying",
+]
 
 Combination = Document
 """Dotted setting -> value."""
@@ -63,11 +74,15 @@ def grid_values(grid: Any) -> dict[str, list[Any]]:
     for name, values in several.items():
         if not isinstance(values, list) or not values:
             raise UserError(f"grid: {name} = {values!r}: wanted a list of values, as in [{values!r}]")
-        shown = [json.dumps(value, default=str) for value in values]
-        twice = [value for value in shown if shown.count(value) > 1]
-        if twice:
-            raise UserError(f"grid: {name} has {twice[0]} twice; give each value once")
+        value, times = Counter(json.dumps(value, default=str) for value in values).most_common(1)[0]
+        if times > 1:
+            raise UserError(f"grid: {name} has {value} twice; give each value once")
     return several
+
+
+def count_combinations(values: Mapping[str, Sequence[Any]]) -> int:
+    """How many `combinations` there are; none is made."""
+    return math.prod(map(len, values.values())) if values else 0
 
 
 def combinations(values: Mapping[str, Sequence[Any]]) -> list[Combination]:

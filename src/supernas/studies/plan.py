@@ -15,8 +15,9 @@ method = ["e2nas"]
 objective = ["plain", "complementation"]
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,27 @@ from supernas.core.settings import build, field_names, setting, settings
 from supernas.runs.configuration import (
     SEARCH_SECTIONS,
     SearchConfig,
+    SearchSettings,
     fingerprint,
     merge,
     read_file,
     resolve_search,
 )
 from supernas.runs.search import run_name
-from supernas.studies.grid import Combination, combinations, flattened, grid_values, label, nested, varying
+from supernas.studies.grid import (
+    Combination,
+    combinations,
+    count_combinations,
+    flattened,
+    grid_values,
+    label,
+    nested,
+    varying,
+)
 
 __all__ = ["Plan", "PlannedRun", "Row", "RowSettings", "Skipped", "StudySettings", "read_study"]
+
+_MOST_SEARCHES = 10_000
 
 
 @settings
@@ -68,6 +81,11 @@ class PlannedRun:
     label: str
     seed: int
     config: SearchConfig
+
+    @cached_property
+    def mark(self) -> str:
+        """The same for all seeds of a configuration, another one for another configuration."""
+        return fingerprint(self.config.document())
 
     @cached_property
     def name(self) -> str:
@@ -121,8 +139,8 @@ def read_study(source: Path | str | Values) -> Plan:
 
     Raises:
         UserError: for anything wrong in it, in one line that names the row: an unknown name or setting, a wrong type,
-            a search that its configuration refuses, rows that are the same search or share a label, a `baseline` that
-            names no row.
+            a search that its configuration refuses, more than 10,000 searches, rows that are the same search or share a
+            label, a `baseline` that names no row.
     """
     document = dict(source) if isinstance(source, Mapping) else {"name": Path(source).stem, **read_file(Path(source))}
     _check_names(document, [*field_names(StudySettings), "common", "run", "grid"], "")
@@ -130,18 +148,34 @@ def read_study(source: Path | str | Values) -> Plan:
     chosen = build(StudySettings, given, "study")
     common = document.get("common", {})
     _check_configuration(common, SEARCH_SECTIONS, "common")
-    rows = _explicit(document.get("run", []), common, chosen)
-    more, skipped = _from_grid(grid_values(document.get("grid", {})), common, chosen, rows)
+    entries, values = document.get("run", []), grid_values(document.get("grid", {}))
+    _check_count(entries, values, chosen)
+    rows = _explicit(entries, common, chosen)
+    more, skipped = _from_grid(values, common, chosen, rows)
     rows += more
     if not rows:
         raise UserError("the study has no [[run]] and no [grid], so there is nothing to run")
     labels = [row.label for row in rows]
-    for called in labels:
-        if labels.count(called) > 1:
-            raise UserError(f"two rows are called '{called}'; give one of them another label")
+    called, times = Counter(labels).most_common(1)[0]
+    if times > 1:
+        raise UserError(f"two rows are called '{called}'; give one of them another label")
     if chosen.baseline is not None and chosen.baseline not in labels:
         raise unknown("baseline", chosen.baseline, labels)
     return Plan(chosen, tuple(rows), tuple(skipped), document)
+
+
+def _check_count(entries: Any, values: Mapping[str, list[Any]], study: StudySettings) -> None:
+    """Refuses what would take longer to make than anybody waits, before it is made."""
+    rows = entries if isinstance(entries, list) else []
+    own = [row.get("seeds") if isinstance(row, Mapping) else None for row in rows]
+    explicit = sum(len(seeds) if isinstance(seeds, list) and seeds else len(study.seeds) for seeds in own)
+    searches = explicit + count_combinations(values) * len(study.seeds)
+    if searches > _MOST_SEARCHES:
+        count = f"{searches:,}" if searches < 10**12 else "more than a million million"
+        raise UserError(
+            f"the study has {count} searches (rows and combinations of the grid, each with its seeds); wanted "
+            f"{_MOST_SEARCHES:,} at most: make several studies"
+        )
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
@@ -214,17 +248,22 @@ def _searches(
     """The searches of a row; without a label it is called by its settings."""
     if len(set(seeds)) < len(seeds):
         raise UserError(f"seeds = {list(seeds)}: wanted each of them once")
-    configs = {seed: resolve_search(merge(common, document, {"search": {"seed": seed}})) for seed in seeds}
+    config = resolve_search(merge(common, document, {"search": {"seed": seeds[0]}}))
+    configs = {seed: _with_seed(config, seed) for seed in seeds}
     if called is None:
         own = dict(flattened(document))
         called = label(own, list(own)) or configs[seeds[0]].method_name
     return tuple(PlannedRun(called, seed, config) for seed, config in configs.items())
 
 
+def _with_seed(config: SearchConfig, seed: int) -> SearchConfig:
+    search = build(SearchSettings, {**vars(config.search), "seed": seed}, "search")
+    return replace(config, search=search)
+
+
 def _same_search(run: PlannedRun, rows: Iterable[Row]) -> str | None:
     """The label of the row that has the same configuration, seeds and what does not count aside."""
-    mark = fingerprint(run.config.document())
-    return next((row.label for row in rows if fingerprint(row.config.document()) == mark), None)
+    return next((row.label for row in rows if row.runs[0].mark == run.mark), None)
 
 
 # -- what may stand where ----------------------------------------------------------------------------------------------

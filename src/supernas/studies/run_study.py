@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from supernas.core.claims import CLAIM, claimed
 from supernas.core.errors import UserError
 from supernas.core.files import write_json
 from supernas.core.records import RESULT, RunRecord, check_files, read_record, write_record
@@ -62,13 +63,15 @@ def run_study(
         on_event: called with what happens to the runs.
 
     Raises:
-        UserError: if the benchmark or the images cannot be read, or the folder cannot be written.
+        UserError: if the benchmark or the images cannot be read, the folder cannot be written, or another process runs
+            this study.
         KeyboardInterrupt: after ^C, when every run has saved and stopped; a second ^C ends them at once.
     """
     folder = folder or Path("runs") / "studies" / plan.settings.name
     truth = Truth.of(plan)
     if not table_only:
-        _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_event)
+        with _writing(folder), claimed(folder / CLAIM, str(folder)):
+            _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_event)
     failures = read_failures(folder)
     results = read_results(plan, folder, truth)
     table = make_table(plan, results, truth, failures)

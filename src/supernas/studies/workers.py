@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.reading import read_bytes
 from supernas.evaluation.processes import Worker, WorkerDiedError
 from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.runs.configuration import resolve_search
@@ -121,7 +122,7 @@ class Workers:
 def _epochs_done(folder: Path) -> int:
     """The lines of the run's records: what the run has written, whichever process it is in."""
     try:
-        return (folder / "metrics.jsonl").read_bytes().count(b"\n")
+        return read_bytes(folder / "metrics.jsonl").count(b"\n")
     except OSError:
         return 0
 

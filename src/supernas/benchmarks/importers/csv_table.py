@@ -15,8 +15,11 @@ from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.columns import Column, dataset_name
 from supernas.benchmarks.table import Source
 from supernas.core.errors import UserError
+from supernas.core.reading import read_bytes
 
 __all__ = ["import_csv"]
+
+_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # Python's own reader takes 8_5 as 85
 
 
 def import_csv(file: Path, collector: Collector, progress: Callable[[int, int], None]) -> None:
@@ -27,7 +30,7 @@ def import_csv(file: Path, collector: Collector, progress: Callable[[int, int], 
             percentage. An empty field is a missing value.
     """
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
         lines = data.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
@@ -61,7 +64,7 @@ def _columns(header: list[str], file: Path) -> dict[int, Column]:
     for place, name in enumerate(header):
         if name in ("arch", "index"):
             continue
-        match = re.fullmatch(r"(\w+)_(train|valid|test)_(\d{1,4})", name)
+        match = re.fullmatch(r"(\w+)_(train|valid|test)_([0-9]{1,4})", name)
         if not match:
             raise UserError(
                 f"{file}, line 1: column {name[:80]!r}; wanted <dataset>_<split>_<epochs>: cifar10_test_200"
@@ -101,10 +104,7 @@ def _add_row(
 
 
 def _percentage(text: str, column: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    value = float(text) if _NUMBER.fullmatch(text.strip(" ")) else -1.0
     if not 0 <= value <= 100:
         raise UserError(f"{where}: {column} is {text[:40]!r}; wanted an accuracy from 0 to 100 %")
     return value

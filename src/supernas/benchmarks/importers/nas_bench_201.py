@@ -19,6 +19,9 @@ from supernas.benchmarks.importers.nats import add_all
 from supernas.benchmarks.importers.official import check_order
 from supernas.benchmarks.table import Source
 from supernas.core.errors import UserError
+from supernas.core.memory import check_memory
+from supernas.core.reading import open_ordinary
+from supernas.core.stored import check_stored
 
 __all__ = ["import_pth"]
 
@@ -33,22 +36,24 @@ def import_pth(
     Raises:
         UserError: if the file is damaged, laid out in another way, or asks for more than arrays of numbers.
     """
-    size = file.stat().st_size / 1e9
-    say(f"{file.name} is one object and needs about {_MEMORY * size:.1f} GB of memory")
+    size = file.stat().st_size
+    say(f"{file.name} is one object and needs about {_MEMORY * size / 1e9:.1f} GB of memory")
+    check_memory(_MEMORY * size, f"the objects in {file}", "import the -simple folder of NATS-Bench")
     content = _load(file)
     if not isinstance(content, dict):
         raise UserError(f"{file} holds {type(content).__name__}, wanted the table of an official file")
     check_order(content.get("meta_archs"), collector, str(file))
     add_all(content.get("arch2infos"), collector, file, progress, say)
-    with file.open("rb") as raw:
+    with open_ordinary(file) as raw:
         checksum = _sha256(raw)
     collector.write(Source(file.name, _version(file.name), checksum))
 
 
 def _load(file: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(_allowed()):
-            return torch.load(file, map_location="cpu", weights_only=True)
+        with open_ordinary(file) as opened, torch.serialization.safe_globals(_allowed()):
+            check_stored(opened)
+            return torch.load(opened, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}; fetch it again") from None
     except Exception as error:  # a damaged file makes torch raise nearly anything

@@ -1,6 +1,5 @@
 """NATS-Bench's topology space: a folder of one small file an architecture, or everything in a single file."""
 
-import bz2
 import hashlib
 import re
 from collections.abc import Callable
@@ -12,12 +11,17 @@ from supernas.benchmarks.importers.official import add_architecture, check_order
 from supernas.benchmarks.table import Source
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
+from supernas.core.memory import check_memory
+from supernas.core.reading import open_ordinary
+from supernas.data.packed import unpacked_bz2
 from supernas.data.pickles import safe_load
 
 __all__ = ["import_folder", "import_single"]
 
 _EXTENSION = ".pickle.pbz2"
-_LIMIT = 1 << 28  # bytes of one unpacked file of a folder: 800 times the usual
+_LIMIT = 1 << 23  # bytes of one unpacked file of a folder: 25 times the usual
+_RATIO = 16  # of unpacked to packed bytes of a large file: 4 times that of official ones
+MEMORY = 30  # memory of a compressed file's objects and bytes, as multiple of its size; measured on official files
 
 
 def import_folder(
@@ -61,16 +65,14 @@ def import_single(
     """
     if "nats-sss" in file.name.lower():
         raise UserError(size_space(str(file)))
-    size = file.stat().st_size / 1e9
-    say(f"{file.name} is one object and needs about {MEMORY * size:.1f} GB of memory; the -simple folder needs 1 GB")
+    size = file.stat().st_size
+    say(f"{file.name} is one object and needs about {MEMORY * size / 1e9:.1f} GB of memory; the -simple folder 1 GB")
+    check_memory(MEMORY * size, f"the objects in {file}", "import the -simple folder")
     checksum = hashlib.sha256()
-    content = _table(_unpacked(file, checksum, None), file)
+    content = _table(_unpacked(file, checksum, _LIMIT + _RATIO * size), file)
     check_order(content.get("meta_archs"), collector, str(file))
     add_all(content.get("arch2infos"), collector, file, progress, say)
     collector.write(Source(file.name, _version(file.name), checksum.hexdigest()))
-
-
-MEMORY = 26  # memory of a compressed file's objects and bytes, as multiple of its size; measured on official files
 
 
 def add_all(
@@ -91,22 +93,15 @@ def add_all(
         say(f"{count - total:,} of {count:,} architectures are missing; they have no values")
 
 
-def _unpacked(path: Path, checksum: Any, limit: int | None) -> bytes:
+def _unpacked(path: Path, checksum: Any, limit: int) -> bytes:
     """The bytes in a bz2 file, which are added to the checksum as they lie on the disk."""
     try:
-        packed = path.read_bytes()
-        checksum.update(packed)
-        if limit is None:
-            return bz2.decompress(packed)
-        unpacker = bz2.BZ2Decompressor()
-        data = unpacker.decompress(packed, limit)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "damaged, cut short or not bz2"
-        raise UserError(f"{path} cannot be unpacked: {reason}; fetch it again") from None
-    if not unpacker.eof:
-        reason = "cut short" if len(data) < limit else f"holds more than {limit >> 20} MB"
-        raise UserError(f"{path} cannot be unpacked: {reason}; fetch it again")
-    return data
+        with open_ordinary(path) as packed:
+            while block := packed.read(1 << 20):
+                checksum.update(block)
+        return unpacked_bz2(path, limit)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; fetch it again") from None
 
 
 def _table(data: bytes, path: Path) -> Document:

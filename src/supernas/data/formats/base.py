@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from supernas.core.errors import UserError
+from supernas.core.reading import read_bytes
 from supernas.data.images import ImageParts, ImageSet
 
 __all__ = ["FileFormat", "check_labels", "contents", "image_set", "joined", "verify"]
@@ -36,7 +37,7 @@ def contents(path: Path) -> bytes:
         UserError: if the file is missing or cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; put the file there or name a complete folder") from None
     except OSError as error:

@@ -4,10 +4,8 @@ A file is a magic number (0, 0, 8 for bytes, number of dimensions), the dimensio
 bytes themselves.
 """
 
-import gzip
 import math
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 from supernas.core.errors import UserError
 from supernas.data.formats.base import check_labels, contents, image_set
 from supernas.data.images import ImageParts, ImageSet
+from supernas.data.packed import check_claim, start_of_gzip, unpacked_gzip
 
 __all__ = ["IDX", "Idx", "parse"]
 
@@ -67,16 +66,25 @@ def parse(path: Path, dimensions: int) -> np.ndarray:
     Raises:
         UserError: if the file is missing, no such file, or its size is not what its header says.
     """
-    data = contents(path)
-    if path.suffix == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path} is no whole gzip file ({error}); fetch it again") from None
-    header = 4 + 4 * dimensions
-    if len(data) < header or data[:4] != bytes((0, 0, 8, dimensions)):
+    start = 4 + 4 * dimensions
+    header = _bytes(path, start)[:start]
+    if len(header) < start or header[:4] != bytes((0, 0, 8, dimensions)):
         raise UserError(f"{path} is no IDX file of bytes in {dimensions} dimensions; fetch it again")
-    shape = struct.unpack(f">{dimensions}I", data[4:header])
-    if not math.prod(shape) or len(data) - header != math.prod(shape):
-        raise UserError(f"{path} has {len(data) - header} bytes for the shape {list(shape)}: damaged, fetch it again")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    data = _bytes(path, start + math.prod(shape), whole=True)
+    if not math.prod(shape) or len(data) - start != math.prod(shape):
+        raise UserError(f"{path} has {len(data) - start} bytes for the shape {list(shape)}: damaged, fetch it again")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def _bytes(path: Path, length: int, *, whole: bool = False) -> bytes:
+    """The first bytes of the content, or all of it, which must not be more."""
+    if path.suffix != ".gz":
+        return contents(path)
+    try:
+        if not whole:
+            return start_of_gzip(path, length)
+        check_claim(path, length, path.stat().st_size)
+        return unpacked_gzip(path, length)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None

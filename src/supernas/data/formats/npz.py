@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from supernas.core.errors import UserError
+from supernas.core.reading import open_ordinary
 from supernas.data.formats.arrays import channels_first, class_numbers, pixel_bytes
 from supernas.data.formats.base import check_labels, image_set
 from supernas.data.formats.image_files import Say, listed
 from supernas.data.images import ImageParts
+from supernas.data.packed import check_claim
 
 __all__ = ["read"]
 
@@ -57,8 +59,13 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     parts = ("train", "test", *_UNUSED)
     known = {text.format(part) for texts in _SPELLINGS.values() for text in texts for part in parts}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name in known}
+        with open_ordinary(path) as file, np.load(file, allow_pickle=False) as archive:
+            names = [name for name in archive.files if name in known]
+            members = [archive.zip.getinfo(f"{name}.npy") for name in names]
+            check_claim(path, sum(one.file_size for one in members), path.stat().st_size)
+            return {name: archive[name] for name in names}
+    except UserError:
+        raise
     except Exception as error:  # of the zip reader, the array reader or the file system, at whatever byte is wrong
         raise UserError(f"{path} is no readable .npz file of plain arrays ({type(error).__name__})") from None
 

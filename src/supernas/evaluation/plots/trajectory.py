@@ -111,6 +111,8 @@ def _save(figure: Any, axes: Any, path: Path) -> None:
     axes.legend(fontsize="small").set_in_layout(False)  # long names must not shrink the plot
     form, drawn = path.suffix.lstrip(".") or "png", io.BytesIO()
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is a folder, a pipe or a device")
         with matplotlib.rc_context({"svg.hashsalt": "supernas"}):
             figure.savefig(drawn, format=form, metadata={"Date": None} if form == "svg" else None)
         write_atomically(path, lambda file: file.write(drawn.getbuffer()))

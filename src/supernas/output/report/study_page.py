@@ -1,7 +1,8 @@
 """What a page says of a study: its table, the trajectories of its runs, what failed, and every run in short."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,20 +75,23 @@ def study_page(folder: Path) -> StudyPage:
 def _names(runs: Sequence[Run], study: Document) -> list[str]:
     """What the study calls its runs, where it has their configurations; else what is special of their folders."""
     try:
-        planned = [(run.config.document(), str(run)) for run in read_study(study).runs]
+        planned = {_key(run.config.document()): str(run) for run in read_study(study).runs}
     except (UserError, TypeError, ValueError, AttributeError):
-        planned = []
+        planned = {}
     named = [_planned_name(run, planned) for run in runs]
     shorter = _short([run.folder.name for run in runs])
     return [name if name and named.count(name) == 1 else short for name, short in zip(named, shorter, strict=True)]
 
 
-def _planned_name(run: Run, planned: Sequence[tuple[Document, str]]) -> str | None:
+def _planned_name(run: Run, planned: Mapping[str, str]) -> str | None:
     try:
-        mine = resolve_search(run.document).document()
+        return planned.get(_key(resolve_search(run.document).document()))
     except (UserError, TypeError, ValueError, AttributeError):
         return None
-    return next((name for document, name in planned if document == mine), None)
+
+
+def _key(document: Document) -> str:
+    return json.dumps(document, sort_keys=True)
 
 
 def _short(names: Sequence[str]) -> list[str]:

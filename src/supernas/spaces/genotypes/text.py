@@ -28,7 +28,8 @@ Field = list[tuple[str, int] | int]
 
 _SPACE = re.compile(r"(?:\s|\\\n|#[^\n]*)*")  # and comments
 _TOKEN = re.compile(
-    r"""'([^'"\\\n]*)'|"([^'"\\\n]*)"|(\d{1,6})(?![\w.])|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)|([()\[\]{}=,:])"""
+    r"""'([^'"\\\n]*)'|"([^'"\\\n]*)"|(\d{1,6})(?![\w.])|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)|([()\[\]{}=,:])""",
+    re.ASCII,
 )
 _WEIGHT = re.compile(r"[-+]?(?:\d{1,20}\.?\d{0,20}|\.\d{1,20})(?:[eE][-+]?\d{1,4})?(?![\w.])|nan\b|inf\b")
 _CALL = r"(?<![\w.])(?:[A-Za-z_]\w{0,40}\.){0,5}Genotype\s*(?=\()"

@@ -1,0 +1,228 @@
+"""Claims: who works in a folder, so that no two processes do, on one machine or on several that share a disk.
+
+A claim is a file that says which process of which host made it, and is written anew every few seconds for as long as
+that process lives. It is stale when the process is known to be gone (on this machine), or when it has not been written
+for long (on any); a stale claim is taken over. Ages are differences between times that the disk itself gave to files,
+so the clocks of the machines need not agree.
+
+A process that was stopped for so long that its claim was taken over finds out when it asks `check`, which it does
+before it writes.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import uuid
+import weakref
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from supernas.core.errors import UserError
+from supernas.core.files import read_json
+
+__all__ = ["CLAIM", "Claim", "Holder", "claimed"]
+
+CLAIM = "claim.json"
+"""The file of a claim in the folder that it is of."""
+
+BEAT_SECONDS = 15.0
+STALE_SECONDS = 300.0
+_ADVICE = "wait until it ends, stop it there, or choose another --out"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a claim.
+
+    Attributes:
+        host: the name of the machine.
+        process: its number there.
+        machine: the host with its start and its space of process numbers: where `process` means something.
+        born: when the process started, in the system's own units; tells it from a later one of the same number.
+        token: of this claim alone.
+    """
+
+    host: str
+    process: int
+    machine: str
+    born: str
+    token: str
+
+    @classmethod
+    def me(cls) -> "Holder":
+        """A holder in this process."""
+        return cls(socket.gethostname(), os.getpid(), _machine(), _born(os.getpid()), uuid.uuid4().hex)
+
+    @property
+    def mine(self) -> bool:
+        """Whether this process is the holder."""
+        return (self.machine, self.process, self.born) == (_machine(), os.getpid(), _born(os.getpid()))
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process is known to have ended; nothing is known of other machines."""
+        if self.machine != _machine():
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # it is another user's
+            pass
+        return bool(self.born) and _born(self.process) != self.born
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}"
+
+
+class Claim:
+    """A claim that is held until it is released, forgotten, or the process ends.
+
+    Args:
+        path: its file.
+        what: is claimed, for messages.
+
+    Attributes:
+        taken_from: the holder of a stale claim in whose place it is, if there was one on another machine.
+
+    Raises:
+        UserError: if another process holds it.
+        OSError: if the file cannot be written.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path, self.what = path, what
+        self.holder = Holder.me()
+        fresh = not path.parent.exists()
+        self.taken_from = self._acquire()
+        stop = threading.Event()
+        threading.Thread(target=_beat, args=(path, self.holder, stop), daemon=True, name=f"claim of {path}").start()
+        self.release = weakref.finalize(self, _release, path, self.holder, stop, fresh)
+
+    def check(self) -> None:
+        """Makes sure that the claim is still held.
+
+        Raises:
+            UserError: if another process has taken it over.
+        """
+        there = _read(self.path)
+        if there is not None and there.token != self.holder.token:
+            raise UserError(f"{self.what} was taken over by {there} while this process stood still; it goes on there")
+
+    def _acquire(self) -> Holder | None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        before = None
+        for _ in range(3):  # whoever loses a race looks again
+            if _create(self.path, self.holder):
+                return before
+            there = _read(self.path)
+            if there is None and not _older(self.path, BEAT_SECONDS):  # it is being written
+                raise UserError(f"{self.what} is in use by a process that has just begun; {_ADVICE}")
+            if there is not None and not (there.mine or there.gone or _older(self.path, STALE_SECONDS)):
+                raise UserError(f"{self.what} is in use by {there}; {_ADVICE}")
+            before = there if there is not None and there.machine != self.holder.machine else None
+            _set_aside(self.path, there)
+        raise UserError(f"{self.what} is wanted by several processes at once; {_ADVICE}")
+
+
+@contextlib.contextmanager
+def claimed(path: Path, what: str) -> Iterator[Claim]:
+    """A claim for as long as something is done.
+
+    Raises:
+        UserError: if another process holds it.
+        OSError: if the file cannot be written.
+    """
+    claim = Claim(path, what)
+    try:
+        yield claim
+    finally:
+        claim.release()
+
+
+# -- the file ----------------------------------------------------------------------------------------------------------
+
+
+def _create(path: Path, holder: Holder) -> bool:
+    """Writes a claim where there is none; whether that went well."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(holder), indent=2) + "\n")
+    except FileExistsError:
+        return False
+    return True
+
+
+def _read(path: Path) -> Holder | None:
+    """Who holds a claim; None if there is no claim, or it is damaged."""
+    document = read_json(path)
+    try:
+        return None if document is None else Holder(**document)
+    except TypeError:
+        return None
+
+
+def _set_aside(path: Path, stale: Holder | None) -> None:
+    """Removes a stale claim; a fresh one that came in its place meanwhile is put back."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(aside)
+        removed = _read(aside)
+        if removed is not None and removed != stale:
+            _create(path, removed)  # or, if a third process was quicker, its holder finds that out by `check`
+        aside.unlink()
+
+
+def _older(path: Path, seconds: float) -> bool:
+    """Whether a claim was last written so long ago, by the clock of its disk."""
+    now = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        now.touch()
+        return now.stat().st_mtime - path.stat().st_mtime > seconds
+    except FileNotFoundError:  # it was released meanwhile
+        return True
+    finally:
+        now.unlink(missing_ok=True)
+
+
+def _beat(path: Path, holder: Holder, stop: threading.Event) -> None:
+    while not stop.wait(BEAT_SECONDS):
+        there = _read(path)
+        if there is None or there.token != holder.token:
+            return
+        with contextlib.suppress(OSError):  # the disk may be away for a while
+            os.utime(path)
+
+
+def _release(path: Path, holder: Holder, stop: threading.Event, fresh: bool) -> None:
+    """Ends a claim, and removes a folder that was made for it and holds nothing else."""
+    stop.set()
+    there = _read(path)
+    if there is not None and there.token == holder.token and holder.mine:  # a forked child is not the holder
+        with contextlib.suppress(OSError):
+            path.unlink()
+            if fresh:
+                path.parent.rmdir()
+
+
+# -- who is who --------------------------------------------------------------------------------------------------------
+
+
+def _machine() -> str:
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()]
+        parts += [os.readlink("/proc/self/ns/pid")]
+    return " ".join(parts)
+
+
+def _born(process: int) -> str:
+    """When a process started; empty where the system does not say so."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return status.rpartition(")")[2].split()[19]

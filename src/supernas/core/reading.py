@@ -1,0 +1,45 @@
+"""Files that somebody named: read only if they are ordinary files, so that a pipe or a device never makes us wait."""
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+__all__ = ["open_ordinary", "read_bytes", "read_text"]
+
+
+def open_ordinary(path: Path) -> BufferedReader:
+    """An ordinary file, open for reading.
+
+    Raises:
+        OSError: if it cannot be opened, or is a folder, a pipe or a device.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    kind = os.fstat(handle).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(handle)
+        number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
+        reason = os.strerror(number) if stat.S_ISDIR(kind) else "it is no ordinary file, but a pipe or a device"
+        raise OSError(number, reason, str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of an ordinary file.
+
+    Raises:
+        OSError: as `open_ordinary`.
+    """
+    with open_ordinary(path) as file:
+        return file.read()
+
+
+def read_text(path: Path) -> str:
+    """The text in UTF-8 of an ordinary file.
+
+    Raises:
+        OSError: as `open_ordinary`.
+        UnicodeDecodeError: if it is no such text.
+    """
+    return read_bytes(path).decode("utf-8")
