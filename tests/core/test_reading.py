@@ -67,7 +67,11 @@ def test_a_report_refuses_a_pipe_in_the_place_of_a_record(name, pipe, tmp_path):
     pipe(f"run/{name}")
     with pytest.raises(UserError, match=f"{name} is no file"):
         report(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["table.md", "failures.json"])
+def test_a_report_refuses_a_pipe_in_the_place_of_a_table(name, pipe, tmp_path):
     (tmp_path / "study.json").write_text("{}")
-    for name in ("table.md", "trajectories.svg", "failures.json"):
-        pipe(name)
-    assert report(tmp_path).is_file()
+    pipe(name)
+    with pytest.raises(UserError, match=f"{name} is no file"):
+        report(tmp_path)

@@ -148,7 +148,7 @@ COMMANDS = (
         cost=2,
     ),
     Command(
-        "score 6111 0 --config score.json --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid"
+        "score --sample 4 --config score.json --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid"
         " --workers 1 --out new",
         ("score.json", "table.safetensors"),
         ("score.json", "table.safetensors"),

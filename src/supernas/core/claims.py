@@ -30,7 +30,7 @@ CLAIM = "claim.json"
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 300.0
-_ADVICE = "wait until it ends, stop it there, or choose another --out"
+_ADVICE = "wait until it ends, stop it there, or choose another folder"
 
 
 @dataclass(frozen=True)

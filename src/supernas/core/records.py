@@ -55,7 +55,7 @@ class Record(pydantic.BaseModel):
 class RunRecord(Record):
     """`result.json` of a search or a training."""
 
-    remedy: ClassVar[str] = "remove it and resume the run (--resume), or run it again"
+    remedy: ClassVar[str] = "remove it and resume the run, or run it again"
 
     architecture: str
     space: str | None = None
@@ -205,7 +205,7 @@ def _line(path: Path, number: int, line: bytes) -> Document:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise damaged(path, f"line {number} is no JSON object", "resume the run (--resume), or run it again")
+        raise damaged(path, f"line {number} is no JSON object", "resume the run, or run it again")
     return value
 
 

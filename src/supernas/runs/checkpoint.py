@@ -28,7 +28,7 @@ _CURRENT, _PREVIOUS, _DAMAGED = "checkpoint.pt", "checkpoint.previous.pt", "chec
 class CheckpointRecord(Record):
     """What a checkpoint holds beside tensors."""
 
-    remedy: ClassVar[str] = "start again with another --out"
+    remedy: ClassVar[str] = "start again in another folder"
 
     state: dict[str, Any]
     generators: dict[str, Any]

@@ -335,7 +335,7 @@ def assign(document: Document, assignment: str) -> None:
         raise UserError(f"{spelled(assignment)}: wanted section.name=value, as in method.gamma=0.5")
     *sections, name = path.strip().split(".")
     if len(sections) > DEEPEST:
-        raise UserError(f"--set {path[:80]}...: {len(sections) + 1} names; wanted section.name=value")
+        raise UserError(f"{spelled(path[:80])}...: {len(sections) + 1} names; wanted section.name=value")
     for section in sections:
         inner = document.setdefault(section, {})
         if isinstance(inner, str):  # `method=e2nas` was given before `method.gamma=0.5`
@@ -397,7 +397,7 @@ _ABSENT: Any = pydantic.Field(default_factory=dict)
 class _ConfigRecord(Record):
     """`config.json` of a run, whatever version wrote it."""
 
-    remedy: ClassVar[str] = "give --config the settings, and another --out"
+    remedy: ClassVar[str] = "give the settings again, and another folder"
 
     space: str | dict[str, Any] = DEFAULT_SPACE
     architecture: str | int = ""

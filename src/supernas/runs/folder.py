@@ -52,7 +52,7 @@ class RunFolder:
         self.lines: list[str] = []
         self._made = False
         self._check_owner(extends)
-        with self._writing():
+        with self._spelled():
             self.claim = Claim(path / CLAIM, str(path))
         try:
             self._open(resume)
@@ -217,8 +217,14 @@ class RunFolder:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        try:
+        with self._spelled():
             self._find()
+            yield
+
+    @contextmanager
+    def _spelled(self) -> Iterator[None]:
+        """What the system refuses, in the user's words."""
+        try:
             yield
         except OSError as error:
             reason = error.strerror or error

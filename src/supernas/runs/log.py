@@ -9,6 +9,7 @@ from typing import Any
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.spelling import option
 from supernas.core.text import printable
 
 __all__ = ["RunLog"]
@@ -32,7 +33,7 @@ def _log_file(path: Path) -> _LogFile:
             path.unlink()
         return _LogFile(path, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror or error}; choose another --out") from None
+        raise UserError(f"cannot write to {path}: {error.strerror or error}; choose another {option('out')}") from None
 
 
 class RunLog:
