@@ -66,9 +66,6 @@ def common(
     """One-shot neural architecture search that does what the papers' equations say."""
 
 
-_UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
-
-
 def main() -> None:
     """Runs the command line. Whatever a user can get wrong is one line and exit code 2, and so is a file that the
     system refuses; a full or closed standard output is exit code 1, and so is what nobody foresaw, which is one line

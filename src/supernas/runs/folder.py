@@ -152,7 +152,6 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written, or another process has taken over.
         """
-        self.claim.check()
         text = json.dumps(line)
         self.claim.check()
         with self._writing():
@@ -223,20 +222,11 @@ class RunFolder:
             if self._made and not self.path.is_dir():  # it was taken away, and what it held with it
                 raise FileNotFoundError(errno.ENOENT, "the folder is gone")
             yield
-
-    @contextmanager
-    def _spelled(self) -> Iterator[None]:
-        """What the system refuses, in the user's words."""
-        try:
-            yield
         except OSError as error:
             reason = error.strerror or error
             raise UserError(
                 f"cannot write to {self.path}: {reason}; make room, or choose another {option('out')}"
             ) from None
-
-
-_LOOPS = ("search", "train")
 
 
 _LOOPS = ("search", "train")
