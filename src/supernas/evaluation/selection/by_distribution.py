@@ -40,6 +40,7 @@ def learnt(folder: Path) -> tuple[Method, Any]:
         raise UserError(f"{folder} holds no checkpoint, where what the method learnt is kept; run the search again")
     with torch.random.fork_rng():
         search = Search(config, folder, resume=True)
+    search.folder.claim.release()  # it is only looked at
     if not search.finished:
         raise UserError(
             f"{folder}: the last checkpoint is gone or damaged, and the one before is not of the search's end; resume "
