@@ -48,6 +48,12 @@ def left_behind(folder: Path) -> dict[str, Any]:
     }
 
 
+def undigested(left: dict[str, Any]) -> dict[str, Any]:
+    """What is left behind without the digests of the record and the lines, for runs that differ there as said."""
+    files = {name: digest for name, digest in left["result"]["files"].items() if name != "metrics.jsonl"}
+    return {**left, "result": {**left["result"], "files": files, "digest": None}}
+
+
 def rewritten(folder: Path, name: str, change: Callable[[dict[str, Any]], Any]) -> None:
     """Changes a JSON file of a finished run, which then says of itself that it is whole."""
     document = json.loads((folder / name).read_text())

@@ -1,6 +1,5 @@
 """An architecture without a path from input to output is no answer, unless the settings say so."""
 
-import json
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ import torch
 from torch import nn
 
 import supernas
-from runs_toy import CELL
+from runs_toy import CELL, rewritten
 from searched_toy import finished
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
@@ -202,9 +201,8 @@ def test_training_refuses_and_says_how_to_do_it_all_the_same(tmp_path):
     allowed = resolve_train({**SMALL, "train": {"epochs": 1, "disconnected": "allow"}})
     Training(allowed, tmp_path / "run").run()
     supernas.export(tmp_path / "run")
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
-    config["train"]["disconnected"] = "refuse"  # a training from before there was the setting
-    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    before = {"disconnected": "refuse"}  # a training from before there was the setting
+    rewritten(tmp_path / "run", "config.json", lambda config: config["train"].update(before))
     with pytest.raises(UserError, match="no path from input to output"):
         supernas.export(tmp_path / "run", out=tmp_path / "export")
     assert not (tmp_path / "export").exists()
