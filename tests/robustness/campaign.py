@@ -21,10 +21,10 @@ from .damage import EXECUTED, Damage, a_link_outside, damages
 from .door import Outcome, command
 from .world import SECRET, build, copied
 
-__all__ = ["COMMANDS", "Campaign", "Case", "Command", "main"]
+__all__ = ["COMMANDS", "FAULTS", "Campaign", "Case", "Command", "main", "run", "verdict_of", "words"]
 
 MEGABYTES = 500
-_FAULTS = ("traceback", "hang", "memory", "executed", "foreign", "terminal", "not one line", "silently wrong")
+FAULTS = ("traceback", "hang", "memory", "executed", "foreign", "terminal", "not one line", "silently wrong")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Command:
 
 _RUN = ("config.json", "result.json", "metrics.jsonl", "*.svg", "derive-*.json", "tracked.json")
 _WEIGHTS = ("*.safetensors",)
+_COLUMN = "--dataset cifar10 --split test --epochs 200 --trained-on train+valid"
 _CELL = "train 6111 --config small.json --out new"
 
 
@@ -59,7 +60,7 @@ def _below(folder: str, *names: str) -> tuple[str, ...]:
 COMMANDS = (
     Command("show search", ("search",), _below("search", "config.json", "result.json")),
     Command(
-        "query search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid",
+        f"query search --benchmark table.safetensors {_COLUMN}",
         ("search", "table.safetensors"),
         ("table.safetensors", "search/result.json"),
         _WEIGHTS,
@@ -76,7 +77,7 @@ COMMANDS = (
     Command(
         "benchmark import NATS-tss-v1_0-3ffb9.pickle.pbz2 new.safetensors",
         ("NATS-tss-v1_0-3ffb9.pickle.pbz2",),
-        ("*.pbz2",),
+        ("NATS-tss-v1_0-3ffb9.pickle.pbz2",),
     ),
     Command(
         "benchmark import NATS-tss-v1_0-3ffb9-simple new.safetensors",
@@ -140,16 +141,14 @@ COMMANDS = (
         _below("search", "scores-*.jsonl", "accuracies-*.jsonl"),
     ),
     Command(
-        "correlate search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid --architectures 5"
-        " --images 16 --workers 1",
+        f"correlate search --benchmark table.safetensors {_COLUMN} --architectures 5 --images 16 --workers 1",
         ("search", "table.safetensors"),
         ("table.safetensors", *_below("search", "config.json", "result.json", "supernet.safetensors")),
         _WEIGHTS,
         cost=2,
     ),
     Command(
-        "score --sample 4 --config score.json --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on train+valid"
-        " --workers 1 --out new",
+        f"score --sample 4 --config score.json --benchmark table.safetensors {_COLUMN} --workers 1 --out new",
         ("score.json", "table.safetensors"),
         ("score.json", "table.safetensors"),
         _WEIGHTS,
@@ -252,11 +251,11 @@ class Campaign:
         shutil.copytree(self.world.with_name("outside"), place / "outside")
         if case:
             case.damage(folder / case.file, case.generator)
-        return command(*_words(one.line, folder), folder=folder)
+        return command(*words(one.line, folder), folder=folder)
 
 
-def _words(line: str, folder: Path) -> list[str]:
-    """As a shell splits it, with the first file that a pattern names."""
+def words(line: str, folder: Path) -> list[str]:
+    """The words of a command, as a shell splits it, with the first file that a pattern names."""
     named = ((word, sorted(folder.glob(word)) if "*" in word else []) for word in line.split())
     return [str(found[0].relative_to(folder)) if found else word for word, found in named]
 
@@ -279,7 +278,7 @@ def verdict_of(case: Case, outcome: Outcome, whole: Outcome, folder: Path) -> st
         "not one line": outcome.code in (1, 2) and not _one_line(outcome),
         "silently wrong": outcome.code == 0 and _wrong(case, outcome, whole),
     }
-    return next((fault for fault in _FAULTS if faults[fault]), "refused" if outcome.code else "right")
+    return next((fault for fault in FAULTS if faults[fault]), "refused" if outcome.code else "right")
 
 
 def _expected(start: str) -> bool:
@@ -298,7 +297,8 @@ def _reads(case: Case, outcome: Outcome, outside: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace")
+    with path.open("rb") as file:
+        return file.read(10_000_000).decode("utf-8", "replace")  # a damaged one may be endless
 
 
 def _one_line(outcome: Outcome) -> bool:
@@ -334,7 +334,7 @@ def run(campaign: Campaign, seed: int, count: int, workers: int = 2) -> tuple[Co
         f"{verdict}: {case}\n    {outcome.code} {outcome.seconds:.1f} s {outcome.megabytes:.0f} MB "
         f"{outcome.started} {outcome.err[-600:]!r}{outcome.out[-200:]!r}"
         for case, (verdict, outcome) in zip(cases, judged, strict=True)
-        if verdict in _FAULTS
+        if verdict in FAULTS
     ]
     return Counter(verdict for verdict, _ in judged), faults, max(outcome.megabytes for _, outcome in judged)
 

@@ -46,9 +46,9 @@ class Outcome:
     opened: tuple[str, ...] = ()
 
 
-def command(*arguments: str, folder: Path) -> Outcome:
-    """`supernas ...` in a folder."""
-    return call(_typed, *arguments, folder=folder)
+def command(*arguments: str, folder: Path, limit: float = LIMIT) -> Outcome:
+    """`supernas ...` in a folder; it is killed after so many seconds."""
+    return call(_typed, *arguments, folder=folder, limit=limit)
 
 
 def call(function: Any, *arguments: Any, folder: Path, limit: float = LIMIT) -> Outcome:

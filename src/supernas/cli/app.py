@@ -1,5 +1,6 @@
 """The command line put together: each command is in a file of its own."""
 
+import io
 import logging
 import os
 import sys
@@ -71,6 +72,9 @@ def main() -> None:
     system refuses; a full or closed standard output is exit code 1, and so is what nobody foresaw, which is one line
     too and a file that holds the traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what an encoding lacks, as half of a path, is written out
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:]
     debug = DEBUG in arguments  # wherever it stands
     try:

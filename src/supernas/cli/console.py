@@ -19,6 +19,7 @@ class Console(RichConsole):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
+        self.width = max(self.width, 1)  # COLUMNS=0 would leave nothing of a line
 
     def render_str(self, text: str, **options: Any) -> Text:
         """What stands for a text wherever one is shown, cells of tables included."""
