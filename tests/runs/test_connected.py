@@ -1,6 +1,5 @@
 """An architecture without a path from input to output is no answer, unless the settings say so."""
 
-
 import numpy as np
 import pytest
 import torch
