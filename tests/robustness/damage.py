@@ -314,7 +314,7 @@ def _zip_bomb(path: Path, size: int) -> None:
     block = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
     content = first + block * (size >> 24) + packer.flush()
     info = zipfile.ZipInfo(name)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    info.compress_type, info.CRC = zipfile.ZIP_DEFLATED, 0  # nobody should come to the end of it, where it is compared
     with zipfile.ZipFile(path, "w") as archive:
         for other, value in rest.items():
             archive.writestr(other, value)

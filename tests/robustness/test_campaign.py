@@ -51,7 +51,7 @@ def test_the_judge_sees_each_fault(campaign):
     sealed = replace(case, command=replace(case.command, sealed=("*",)))
     seen = {
         "hang": Outcome(None),
-        "traceback": Outcome(1, err="Traceback (most recent call last):\n"),
+        "traceback": Outcome(1, err="supernas: a defect of supernas, not of what you gave: KeyError: 1\n"),
         "memory": Outcome(0, megabytes=501),
         "executed": Outcome(0, started=("subprocess.Popen 'gs'",)),
         "foreign": Outcome(0, out=SECRET),

@@ -40,7 +40,7 @@ def map_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         }
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or 'no such file'}; name an imported table") from None
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, MemoryError) as error:
         raise UserError(
             f"{path} is no table, or is damaged ({type(error).__name__}); make one with `supernas benchmark import`"
         ) from None

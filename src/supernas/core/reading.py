@@ -29,10 +29,13 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of an ordinary file.
 
     Raises:
-        OSError: as `open_ordinary`.
+        OSError: as `open_ordinary`, and if it is larger than the memory that can be had.
     """
     with open_ordinary(path) as file:
-        return file.read()
+        try:
+            return file.read()
+        except MemoryError:
+            raise OSError(errno.ENOMEM, "it is larger than the memory that is free", str(path)) from None
 
 
 def read_text(path: Path) -> str:

@@ -6,6 +6,7 @@ no part of a digest, so that equal runs leave equal digests. A digest shows dama
 into a folder can write the digest too.
 """
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -142,7 +143,13 @@ def within(path: Path) -> Path:
     Raises:
         UserError: if it is a link that does.
     """
-    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+    try:
+        leads_out = path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve())
+    except (OSError, RuntimeError) as error:  # which of both it is for a circle of links depends on the Python
+        if isinstance(error, OSError) and error.errno != errno.ELOOP:
+            raise
+        raise UserError(f"{path} is a link that leads to itself; put the file itself there") from None
+    if leads_out:
         raise UserError(f"{path} is a link that leads out of its folder, so it is not read; put the file itself there")
     return path
 

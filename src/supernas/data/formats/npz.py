@@ -63,7 +63,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             names = [name for name in archive.files if name in known]
             members = [archive.zip.getinfo(f"{name}.npy") for name in names]
             check_claim(path, sum(one.file_size for one in members), path.stat().st_size)
-            return {name: archive[name] for name in names}
+            return {name: np.asanyarray(archive[name]) for name in names}  # of a member that is no array, its bytes
     except UserError:
         raise
     except Exception as error:  # of the zip reader, the array reader or the file system, at whatever byte is wrong

@@ -6,6 +6,7 @@ Words stand between blanks, as in the Penn Treebank (Mikolov et al. 2010) and Wi
 from pathlib import Path
 
 from supernas.core.errors import UserError
+from supernas.core.reading import read_text
 from supernas.data.texts import END, Words
 
 __all__ = ["found", "read"]
@@ -41,7 +42,7 @@ def _words(folder: Path, part: str) -> list[str]:
             "wiki.train.tokens and so on)"
         )
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
