@@ -1,7 +1,8 @@
 """Presets of NAS-Bench-201 (Dong and Yang, ICLR 2020).
 
-Preset `cpu` is about 10,000 steps of one path. Its learning rate, 0.1, is four times the published one, which was made
-for sixteen times the steps: random paths had a lower validation loss than with 0.05 (1.39, 1.43; fair sets, seed 100).
+Preset `cpu` costs about as much as 10,000 steps of one path, where a step trains several (6,182 steps). Its learning
+rate, 0.1, is four times the published one, which was made for sixteen times the steps: random paths had a lower
+validation loss than with 0.05 (1.39, 1.43; fair sets, seed 100).
 Where single paths are trained, nine tenths of the images train them: few are needed to compare cells. A mixture's
 architecture parameters follow the gradient of every validation batch, and half of the images judge them.
 
