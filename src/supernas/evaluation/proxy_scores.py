@@ -133,7 +133,7 @@ class Scorer:
         if count > len(images):
             raise UserError(f"score.batch_size = {count}: {dataset.name} has {len(images)} training images")
         drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
-        device = choose_device(config.score.device)
+        device = choose_device(config.score.device, float64=True)
         self.batch = next(dataset.in_order(images.select(drawn), count, device))
         self.loss = dataset.task().loss
         self.size = {**dataset.network, **vars(config.network)}

@@ -52,6 +52,7 @@ class ZeroCost(Method[_Scored]):
 
     trains_paths: ClassVar[bool] = False
     trains_weights: ClassVar[bool] = False
+    needs_float64: ClassVar[bool] = True
     published: ClassVar[Document] = {"search": {"epochs": 1}}
 
     candidates: int = setting(100, "random architectures that are compared", equation="n", ge=1)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import pydantic
 
@@ -66,7 +66,7 @@ SEARCH_SECTIONS = (
     *("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search", "watch"),
 )
 DEFAULT_SPACE = "nas-bench-201"
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = Annotated[str, pydantic.StringConstraints(pattern=r"^(auto|cpu|cuda(:\d{1,3})?|mps)$")]
 Disconnected = Literal["refuse", "allow"]
 
 
@@ -78,7 +78,7 @@ class SearchSettings:
     batch_size: int = setting(64, "images in a training batch, and in an architecture batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    device: Device = setting("auto", "where to compute")
+    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
     split: float | None = setting(
         None,
         "part of the training data that trains weights; the rest judges. By default half of the images; a text has a "
@@ -111,7 +111,7 @@ class TrainSettings:
     batch_size: int = setting(64, "images in a batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    device: Device = setting("auto", "where to compute")
+    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
     label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
     split: float | None = setting(
         None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1

@@ -102,7 +102,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self._settings, self.data = settings, data
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
-        self.device = choose_device(settings.device)
+        self.device = choose_device(settings.device, float64=self._needs_float64)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
         contents = {"data": data.digest}
         if settings.inherit:
@@ -164,6 +164,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _tried_pairs(self) -> tuple[Pair, ...] | None:
         """The (choice, option) pairs that it is about; None is all of the space."""
         return None
+
+    @property
+    def _needs_float64(self) -> bool:
+        """Whether something in it computes in double precision on the device."""
+        return False
 
     def _trained(self) -> nn.Module:
         """The network whose weights are the run's outcome."""
@@ -329,7 +334,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _resume(self, tree: Document) -> None:
         try:
             self._rebuild(tree["state"])
-            self.state.load(tree["state"])
+            self.state.load(tree["state"], self.device)
             restore_generators(tree["generators"])
             epochs, lines = self.state.step // self.steps_per_epoch, len(tree["lines"])
             if epochs != lines:
