@@ -55,7 +55,7 @@ def test_a_score_by_hand(tmp_path, some, space):
     batch = next(data.image_batches(images.select(drawn), 8, mean=digits.mean, std=digits.std))
     size = {"num_classes": 10, "in_channels": 1, "channels": 3, "cells": 1}
     loss = torch.nn.functional.cross_entropy
-    expected = proxies.score_architecture(proxies.get("snip")(), space, some[0], size, batch, loss, 3)
+    (expected,) = proxies.measure_architecture(proxies.get("snip")(), space, some[0], size, batch, loss, 3)
     assert found.scores["snip"][0] == expected
     assert found.best("snip") == some[int(np.argmax(found.scores["snip"]))]
 
@@ -64,7 +64,7 @@ def test_one_set_of_live_edges_one_score_where_the_proxy_says_so(tmp_path, some)
     found = supernas.score(some, proxy=PROXIES, out=tmp_path, **TOY)
     for name in PROXIES:
         lines = found.files[name].read_text().splitlines()[1:]
-        assert len(lines) == (5 if proxies.get(name).live_only else 6)
+        assert len(lines) == (5 if proxies.get(name)().live_only else 6)
     assert found.scores["snip"][4] == found.scores["snip"][5]
     assert found.scores["parameters"][4] != found.scores["parameters"][5]
     alone = supernas.score(some[5:], proxy="snip", out=tmp_path / "alone", **TOY)
@@ -83,8 +83,8 @@ def test_a_killed_scoring_goes_on(tmp_path, some, monkeypatch):
     (file,) = (tmp_path / "part").iterdir()
     file.write_bytes(file.read_bytes() + b'["|nor_conv')  # a line cut off
     asked = []
-    real = study.Scorer.score
-    monkeypatch.setattr(study.Scorer, "score", lambda self, *job: asked.append(job) or real(self, *job))
+    real = study.Scorer.measure
+    monkeypatch.setattr(study.Scorer, "measure", lambda self, *job: asked.append(job) or real(self, *job))
     again = supernas.score(some, proxy="snip", out=tmp_path / "part", **TOY)
     assert len(asked) == 2
     assert again.scores["snip"].tolist() == whole.scores["snip"].tolist()

@@ -47,8 +47,13 @@ def network(space):
     return make
 
 
+def measure(name, network, batch, **settings):
+    return np.array(proxies.get(name)(**settings).measure(network, batch, LOSS, generator()))
+
+
 def score(name, network, batch, **settings):
-    return proxies.get(name)(**settings).score(network, batch, LOSS, generator())
+    """Of a proxy that measures one number."""
+    return proxies.get(name)(**settings).scores(measure(name, network, batch, **settings)[None])[0]
 
 
 def only_weights(network):
@@ -338,16 +343,16 @@ def test_baselines_count_what_show_counts(space):
 # --- directions that are known ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["synflow", "zen", "naswot", "parameters", "flops"])
+@pytest.mark.parametrize("name", ["synflow", "zen", "naswot", "parameters", "flops", "az-nas", "ensemble"])
 def test_all_convolutions_beat_all_poolings(space, name):
     batch = batch_of(8, 8, dtype=torch.float32)
     size = {**SIZE, "channels": 4}
     proxy = proxies.get(name)()
-    convolutions, poolings = (
-        proxies.score_architecture(proxy, space, Architecture.of([option] * 6), size, batch, LOSS, 0)
+    measured = [
+        proxies.measure_architecture(proxy, space, Architecture.of([option] * 6), size, batch, LOSS, 0)
         for option in (3, 4)
-    )
-    assert proxy.better(convolutions, poolings)
+    ]
+    assert proxy.better(*proxy.scores(np.array(measured)))
 
 
 # --- what every proxy must do -----------------------------------------------------------------------------------------
@@ -364,7 +369,12 @@ def some_of(name):
     return mine
 
 
-QUICK = {"linear-regions": {"inputs": 100, "repeats": 1}, "zen": {"repeats": 2}, "ntk": {"images": 4}}
+QUICK = {
+    "az-nas": {"images": 4},
+    "linear-regions": {"inputs": 100, "repeats": 1},
+    "ntk": {"images": 4},
+    "zen": {"repeats": 2},
+}
 
 
 @pytest.mark.parametrize("space_name", SPACES)
@@ -373,15 +383,22 @@ def test_every_proxy(name, space_name):
     space, proxy = spaces.get(space_name), proxies.get(name)(**QUICK.get(name, {}))
     assert proxy.reference
     batch = batch_of(8, 8, 3, torch.float32)
-    assess = partial(proxies.score_architecture, proxy, space, batch=batch, loss=LOSS)
+    assess = partial(proxies.measure_architecture, proxy, space, batch=batch, loss=LOSS)
     size = {**SPACES[space_name], "num_classes": 3}
+    measured = []
     for architecture in some_of(space_name):
-        value = assess(architecture, size, seed=0)
+        measured.append(assess(architecture, size, seed=0))
         torch.manual_seed(7)  # whatever happens in between
         state = torch.get_rng_state()
-        assert assess(architecture, size, seed=0) == value
+        np.testing.assert_array_equal(assess(architecture, size, seed=0), measured[-1])
         assert torch.equal(torch.get_rng_state(), state)
-        assert math.isfinite(value) or value == proxy.worst
+    assert len(set(proxy.parts)) == len(measured[0])
+    assert not np.isinf(measured).any()
+    scores = proxy.scores(np.array(measured))
+    assert scores.shape == (len(measured),)
+    assert (np.isfinite(scores) | (scores == proxy.worst)).all()
+    turned = proxy.scores(np.array(measured[::-1]))
+    assert turned[::-1] == pytest.approx(scores)  # candidates have no order
 
 
 @pytest.mark.parametrize("name", [name for name in proxies.names() if name not in ("parameters", "flops")])
@@ -389,7 +406,7 @@ def test_another_seed_is_another_score(space, name):
     settings = QUICK.get(name, {}) | ({"dimensions": 1} if name == "linear-regions" else {})
     proxy, batch = proxies.get(name)(**settings), batch_of(8, 8, dtype=torch.float32)
     values = {
-        proxies.score_architecture(proxy, space, space.parse(CELL), SIZE, batch, LOSS, seed) for seed in (0, 1, 2)
+        proxies.measure_architecture(proxy, space, space.parse(CELL), SIZE, batch, LOSS, seed) for seed in (0, 1, 2)
     }
     assert len(values) > 1
 
@@ -401,7 +418,7 @@ def test_the_network_is_left_as_it_was(space, name):
     net.network.stem.train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     modes = [module.training for module in net.modules()]
-    score(name, net, batch_of(8, 8, dtype=torch.float32))
+    measure(name, net, batch_of(8, 8, dtype=torch.float32))
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert [module.training for module in net.modules()] == modes
     assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in net.parameters())
@@ -423,9 +440,9 @@ def test_dead_edges_count_where_a_proxy_says_so(network, name):
         net = network(cell)
         there = net.state_dict()
         bare.load_state_dict({key: there[key] for key in bare.state_dict()})
-        values = [score(name, one, batch) for one in (bare, net)]
+        values = [measure(name, one, batch) for one in (bare, net)]
         differs |= values[1] != pytest.approx(values[0], rel=1e-9)
-    assert differs != proxies.get(name).live_only
+    assert differs != proxies.get(name)().live_only
 
 
 def test_a_relu_counts_for_each_convolution_that_reads_it(network):
@@ -435,19 +452,10 @@ def test_a_relu_counts_for_each_convolution_that_reads_it(network):
     assert [times for _, times in relus.patterns()].count(2) == 3  # the input's, in each of three cells
 
 
-def test_the_best_of_many(space):
-    numbers = [space[number] for number in (5, 3, 5, 8)]
-    scores = dict(zip(numbers, (1.0, 4.0, 1.0, 4.0), strict=True))
-    asked = []
-
-    def score_of(architecture):
-        asked.append(architecture)
-        return scores[architecture]
-
-    best, found = proxies.best_by_proxy(numbers, score_of)
-    assert (best, found) == (space[3], scores)
-    assert asked == [space[5], space[3], space[8]]
-    assert proxies.best_by_proxy(numbers, score_of, "min")[0] == space[5]
+def test_the_best_of_many():
+    scores = np.array([1.0, 4.0, 1.0, 4.0])
+    synflow, ntk = proxies.get("synflow")(), proxies.get("ntk")()
+    assert [proxies.place_of_best(one, scores) for one in (synflow, ntk)] == [1, 0]
 
 
 @pytest.mark.slow
@@ -460,8 +468,8 @@ def test_every_class_of_the_space(space, name):
     assert len(classes) == 6466
     size = {**SPACES["nas-bench-201"], "num_classes": 3}
     for form, architecture in classes.items():
-        value = proxies.score_architecture(proxy, space, architecture, size, batch, LOSS, 0)
-        assert math.isfinite(value) or value == proxy.worst, form
+        measured = proxies.measure_architecture(proxy, space, architecture, size, batch, LOSS, 0)
+        assert not np.isinf(measured).any(), form
 
 
 def test_the_relus_and_normalisations_of_a_users_model_are_seen():
