@@ -49,6 +49,13 @@ def test_an_unknown_proxy():
         build(ZeroCost, {"proxy": "synflwo"}, "method")
 
 
+def test_the_settings_of_the_proxy():
+    method = build(ZeroCost, {"proxy": "ensemble", "settings": {"of": ["naswot", "zen"]}}, "method")
+    assert method._made() == proxies.get("ensemble")(of=("naswot", "zen"))
+    with pytest.raises(UserError, match=r"unknown setting 'method\.settings\.images'"):
+        build(ZeroCost, {"proxy": "synflow", "settings": {"images": 3}}, "method")
+
+
 def test_a_proxy_that_is_defined_for_no_candidate_has_no_answer(toy_network, toy_batch, monkeypatch):
     context = SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 2, 0, network_settings=SIZE)
     method = ZeroCost(candidates=4)

@@ -3,7 +3,9 @@
 M. Abdelfattah, A. Mehrotra, L. Dudziak and N. Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021; the baseline of
 that name beside BaLeNAS (M. Zhang et al., CVPR 2022, table 2) draws 10, 50 or 100:
 
-    a_1 .. a_n ~ Uniform(space),    answer = argmax_i proxy(a_i).
+    a_1 .. a_n ~ Uniform(space),    answer = argmax_i proxy(a_i),
+
+where a proxy that ranks does so among the n.
 
 No weights are trained: no training batch is looked at, and the supernet stays as it began, so what a run records of
 inherited accuracy is that of untrained weights. The candidates are drawn at the start and measured in equal shares over
@@ -23,7 +25,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import setting, settings
+from supernas.core.settings import build, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.proxies import Measures, Proxy
@@ -57,9 +59,10 @@ class ZeroCost(Method[_Scored]):
 
     candidates: int = setting(100, "random architectures that are compared", equation="n", ge=1)
     proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
+    settings: Document = setting({}, "of the proxy, as method.settings.name=value")
 
     def __post_init__(self) -> None:
-        proxies.get(self.proxy)
+        self._made()
 
     def init(self, context: SearchContext) -> _Scored:
         """Draws the candidates."""
@@ -124,4 +127,4 @@ class ZeroCost(Method[_Scored]):
         )
 
     def _made(self) -> Proxy:
-        return proxies.get(self.proxy)()
+        return build(proxies.get(self.proxy), self.settings, "method.settings")
