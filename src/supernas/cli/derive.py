@@ -40,7 +40,8 @@ def derive(
         list[str] | None,
         typer.Option(
             "--set",
-            help="top-k: section.name=value of the trainings; proxy, ranks: network.name=value of what is scored",
+            help="top-k: section.name=value of the trainings; proxy, ranks: network.name=value of what is scored, or "
+            "its-name.name=value of the proxy",
         ),
     ] = None,
     images: Annotated[

@@ -204,6 +204,8 @@ def _type_name(annotation: Any) -> str:
         return " | ".join(map(repr, get_args(annotation)))
     if get_origin(annotation) in (tuple, list):
         return str(annotation)
+    if get_origin(annotation) is dict:
+        return "table"
     return " | ".join(_type_name(part) for part in get_args(annotation))
 
 

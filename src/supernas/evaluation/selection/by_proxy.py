@@ -6,8 +6,7 @@ the supernet had to be small.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -20,9 +19,9 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.files import versions
-from supernas.core.settings import build, setting, settings
+from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.measures import KeptMeasures
 from supernas.evaluation.proxy_scores import digest_of
 from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.evaluation.selection.question import Question, Selection, Selector, Source
@@ -30,8 +29,6 @@ from supernas.proxies import Proxy
 from supernas.runs.configuration import assign, space_document
 
 __all__ = ["ByProxy", "Ranks"]
-
-Score = Callable[[Architecture], float]
 
 
 @settings
@@ -41,8 +38,26 @@ class _Scoring:
     proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
     batch_size: int = setting(64, "training images that the proxy looks at", ge=2)
     set: tuple[str, ...] = setting(
-        (), "settings of the networks that are scored, as network.name=value; by default they are the supernet's size"
+        (),
+        "settings of the networks that are scored, as network.name=value; by default they are the supernet's size; and "
+        "of the proxy, as its-name.name=value",
     )
+
+    def document(self, question: Question) -> Document:
+        """Sections `network` and, by its name, of the proxy."""
+        sections = ("network", self.proxy)
+        document: Document = {
+            "network": question.space.network_class.size_of(question.config.supernet),
+            self.proxy: {},
+        }
+        for assignment in self.set:
+            if assignment.strip().partition(".")[0] not in sections:
+                raise UserError(
+                    f"set {assignment!r}: wanted the size of the networks that are scored, as network.name=value, or a "
+                    f"setting of the proxy, as {self.proxy}.name=value"
+                )
+            assign(document, assignment)
+        return document
 
 
 @settings
@@ -61,16 +76,17 @@ class ByProxy(_Scoring, Selector):
     def choose(self, question: Question, runs: Path) -> Selection:
         """Scores untrained networks."""
         counts = Counter(self._drawn(question))
-        with _scoring(self, question, len(counts)) as (proxy, score):
-            best, scores = proxies.best_by_proxy(counts, score, proxy.direction)
+        drawn = list(counts)
+        proxy, scores = _scores(self, question, drawn)
+        best = proxies.place_of_best(proxy, scores)
         if not math.isfinite(scores[best]):
             raise UserError(f"{self.proxy} is not defined for any of the {len(counts)} architectures that were drawn")
         space = question.config.space
         details = {
             "drawn": {space.format(one): times for one, times in counts.items()},
-            "scores": [score if math.isfinite(score) else None for score in scores.values()],
+            "scores": [float(score) if math.isfinite(score) else None for score in scores],
         }
-        return Selection(best, scores[best], f"{self.proxy} of the untrained network", details)
+        return Selection(drawn[best], float(scores[best]), f"{self.proxy} of the untrained network", details)
 
     def _drawn(self, question: Question) -> list[Architecture]:
         if self.source == "visited":
@@ -92,10 +108,8 @@ class Ranks(_Scoring, Selector):
 
         architectures = question.candidates(self.source, self.candidates)
         accuracies = question.accuracies(architectures)
-        with _scoring(self, question, len(architectures)) as (proxy, score):
-            scores = np.array([score(one) for one in architectures])
-        rising = scores if proxy.direction == "max" else -scores
-        ranks = rankdata(-accuracies) + rankdata(-rising)
+        proxy, scores = _scores(self, question, architectures)
+        ranks = rankdata(-accuracies) + rankdata(-proxy.rising(scores))
         unusable = np.array([not question.usable(one) for one in architectures])
         best = int(np.lexsort((-accuracies, ranks, unusable))[0])
         texts = [question.config.space.format(one) for one in architectures]
@@ -108,48 +122,38 @@ class Ranks(_Scoring, Selector):
         return Selection(architectures[best], float(ranks[best] / 2), judged, details)
 
 
-@contextmanager
-def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tuple[Proxy, Score]]:
-    """(the proxy, the score of an architecture), each kept in a file of the run folder as soon as it is known."""
-    config, proxy = question.config, proxies.get(options.proxy)()
+def _scores(options: _Scoring, question: Question, architectures: Sequence[Architecture]) -> tuple[Proxy, np.ndarray]:
+    """(the proxy, the score of each among them; the worst where it may not be chosen).
+
+    What is measured of each is kept in a file of the run folder as soon as it is known.
+    """
+    config, kind = question.config, proxies.get(options.proxy)
     if config.space.data_kind != "images":
-        kind = config.space.data_kind
-        raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {kind}")
+        read = config.space.data_kind
+        raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {read}")
+    document = options.document(question)
+    proxy = build(kind, document[options.proxy], options.proxy)
     dataset = config.data.load().for_search(config.search.seed, config.search.split)
     batch = dataset.first("train", options.batch_size, question.device)
-    asked = _Asked(options.proxy, proxy, question, batch, _size(options, question, dataset.network))
-    cache = Cache(question.folder, f"scores-{options.proxy}", asked.deciding())
-    report, scored = question.on_progress or (lambda done, of: None), 0
-    loss = dataset.task().loss
-    with cache.open() as keep:
-
-        def score(architecture: Architecture) -> float:
-            nonlocal scored
-            text = config.space.format(architecture)
-            if text not in cache.values:
-                value = proxies.score_architecture(
-                    proxy, config.space, architecture, asked.size, batch, loss, question.seed
+    asked = _Asked(options.proxy, proxy, question, batch, _size(document, question, dataset.network))
+    kept = KeptMeasures(proxy, question.folder, f"scores-{options.proxy}", asked.deciding())
+    report = question.on_progress or (lambda done, of: None)
+    loss, texts = dataset.task().loss, [config.space.format(one) for one in architectures]
+    with kept.open() as keep:
+        for done, (text, one) in enumerate(zip(texts, architectures, strict=True), start=1):
+            if text not in kept:
+                measures = proxies.measure_architecture(
+                    proxy, config.space, one, asked.size, batch, loss, question.seed
                 )
-                keep(text, value if math.isfinite(value) else None)
-            scored += 1
-            report(scored, count)
-            known = cache.values[text]
-            return proxy.worst if known is None or not question.usable(architecture) else known
-
-        yield proxy, score
+                keep(text, measures)
+            report(done, len(texts))
+    scores = proxy.scores(np.array([kept[text] for text in texts]))
+    return proxy, np.where([question.usable(one) for one in architectures], scores, proxy.worst)
 
 
-def _size(options: _Scoring, question: Question, data_shape: Values) -> Document:
+def _size(document: Document, question: Question, data_shape: Values) -> Document:
     """Arguments of the networks that are scored."""
-    network_class = question.space.network_class
-    document: Document = {"network": network_class.size_of(question.config.supernet)}
-    for assignment in options.set:
-        if not assignment.strip().startswith("network."):
-            raise UserError(
-                f"set {assignment!r}: wanted the size of the networks that are scored, as network.name=value"
-            )
-        assign(document, assignment)
-    checked = build(network_class.network_settings, document["network"], "network")
+    checked = build(question.space.network_class.network_settings, document["network"], "network")
     return {**data_shape, **{name: getattr(checked, name) for name in document["network"]}}
 
 
@@ -166,7 +170,7 @@ class _Asked:
     def deciding(self) -> Document:
         """The same as plain values."""
         return {
-            "proxy": self.name,
+            "proxy": {"name": self.name, **to_plain(self.proxy)},
             "space": space_document(self.question.config.space),
             "network": self.size,
             "batch": digest_of(self.batch),
