@@ -15,7 +15,6 @@ import torch
 
 import supernas
 from supernas import methods, proxies, spaces
-from supernas.core import registry
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.settings import describe, settings
@@ -214,28 +213,6 @@ def test_the_folder_is_the_registry(package):
     nearly = package.names()[0][:-1] + "x"
     with pytest.raises(UserError, match=re.escape(f"'{nearly}'; did you mean '{package.names()[0]}'")):
         package.get(nearly)
-
-
-def test_a_file_without_its_part_is_a_programmers_error(tmp_path, monkeypatch):
-    folder = tmp_path / "toy_parts"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "two_words.py").write_text("class A(dict):\n    pass\n")
-    (folder / "none.py").write_text("from collections import OrderedDict as imported\n")
-    (folder / "_private.py").write_text("")
-    (folder / "whole").mkdir()
-    (folder / "whole" / "__init__.py").write_text("")
-    (folder / "whole" / "whole.py").write_text("from toy_parts.whole.part import C\nclass B(C):\n    pass\n")
-    (folder / "whole" / "part.py").write_text("class C(dict):\n    pass\n")
-    (folder / "helpers").mkdir()
-    (folder / "helpers" / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    package = importlib.import_module("toy_parts")
-    assert registry.names(package) == ["none", "two-words", "whole"]
-    assert registry.get(package, "two-words", dict, "part").__name__ == "A"
-    assert registry.get(package, "whole", dict, "part").__name__ == "B"
-    with pytest.raises(TypeError, match="defines 0 parts"):
-        registry.get(package, "none", dict, "part")
 
 
 # --- stages ---------------------------------------------------------------------------------------------------------

@@ -53,10 +53,10 @@ def derive(
 ) -> None:
     """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
     # studies are heavy, and the command line's help must not wait for them
+    from supernas.evaluation.selection import selectors
     from supernas.evaluation.selection.derive import derive as choose
-    from supernas.evaluation.selection.selectors import SELECTORS
 
-    if workers is None and by in SELECTORS and SELECTORS[by].asks_many:
+    if workers is None and selectors.get(by).asks_many:
         workers = os.cpu_count()
     options: Document = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
     options |= {"population": population, "sample": sample}
