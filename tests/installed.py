@@ -22,7 +22,9 @@ def installed(site: Path, package: str, modules: Mapping[str, str], entries: str
     """Puts a package of version 1.5 into a folder; `entries` are of objectives, or the text of the file."""
     module = package.replace("-", "_")
     (site / f"{module}-1.5.dist-info").mkdir(parents=True)
-    (site / f"{module}-1.5.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
+    (site / f"{module}-1.5.dist-info" / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n"
+    )
     if not isinstance(entries, str):
         lines = [f"{name} = {value}" for name, value in entries.items()]
         entries = "\n".join(["[supernas.objectives]", *lines])

@@ -69,11 +69,19 @@ def test_a_part_of_another_package_has_a_name_as_ours(site):
 
 GOOD = {"good": "good:Good"}
 FAULTS = {
-    "is not there": ({}, {"mine": "nowhere:Mine"}, "cannot be imported: ModuleNotFoundError: No module named 'nowhere'"),
+    "is not there": (
+        {},
+        {"mine": "nowhere:Mine"},
+        "cannot be imported: ModuleNotFoundError: No module named 'nowhere'",
+    ),
     "has no such class": ({"faulty": ""}, {"mine": "faulty:Mine"}, "cannot be imported: AttributeError: "),
     "raises": ({"faulty": "1 / 0"}, {"mine": "faulty:Mine"}, "cannot be imported: ZeroDivisionError: division by zero"),
     "raises lines": ({"faulty": "raise OSError('a\\nb')"}, {"mine": "faulty:Mine"}, "cannot be imported: OSError: a b"),
-    "leaves": ({"faulty": "import sys; sys.exit('bye')"}, {"mine": "faulty:Mine"}, "cannot be imported: SystemExit: bye"),
+    "leaves": (
+        {"faulty": "import sys; sys.exit('bye')"},
+        {"mine": "faulty:Mine"},
+        "cannot be imported: SystemExit: bye",
+    ),
     "is no Python": ({"faulty": "def"}, {"mine": "faulty:Mine"}, "cannot be imported: SyntaxError: "),
     "is no reference": ({"faulty": ""}, {"mine": "???"}, "cannot be imported: "),
     "is a module": ({"faulty": ""}, {"mine": "faulty"}, "faulty is no subclass of supernas.steps.contracts.Objective"),
@@ -98,8 +106,16 @@ FAULTS = {
         "faulty:Mine cannot be made with its defaults: 1 validation error",
     ),
     "has a name of ours": ({}, {"nsas": "nowhere:Mine"}, "is left out: supernas has one of that name itself"),
-    "has no name": ({}, {"My Own": "nowhere:Mine"}, "'My Own' of faulty 1.5 is left out: wanted a name of small letters"),
-    "is a path": ({}, {"../mine": "nowhere:Mine"}, "'../mine' of faulty 1.5 is left out: wanted a name of small letters"),
+    "has no name": (
+        {},
+        {"My Own": "nowhere:Mine"},
+        "'My Own' of faulty 1.5 is left out: wanted a name of small letters",
+    ),
+    "is a path": (
+        {},
+        {"../mine": "nowhere:Mine"},
+        "'../mine' of faulty 1.5 is left out: wanted a name of small letters",
+    ),
     "is no file of entry points": ({}, "[supernas.objectives]\nmine", "has entry points that cannot be read: "),
 }
 
@@ -162,7 +178,10 @@ def test_what_was_recorded_is_of_its_package(site):
     for before, message in (
         ({"objective mine": "gone"}, "of the package gone, and that is not installed here.*of-others has another one"),
         ({"objective plain": "gone"}, "objective plain is of the package gone.*supernas itself has another one"),
-        ({"objective his": "gone"}, "objective his is of the package gone, and that is not installed here; install it$"),
+        (
+            {"objective his": "gone"},
+            "objective his is of the package gone, and that is not installed here",
+        ),
         ({"objective his": "of-others"}, "of-others 1.5 no longer has it; install the version that had it$"),
     ):
         ((part, _),) = before.items()
@@ -181,7 +200,9 @@ def test_nothing_is_imported_before_names_are_asked_for(site):
 
     assert "here I am" not in printed("import supernas\nfor name in supernas.__all__: getattr(supernas, name)")
     assert "here I am" not in printed(run.format(words=["search", "--help"]))
-    assert "here I am" not in printed("from supernas.runs.configuration import resolve_search as r\nr({'method': 'darts'})")
+    assert "here I am" not in printed(
+        "from supernas.runs.configuration import resolve_search as r\nr({'method': 'darts'})"
+    )
     listed = printed(run.format(words=["list", "objectives"]))
     assert "here I am" in listed
     assert "Another name of the plain loss.  [of-others 1.5]" in listed

@@ -10,8 +10,8 @@ from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
-from supernas.core.registry import recorded
 from supernas.core.files import write_atomically
+from supernas.core.registry import recorded
 from supernas.data import kinds
 from supernas.data.kinds import DataShape
 from supernas.networks.costs.cost import cost

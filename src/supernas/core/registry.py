@@ -265,7 +265,9 @@ class Registry(Generic[T]):
         if " and " in packages:
             return f"the {self.what} {name} is in several packages, {packages}; uninstall all but one"
         if packages and not NAME.fullmatch(name):
-            return f"the {self.what} {name!r} of {packages} is left out: wanted a name of small letters, digits and dashes"
+            return (
+                f"the {self.what} {name!r} of {packages} is left out: wanted a name of small letters, digits and dashes"
+            )
         return ""
 
     def _load(self, name: str) -> type[T]:

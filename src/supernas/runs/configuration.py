@@ -539,4 +539,4 @@ def _check_sections(document: Values, known: Iterable[str]) -> None:
         elif section not in ("space", "method", "objective", "stopping") and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
         elif section == "plugins" and not all(isinstance(package, str) for package in value.values()):
-            raise UserError(f"{section} = {value!r}: wanted parts and the packages that they are of, as a run notes them")
+            raise UserError(f"{section} = {value!r}: wanted parts and their packages, as a run notes them")

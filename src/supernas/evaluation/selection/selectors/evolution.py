@@ -1,5 +1,6 @@
-"""Regularised evolution with inherited accuracy as fitness, the evolutionary choice of NSAS (M. Zhang et al., CVPR 2020,
-section 4.4).
+"""Regularised evolution with inherited accuracy as fitness.
+
+The evolutionary choice of NSAS (M. Zhang et al., CVPR 2020, section 4.4).
 """
 
 import math

@@ -1,5 +1,4 @@
-"""The smallest sum of the ranks by inherited accuracy and by a zero-cost proxy.
-"""
+"""The smallest sum of the ranks by inherited accuracy and by a zero-cost proxy."""
 
 import math
 from pathlib import Path
