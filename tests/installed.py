@@ -1,8 +1,14 @@
 """Packages as pip installs them, made by hand: a module and its metadata on a path."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 OBJECTIVE = '''
 from supernas.core.settings import setting, settings
@@ -32,3 +38,19 @@ def installed(site: Path, package: str, modules: Mapping[str, str], entries: str
     for name, text in modules.items():
         (site / f"{name}.py").write_text(text)
     return site
+
+
+def declared(folder: Path) -> None:
+    """Puts the metadata of a package beside its module, as an installation from `pyproject.toml` has them."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    metadata = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    lines = [
+        line
+        for group, entries in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()))
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")

@@ -16,6 +16,7 @@ from supernas.core.settings import field_names
 from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
 from supernas.runs.configuration import DEFAULT_SPACE, SearchConfig, merge, resolve_search
 from supernas.runs.search import Result, Search
+from supernas.spaces.base import Space
 from supernas_pytest.parts import Parts
 
 __all__ = ["TOY", "Names", "alone", "assert_plain", "combinations", "config_of", "interrupted", "outcome", "tried"]
@@ -52,10 +53,7 @@ _FEW = {  # not multiples of the steps
     "enas": {"candidates": 7, "samples": 5},
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
 }
-_QUICK: dict[str, Document] = {  # for a space whose autoencoder does not ship
-    "e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}},
-    "balenas": {"samples": 2},
-}
+_LATENT = 16  # dimensions, as usual
 
 
 @pytest.fixture(autouse=True)
@@ -72,10 +70,10 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def config_of(parts: Parts, space: str, method: str, objective: str, **more: Any) -> SearchConfig:
     """The toy search of three parts; `more` are further sections."""
+    known = spaces.get(space)
     named = {"name": method, **_FEW.get(method, {})}
     if not (SHIPPED / f"{space}.safetensors").exists():
-        named.update(_QUICK.get(method, {}))
-    known = spaces.get(space)
+        named.update(_quick(method, known))
     toy = _TOYS.get(known.data_kind, _OTHER)
     size = {**toy.get("supernet", {}), **_SMALLEST.get(space, {}), **_PARTIAL.get((space, method), {})}
     fields = field_names(known.network_class.supernet_settings)
@@ -86,6 +84,17 @@ def config_of(parts: Parts, space: str, method: str, objective: str, **more: Any
         "supernet": {name: value for name, value in size.items() if name in fields},
     }
     return resolve_search(merge({**toy, "supernet": {}}, chosen, *parts.toy(space, method, objective), more))
+
+
+def _quick(method: str, space: Space) -> Document:
+    """Settings for a space whose autoencoder does not ship, and may have few options to tell apart."""
+    if method == "balenas":
+        return {"samples": 2}
+    if method != "e2nas":
+        return {}
+    free = [sum(len(space.choices[choice].options) - 1 for choice in where) for where in space.kinds.values()]
+    latent = max(1, min(_LATENT, min(free) - 1))
+    return {"autoencoder": {"graphs": 64, "epochs": 1, "latent": latent}, "novelty": {"radial": min(free) > 1}}
 
 
 def tried(parts: Parts, names: Names) -> str:

@@ -50,7 +50,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "proxies": partial(_parts, KINDS["proxy"]),
     "spaces": partial(_parts, KINDS["space"]),
     "selectors": partial(_parts, KINDS["selector"]),
-    "data-kinds": partial(_parts, KINDS["data-kind"]),
+    "data-kinds": partial(_parts, KINDS["data"]),
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },

@@ -26,7 +26,7 @@ _TRIES = {  # what shows the part at work
     "proxy": "supernas score --sample 10 --proxy {name}",
     "space": "supernas search --method random-nas --space {name} --epochs 2",
     "selector": "supernas derive RUN --by {name}",
-    "data-kind": "supernas describe data-kind {name}",
+    "data": "supernas describe data {name}",
 }
 
 _PROJECT = Template("""\
@@ -96,7 +96,7 @@ def new(
     if find_spec(module) is not None:
         raise UserError(f"there is a module {module} already, which the package would hide; take another name")
     folder = Path(package) if out is None else out
-    starter = (_STARTERS / f"{kind.replace('-', '_')}.py").read_text(encoding="utf-8")
+    starter = (_STARTERS / f"{kind}.py").read_text(encoding="utf-8")
     words = {
         "kind": kind,
         "name": name,
@@ -120,7 +120,7 @@ def new(
 def _check_name(kind: str, name: str) -> None:
     """Refuses what cannot be a name, or is one already."""
     if not NAME.fullmatch(name) or len(name) > _LONGEST:
-        shown = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")[:_LONGEST].strip("-")
+        shown = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-0123456789")[:_LONGEST].strip("-")
         raise UserError(
             f"{name!r} is no name for a {kind}; wanted at most {_LONGEST} small letters, digits and dashes, a letter "
             f"first, such as {shown or 'my-own'}"

@@ -26,7 +26,7 @@ KINDS: dict[str, Callable[[], Registry[Any]]] = {
     "proxy": lambda: proxies.PARTS,
     "space": lambda: spaces.PARTS,
     "selector": _selectors,
-    "data-kind": lambda: kinds.PARTS,
+    "data": lambda: kinds.PARTS,
 }
 """What a command calls a kind, and its parts, each of which has settings."""
 

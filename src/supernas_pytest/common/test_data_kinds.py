@@ -24,7 +24,7 @@ def _loaded(name: str) -> Dataset:
         pytest.skip(f"there are none without a name: {error}")
 
 
-@each("data-kind")
+@each("data")
 def test_a_run_gets_what_it_asks_of_data(name: str) -> None:
     """A search sees no test data, and gets batches that are the same under a seed and go on from a saved state."""
     data = _loaded(name)
@@ -43,7 +43,7 @@ def test_a_run_gets_what_it_asks_of_data(name: str) -> None:
     assert torch.equal(next(stream).inputs, next(other).inputs)
 
 
-@each("data-kind")
+@each("data")
 def test_data_of_the_usual_size_are_known(name: str) -> None:
     """For the cost of an architecture; or one line says that there are none."""
     kind = kinds.get(name)

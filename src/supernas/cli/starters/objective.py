@@ -31,6 +31,7 @@ class Example(PathSum[Drawing]):
     """Trains the current path together with a random one."""
 
     weight: float = setting(0.5, "of the random path's loss", ge=0)
+    normalise: bool = setting(True, "divide the loss by the sum of its weights")
 
     def refuses(self, chosen: Chosen) -> str:
         """Methods whose weight step trains no single paths."""

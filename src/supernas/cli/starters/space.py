@@ -36,7 +36,7 @@ class Example(Space):
     cost_convention = CostConvention("convolutions and linear layers with the biases of these", linear_bias=True)
 
     @cached_property
-    def choices(self) -> tuple[ChoicePoint, ...]:  # type: ignore[override]
+    def choices(self) -> tuple[ChoicePoint, ...]:
         """One a layer."""
         return tuple(ChoicePoint(f"layer {number + 1}", "chain", OPERATIONS) for number in range(self.layers))
 
@@ -63,7 +63,7 @@ class Example(Space):
         return choice, choice + 1
 
     @cached_property
-    def graph_family(self) -> GraphFamily:  # type: ignore[override]
+    def graph_family(self) -> GraphFamily:
         """Start, a vertex for each layer, end: for methods that read architectures as graphs."""
         types = range(len(OPERATIONS))
         layers = [
