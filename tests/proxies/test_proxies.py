@@ -531,18 +531,7 @@ def test_all_convolutions_beat_all_poolings(space, name):
     assert proxy.better(*proxy.scores(np.array(measured)))
 
 
-# --- what every proxy must do -----------------------------------------------------------------------------------------
-
-
-def some_of(name):
-    """A spread of a space's architectures."""
-    space = spaces.get(name)
-    drawn = np.random.default_rng(3)
-    mine = [space.sample(drawn)]
-    if name == "nas-bench-201":
-        mine += [Architecture.of([option] * 6) for option in range(5)]
-        mine += [Architecture.of([0, 3, 3, 1, 4, 3]), Architecture.of([3, 3, 3, 0, 0, 1])]  # dead edges both ways
-    return mine
+# --- what most proxies do; what every one must is in `supernas_pytest` ------------------------------------------------
 
 
 QUICK = {
@@ -554,30 +543,6 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize("space_name", SPACES)
-@pytest.mark.parametrize("name", proxies.names())
-def test_every_proxy(name, space_name):
-    space, proxy = spaces.get(space_name), proxies.get(name)(**QUICK.get(name, {}))
-    assert proxy.reference
-    batch = batch_of(8, 8, 3, torch.float32)
-    assess = partial(proxies.measure_architecture, proxy, space, batch=batch, loss=LOSS)
-    size = {**SPACES[space_name], "num_classes": 3}
-    measured = []
-    for architecture in some_of(space_name):
-        measured.append(assess(architecture, size, seed=0))
-        torch.manual_seed(7)  # whatever happens in between
-        state = torch.get_rng_state()
-        np.testing.assert_array_equal(assess(architecture, size, seed=0), measured[-1])
-        assert torch.equal(torch.get_rng_state(), state)
-    assert len(set(proxy.parts)) == len(measured[0])
-    assert not np.isinf(measured).any()
-    scores = proxy.scores(np.array(measured))
-    assert scores.shape == (len(measured),)
-    assert (np.isfinite(scores) | (scores == proxy.worst)).all()
-    turned = proxy.scores(np.array(measured[::-1]))
-    assert turned[::-1] == pytest.approx(scores)  # candidates have no order
-
-
 @pytest.mark.parametrize("name", [name for name in proxies.names() if name not in ("parameters", "flops")])
 def test_another_seed_is_another_score(space, name):
     settings = QUICK.get(name, {}) | ({"dimensions": 1} if name == "linear-regions" else {})
@@ -586,40 +551,6 @@ def test_another_seed_is_another_score(space, name):
         proxies.measure_architecture(proxy, space, space.parse(CELL), SIZE, batch, LOSS, seed) for seed in (0, 1, 2)
     }
     assert len(values) > 1
-
-
-@pytest.mark.parametrize("name", proxies.names())
-def test_the_network_is_left_as_it_was(space, name):
-    net = space.build(CELL, **SIZE)
-    net.eval()
-    net.network.stem.train()
-    before = {key: value.clone() for key, value in net.state_dict().items()}
-    modes = [module.training for module in net.modules()]
-    measure(name, net, batch_of(8, 8, dtype=torch.float32))
-    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
-    assert [module.training for module in net.modules()] == modes
-    assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in net.parameters())
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
-
-
-DEAD = {
-    "read by nobody": "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|none~2|",
-    "fed by nothing": "|none~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|nor_conv_3x3~2|",
-}
-
-
-@pytest.mark.parametrize("name", proxies.names())
-def test_dead_edges_count_where_a_proxy_says_so(network, name):
-    """The same weights, with and without edges that lead nowhere."""
-    batch, bare = batch_of(12), network("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|")
-    differs = False
-    for cell in DEAD.values():
-        net = network(cell)
-        there = net.state_dict()
-        bare.load_state_dict({key: there[key] for key in bare.state_dict()})
-        values = [measure(name, one, batch) for one in (bare, net)]
-        differs |= values[1] != pytest.approx(values[0], rel=1e-9)
-    assert differs != proxies.get(name)().live_only
 
 
 def test_a_relu_counts_for_each_convolution_that_reads_it(network):

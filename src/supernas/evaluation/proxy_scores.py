@@ -161,7 +161,7 @@ class Scorer:
             **({} if proxy.needs == "shape" else seen),
             "seed": config.score.seed,
             "device": self.batch.inputs.device.type,
-            "versions": versions(),
+            "versions": versions(*proxies.PARTS.packages(name)),
         }
 
 

@@ -100,6 +100,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         on_step: Callable[[Progress, Metrics], None] | None,
     ) -> None:
         self._settings, self.data = settings, data
+        self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
         self.device = choose_device(settings.device, float64=self._needs_float64)
@@ -124,7 +125,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
         self.notes += self._about_batches()
-        self.folder.begin(environment(self.device), finished=self.finished)
+        self.folder.begin(environment(self.device, *self._packages), finished=self.finished)
         self._kept = self.folder.result() if self.finished else None  # what an earlier process wrote at the end
         self._mark = time.perf_counter()
 

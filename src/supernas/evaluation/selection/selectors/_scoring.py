@@ -1,18 +1,13 @@
-"""The best by a zero-cost proxy, alone (BaLeNAS-TF; M. Zhang et al., CVPR 2022, section 3.3) or beside the supernet.
+"""How a zero-cost proxy is asked about a finished search, alone or beside the supernet.
 
 A proxy judges untrained networks, so their size is free: `set` makes it that of the network that will be trained, where
 the supernet had to be small.
 """
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 
 from supernas import proxies
 from supernas.core.architecture import Architecture
@@ -23,16 +18,15 @@ from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
 from supernas.evaluation.measures import KeptMeasures
 from supernas.evaluation.proxy_scores import digest_of
-from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
-from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.question import Question
 from supernas.proxies import Proxy
 from supernas.runs.configuration import assign, space_document
 
-__all__ = ["ByProxy", "Ranks"]
+__all__ = ["Scoring", "scores_of"]
 
 
 @settings
-class _Scoring:
+class Scoring:
     """How a proxy is asked."""
 
     proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
@@ -60,69 +54,7 @@ class _Scoring:
         return document
 
 
-@settings
-class ByProxy(_Scoring, Selector):
-    """The best by a zero-cost proxy of architectures drawn from the distribution with which the search ended, or of
-    those that it visited.
-    """
-
-    asks_many: ClassVar[bool] = False
-    asks_supernet: ClassVar[bool] = False
-    draws: int = setting(
-        100, "architectures that are drawn, repeats included, each scored once; or the latest visited", ge=1
-    )
-    source: Literal["learnt", "visited"] = setting("learnt", "the distribution of the search, or what it visited")
-
-    def choose(self, question: Question, runs: Path) -> Selection:
-        """Scores untrained networks."""
-        counts = Counter(self._drawn(question))
-        drawn = list(counts)
-        proxy, scores = _scores(self, question, drawn)
-        best = proxies.place_of_best(proxy, scores)
-        if not math.isfinite(scores[best]):
-            raise UserError(f"{self.proxy} is not defined for any of the {len(counts)} architectures that were drawn")
-        space = question.config.space
-        details = {
-            "drawn": {space.format(one): times for one, times in counts.items()},
-            "scores": [float(score) if math.isfinite(score) else None for score in scores],
-        }
-        return Selection(drawn[best], float(scores[best]), f"{self.proxy} of the untrained network", details)
-
-    def _drawn(self, question: Question) -> list[Architecture]:
-        if self.source == "visited":
-            return question.candidates("visited", self.draws)
-        generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
-        return draw_from_distribution(*learnt(question.folder), self.draws, generator)
-
-
-@settings
-class Ranks(_Scoring, Selector):
-    """The smallest sum of the ranks by inherited accuracy and by a zero-cost proxy; of equals the more accurate."""
-
-    candidates: int = setting(100, "architectures that are compared", ge=1)
-    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
-
-    def choose(self, question: Question, runs: Path) -> Selection:
-        """Asks the supernet about all, and scores untrained networks."""
-        from scipy.stats import rankdata  # slow to import, and the front door must not wait for it
-
-        architectures = question.candidates(self.source, self.candidates)
-        accuracies = question.accuracies(architectures)
-        proxy, scores = _scores(self, question, architectures)
-        ranks = rankdata(-accuracies) + rankdata(-proxy.rising(scores))
-        unusable = np.array([not question.usable(one) for one in architectures])
-        best = int(np.lexsort((-accuracies, ranks, unusable))[0])
-        texts = [question.config.space.format(one) for one in architectures]
-        details = {
-            "candidates": texts,
-            "accuracies": [float(one) for one in accuracies],
-            "scores": [float(one) if math.isfinite(one) else None for one in scores],
-        }
-        judged = f"mean rank of {len(texts)} by inherited accuracy and {self.proxy}"
-        return Selection(architectures[best], float(ranks[best] / 2), judged, details)
-
-
-def _scores(options: _Scoring, question: Question, architectures: Sequence[Architecture]) -> tuple[Proxy, np.ndarray]:
+def scores_of(options: Scoring, question: Question, architectures: Sequence[Architecture]) -> tuple[Proxy, np.ndarray]:
     """(the proxy, the score of each among them; the worst where it may not be chosen).
 
     What is measured of each is kept in a file of the run folder as soon as it is known.
@@ -176,5 +108,5 @@ class _Asked:
             "batch": digest_of(self.batch),
             "seed": self.question.seed,
             "device": self.question.device.type,
-            "versions": versions(),
+            "versions": versions(*proxies.PARTS.packages(self.name)),
         }
