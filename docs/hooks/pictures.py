@@ -1,7 +1,7 @@
 """Draws the pictures of the methods' pages: `python docs/hooks/pictures.py` writes them where the pages have them.
 
-A picture is a row of panels, read from left to right. In all of them a cell is three nodes in a row whose edges have the
-same four options; how thick an option is drawn is its weight, and a dashed one does not run.
+A picture is a row of panels, read from left to right. In all of them a cell is three nodes in a row whose edges have
+the same four options; how thick an option is drawn is its weight, and a dashed one does not run.
 """
 
 import math
@@ -88,7 +88,8 @@ def bars(heights: Sequence[float], best: int | None = None, *, x: float = 40, wi
     for number, height in enumerate(heights):
         colour = GOOD if number == best else FAINT
         top = 150 - 100 * height
-        made += f'<rect x="{x + number * (width + 6)}" y="{top:.0f}" width="{width}" height="{150 - top:.0f}" fill="{colour}"/>'
+        left = x + number * (width + 6)
+        made += f'<rect x="{left}" y="{top:.0f}" width="{width}" height="{150 - top:.0f}" fill="{colour}"/>'
     return made
 
 

@@ -79,10 +79,10 @@ def _sections() -> Iterator[str]:
 
 def _section(title: str, kind: type, command: str) -> str:
     rows = [
-        (f"`{one.name}`", one.type, f"`{one.default}`", one.range, _with_equation(one.meaning, one.equation))
+        (f"`{one.name}`", _with_equation(one.meaning, one.equation), f"`{one.default}`", one.type, one.range)
         for one in describe(kind)
     ]
-    table = _table(("setting", "type", "default", "range", "meaning"), rows) if rows else "It has no settings."
+    table = _table(("setting", "meaning", "default", "type", "range"), rows) if rows else "It has no settings."
     return f"## {title}\n\n{_headline(kind)}\n\n{table}\n\nAt the command line: `{command}`."
 
 
