@@ -11,17 +11,18 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import typer.main
 from PIL import Image
 from typer.testing import CliRunner
 
 import supernas
 from supernas import spaces
 from supernas.cli import app
+from supernas.methods.e2nas.autoencoder import pretrained
 from supernas.runs.presets.darts_cnn import DARTSCNNPresets
 from supernas.runs.presets.darts_rnn import DARTSRNNPresets
 from supernas.runs.presets.nas_bench_201 import NASBench201Presets
@@ -30,17 +31,23 @@ from .pages import PAGES, ROOT, Block, blocks, commands
 
 SMALL = {
     NASBench201Presets: ({"channels": 2, "cells": 1}, {}),
-    DARTSCNNPresets: ({"channels": 2, "cells": 2}, {}),
+    DARTSCNNPresets: ({"channels": 2, "cells": 3}, {}),
     DARTSRNNPresets: ({"units": 8}, {"train_words": 600, "valid_columns": 2}),
 }
 PROGRAM = re.compile(r"(import|from) \w")
 OURS = "supernas"
-FEW = dict.fromkeys(("--population", "--top", "--sample"), "2")
-FEW |= dict.fromkeys(("--candidates", "--architectures", "--draws"), "4")
-FEW |= {"--epochs": "1", "--images": "8", "--workers": "1"}
-COUNTED = {"best-sampled": "--candidates", "evolution": "--candidates", "top-k": "--candidates"}
-COUNTED |= {"proxy": "--draws", "correlate": "--architectures"}
-"""What is counted by default, of commands and selectors."""
+LESS = {
+    "search": "--epochs 3",
+    "train": "--epochs 1",
+    "retrain": "--epochs 1",
+    "derive best-sampled": "--candidates 4 --images 8 --workers 1",
+    "derive evolution": "--candidates 4 --population 2 --sample 2 --images 8",
+    "derive top-k": "--candidates 4 --top 2 --epochs 1 --images 8 --workers 1",
+    "score": "--workers 1",
+    "score sample": "--sample 3 --workers 1",
+    "correlate": "--architectures 4 --images 8 --workers 1",
+}
+"""What a command of ours gets besides, so that it takes a moment: what is given last counts."""
 RUN = re.compile(r"\bruns/[\w/-]+")
 
 
@@ -60,9 +67,9 @@ RUN_PAGES = [page for page in PAGES if runnable(page)]
 def tiny(monkeypatch):
     """Presets under which every run takes a moment."""
     for presets, (network, data) in SMALL.items():
-        data = data or {"train_size": 48}
-        search = {"epochs": 1, "batch_size": 12, "validation_images": 8}
-        train = {"epochs": 1, "batch_size": 12}
+        data = data or {"train_size": 96}
+        search = {"epochs": 1, "batch_size": 24, "validation_images": 8}
+        train = {"epochs": 1, "batch_size": 24}
         test = {"test_columns": 2, **data} if "units" in network else data
         test = {name: value for name, value in test.items() if name != "valid_columns"}
         found = {"supernet": network, "data": data, "search": search}
@@ -70,6 +77,12 @@ def tiny(monkeypatch):
         monkeypatch.setattr(presets, "search", dict.fromkeys(presets.search, found))
         monkeypatch.setattr(presets, "train", dict.fromkeys(presets.train, trained))
         monkeypatch.setattr(presets, "mixtures", {})
+    train, drawn = pretrained.train, pretrained.training_graphs
+    few = {"epochs": 1, "graphs": 64}  # of the autoencoders that do not ship
+    monkeypatch.setattr(pretrained, "training_graphs", lambda space, given: drawn(space, replace(given, **few)))
+    monkeypatch.setattr(
+        pretrained, "train", lambda family, graphs, given, told: train(family, graphs, replace(given, **few), told)
+    )
 
 
 @pytest.fixture
@@ -99,7 +112,7 @@ def photographs(folder: Path) -> None:
     generator = np.random.default_rng(0)
     for number in range(24):
         height, width = generator.integers(40, 60, 2)
-        path = folder / ("cats", "dogs")[number % 2] / f"IMG_{number // 2:04d}.png"
+        path = folder / ("cats", "dogs")[number % 2] / f"IMG_{number // 2:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(path)
 
@@ -108,7 +121,7 @@ def cifar(folder: Path) -> None:
     """Fewer images than published, in the binary layout."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
-    for name, count in (("data_batch_1.bin", 80), ("test_batch.bin", 20)):
+    for name, count in (("data_batch_1.bin", 120), ("test_batch.bin", 20)):
         rows = generator.integers(0, 255, (count, 3073), dtype=np.uint8)
         rows[:, 0] = np.arange(count) % 10
         (folder / name).write_bytes(rows.tobytes())
@@ -165,18 +178,11 @@ def run_command(line: str) -> None:
 
 
 def less(words: list[str]) -> list[str]:
-    """A command of ours with small numbers where it counts something, and in this process."""
-    command = typer.main.get_command(app.app).commands[words[0]]
-    if words[0] == "query" or hasattr(command, "commands"):
-        return words
-    words = [word for given in words for word in (["--sample", "2"] if given == "--all" else [given])]
-    for option, number in FEW.items():
-        words = [number if before == option else word for before, word in zip(["", *words], words, strict=False)]
-    taken = {option for parameter in command.params for option in parameter.opts}
-    counted = COUNTED.get(words[words.index("--by") + 1] if "--by" in words else words[0], "")
-    more = ["--workers"] if "--workers" in taken and "--workers" not in words else []
-    more += [counted] if counted and counted not in words and "--source" not in words else []
-    return words + [word for option in more for word in (option, FEW[option])]
+    """A command of ours with small numbers, and in this process."""
+    several = {"--all", "--sample"} & set(words)
+    kind = words[words.index("--by") + 1] if "--by" in words else "sample" if several else ""
+    more = LESS.get(f"{words[0]} {kind}".strip(), "")
+    return [word for word in words if word != "--all"] + more.split()
 
 
 def expanded(word: str) -> list[str]:
