@@ -31,7 +31,7 @@ def _as_list(entry: Any, pages: list[str]) -> list[Any]:
 def in_folder(folder: str, pages: list[str]) -> list[str]:
     """The pages of a folder, its own page first."""
     inside = [page for page in pages if page.startswith(folder)]
-    return sorted(inside, key=lambda page: (Path(page).name not in ("index.md", "README.md"), page))
+    return sorted(inside, key=lambda page: (Path(page).name not in ("index.md", "README.md"), page.removesuffix(".md")))
 
 
 def in_site(path: str) -> str:

@@ -102,9 +102,10 @@ def test_a_broken_link_is_seen():
 
 
 @pytest.mark.parametrize("path", sorted(set(TEXTS) - {"README.md"}))
-def test_a_list_begins_after_an_empty_line(path):
-    """Without it the builder takes it for a part of the paragraph."""
+def test_lists_are_lists_to_the_builder(path):
+    """It wants an empty line before a list, and four blanks before what goes on after an empty line in one."""
     text = re.sub(r"^```.*?^```$", "", TEXTS[path], flags=re.MULTILINE | re.DOTALL)
+    assert not re.findall(r"\n\n {1,3}\S.*", text)
     assert not re.findall(r"^(?![-#|*\s]|\d+\. ).+\n(?:- |1\. ).*", text, re.MULTILINE)
 
 
