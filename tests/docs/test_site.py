@@ -106,6 +106,7 @@ def test_lists_are_lists_to_the_builder(path):
     """It wants an empty line before a list, and four blanks before what goes on after an empty line in one."""
     text = re.sub(r"^```.*?^```$", "", TEXTS[path], flags=re.MULTILINE | re.DOTALL)
     assert not re.findall(r"\n\n {1,3}\S.*", text)
+    assert not re.findall(r"\n\n(?: {4,}\S.*\n)+(?:- |1\. ).*", text)
     assert not re.findall(r"^(?![-#|*\s]|\d+\. ).+\n(?:- |1\. ).*", text, re.MULTILINE)
 
 
