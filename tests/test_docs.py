@@ -73,7 +73,7 @@ def test_the_model_of_ones_own_learns(tmp_path, monkeypatch):
     """The example of its page, as it stands: ten classes, of which chance gets one tenth right."""
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(blocks(ROOT / "docs" / "your-own-model.md", "python")[0], names)
+    exec(blocks(ROOT / "docs" / "guides" / "your-own-model.md", "python")[0], names)
     assert names["trained"].test_metric > 70
     assert names["found"].record["valid_accuracy"] > 50
 
