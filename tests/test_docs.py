@@ -80,7 +80,7 @@ def test_the_model_of_ones_own_learns(tmp_path, monkeypatch):
 
 def test_the_package_of_thirty_lines_is_one(tmp_path, monkeypatch):
     """The end of the page on methods, as it stands: installed, and searched with."""
-    page = ROOT / "docs" / "add-a-method.md"
+    page = ROOT / "docs" / "guides" / "add-a-method.md"
     (tmp_path / "pyproject.toml").write_text(blocks(page, "toml")[-1])
     module = blocks(page, "python")[-1]
     (tmp_path / "supernas_shuffle.py").write_text(module)

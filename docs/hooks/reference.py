@@ -12,21 +12,11 @@ import typer.main
 import supernas
 from supernas import spaces
 from supernas.cli.app import app
-from supernas.cli.describe import PARTS, SECTIONS
-from supernas.cli.list import LISTS
+from supernas.cli.describe import SECTIONS
+from supernas.cli.parts import KINDS
 from supernas.core.settings import describe
 
-__all__ = ["LISTED", "api", "command_line", "pages", "settings"]
-
-LISTED = {
-    "method": "methods",
-    "objective": "objectives",
-    "stopping": "stopping",
-    "watch": "watch",
-    "proxy": "proxies",
-    "space": "spaces",
-}
-"""Of each kind of part what lists its names."""
+__all__ = ["api", "command_line", "pages", "settings"]
 
 PLURAL = {
     "method": "Methods",
@@ -35,6 +25,8 @@ PLURAL = {
     "watch": "What is watched",
     "proxy": "Proxies",
     "space": "Spaces",
+    "selector": "Selectors",
+    "data": "Kinds of data",
 }
 
 
@@ -49,9 +41,9 @@ def pages() -> dict[str, str]:
 def settings() -> dict[str, str]:
     """Of each kind of part, and of the sections of a configuration, a page with every setting."""
     made = {}
-    for kind, part in PARTS.items():
-        names = LISTS[LISTED[kind]]()
-        parts = (_section(f"`{name}`", part(name), f"supernas describe {kind} {name}") for name in names)
+    for kind, parts_of in KINDS.items():
+        known = parts_of()
+        parts = (_section(f"`{name}`", known.get(name), f"supernas describe {kind} {name}") for name in known.names())
         made[kind] = _page(PLURAL[kind], f"Every setting of every {kind}, as `{_written(kind)}`.", parts)
     made["section"] = _page("Sections", "Every setting of a configuration's other sections.", _sections())
     return made
@@ -62,6 +54,7 @@ def _written(kind: str) -> str:
     return {
         "watch": "--set watch.NAME.SETTING=VALUE",
         "proxy": "--set NAME.SETTING=VALUE",
+        "selector": "--set derive.SETTING=VALUE",
     }.get(kind, f"--set {kind}.SETTING=VALUE")
 
 
