@@ -10,7 +10,7 @@ import numpy as np
 
 from supernas.core.files import write_atomically
 from supernas.evaluation.plots.trajectory import plot_epochs
-from supernas.studies.results import Found, Truth
+from supernas.studies.results import TABLES, Found, Truth, note_tables
 from supernas.studies.summary import Paired, Spread
 from supernas.studies.table import Line, StudyTable
 
@@ -20,12 +20,14 @@ __all__ = ["csv_text", "latex", "markdown", "save_study"]
 def save_study(
     table: StudyTable, results: Mapping[str, Sequence[Found]], truth: Truth | None, folder: Path
 ) -> tuple[Path, ...]:
-    """Writes `table.md`, `table.csv`, `table.tex`, and `trajectories.svg` where a run is finished; their paths.
+    """Writes `table.md`, `table.csv`, `table.tex`, and `trajectories.svg` where a run is finished, and their digests;
+    their paths.
 
     Raises:
         OSError: if they cannot be written.
         UserError: if the plot cannot be.
     """
+    (folder / TABLES).unlink(missing_ok=True)  # what it says is no longer so
     texts = {"table.md": markdown(table), "table.csv": csv_text(table), "table.tex": latex(table)}
     for name, text in texts.items():
         write_atomically(folder / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
@@ -39,6 +41,7 @@ def save_study(
         ends = {line.label: line.values[first].mean for line in table.lines if first in line.values}
         title = f"{table.name}: derived after each epoch (dots: returned, as in the table)"
         plot_epochs(curves, files[-1], what=f"{first}, %", ends=ends, levels=levels, title=title)
+    note_tables(folder, files)
     return tuple(files)
 
 
