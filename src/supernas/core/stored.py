@@ -1,5 +1,5 @@
-"""PyTorch's archives: a zip file in which nothing is compressed, so that it cannot hold more than its own size. Each part
-has a checksum, at which PyTorch's own reader does not look.
+"""PyTorch's archives: a zip file in which nothing is compressed, so that it cannot hold more than its own size. Each
+part has a checksum, at which PyTorch's own reader does not look.
 """
 
 import os

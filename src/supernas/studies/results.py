@@ -80,16 +80,18 @@ class TablesRecord(Record):
 
 
 def note_tables(folder: Path, files: Sequence[Path]) -> None:
-    """Writes `tables.json` about what was written.
+    """Writes `tables.json` about what was written. Of `study.json` it keeps what it said, if it was there.
 
     Raises:
         OSError: if it cannot be written.
     """
     there = {path.name: read_content(path) for path in (folder / STUDY, *files)}
-    write_record(
-        folder / TABLES,
-        {"files": {name: digest_file(name, content) for name, content in there.items() if content is not None}},
-    )
+    now = {name: digest_file(name, content) for name, content in there.items() if content is not None}
+    try:
+        before = (read_record(folder / TABLES, TablesRecord) or {}).get("files", {})
+    except UserError:  # it is damaged, and written again
+        before = {}
+    write_record(folder / TABLES, {"files": {**now, **{name: before[name] for name in before if name == STUDY}}})
 
 
 def check_tables(folder: Path) -> None:

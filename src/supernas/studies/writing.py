@@ -10,7 +10,7 @@ import numpy as np
 
 from supernas.core.files import write_atomically
 from supernas.evaluation.plots.trajectory import plot_epochs
-from supernas.studies.results import TABLES, Found, Truth, note_tables
+from supernas.studies.results import Found, Truth, note_tables
 from supernas.studies.summary import Paired, Spread
 from supernas.studies.table import Line, StudyTable
 
@@ -27,7 +27,6 @@ def save_study(
         OSError: if they cannot be written.
         UserError: if the plot cannot be.
     """
-    (folder / TABLES).unlink(missing_ok=True)  # what it says is no longer so
     texts = {"table.md": markdown(table), "table.csv": csv_text(table), "table.tex": latex(table)}
     for name, text in texts.items():
         write_atomically(folder / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
