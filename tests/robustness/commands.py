@@ -47,7 +47,7 @@ OWN = (
 configuration says must then be what the run says that it did. Of all others the answer is that of the whole file."""
 
 _RUN = ("config.json", "result.json", "metrics.jsonl", "*.svg", "derive-*.json", "tracked.json", "correlation-*.json")
-_STUDY = ("study/*.json", "study/*/*.json", "study/*/*.jsonl", "study/*.md")
+_STUDY = ("study/*.json", "study/*/*.json", "study/*/*.jsonl", "study/*.md", "study/*.svg")
 _COLUMN = "--dataset cifar10 --split test --epochs 200 --trained-on train+valid"
 _CELL = "train 6111 --config small.json --out new"
 _TEXT = "--space darts-rnn --config text.json --data texts --out new"
@@ -80,7 +80,7 @@ COMMANDS = (
     ),
     *(
         Command(f"report {folder}", (folder,), _below(folder, *_RUN))
-        for folder in ("search", "train", "stopped-search", "language")
+        for folder in ("search", "gdas", "train", "stopped-search", "language")
     ),
     Command("report study", ("study",), _STUDY, cost=2),
     # what is imported and fetched
@@ -145,7 +145,7 @@ COMMANDS = (
     Command(
         "train 6111 --config train.json --out new --from train",
         ("train.json", "train"),
-        _below("train", "config.json", "result.json", "weights.safetensors"),
+        ("train.json", *_below("train", "config.json", "result.json", "weights.safetensors")),
     ),
     *(
         Command(f"{_CELL} --data {source} --resolution 4", ("small.json", source), (f"{source}/*",))
@@ -187,7 +187,9 @@ COMMANDS = (
         _below("search", "result.json", "supernet.safetensors", "accuracies-*.jsonl"),
     ),
     Command(
-        "derive search --by proxy --source visited", ("search",), _below("search", "metrics.jsonl", "scores-*.jsonl")
+        "derive gdas --by proxy --draws 3",
+        ("gdas",),
+        _below("gdas", "config.json", "result.json", "checkpoint.pt", "metrics.jsonl", "scores-*.jsonl"),
     ),
     Command(
         f"{_DERIVE} top-k --candidates 2 --top 2 --epochs 1 --workers 1",
@@ -247,6 +249,7 @@ COMMANDS = (
     Command("list methods"),
     Command("describe method e2nas"),
     Command("show 6111"),
+    Command("new method my-own"),
     Command("autoencoder train --epochs 1 --latent 2 --out new.safetensors", cost=4),
 )
 

@@ -29,7 +29,7 @@ FAULTS = ("traceback", "hang", "memory", "executed", "foreign", "terminal", "not
 _FREE = r"second|\b\d+ s\b|\bs;|127\.0\.0\.1|checkpoint_minutes|&#34;(device|directory)&#34;"
 _NET = "a defect of supernas"  # what the last net says: a traceback that was not foreseen
 _UNCOUNTED = ("log.txt", "claim.json", "checkpoint*", "*.log", "*.part", "metrics.jsonl.damaged")
-_STRANGERS = ("search", "train", "study", "language", "trained", "stopped-search", "stopped-train")
+_STRANGERS = ("search", "gdas", "train", "study", "language", "trained", "stopped-search", "stopped-train")
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,11 @@ def wrong(suspect: Suspect, answer: Answer, whole: Answer, folder: Path) -> str:
 
 def _unheeded(given: Path, config: Path) -> str:
     """What a configuration says that the run's does not say."""
+    if given.suffix != ".json" or not given.is_file():  # pictures and texts say nothing, and a pipe would be waited for
+        return ""
     try:
-        asked, found = json.loads(given.read_text()), json.loads(config.read_text())
-    except (OSError, ValueError):  # it is no such file
+        asked, found = json.loads(_text(given)), json.loads(_text(config))
+    except (OSError, ValueError, RecursionError):  # it is no such file
         return ""
     return _missing(asked, found, "") if isinstance(asked, dict) else "no configuration"
 

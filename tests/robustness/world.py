@@ -193,7 +193,9 @@ def _run_folders() -> None:
     for by, options in {"best-sampled": {"candidates": 3}, "ranks": {"candidates": 3}}.items():
         supernas.derive("search", by=by, images=16, workers=1, **options)
     supernas.train("6111", config=TRAIN, out="train")
-    for index in ("0", "77"):
+    supernas.search(config={**SEARCH, "method": "gdas"}, out="gdas")  # ends with a distribution
+    supernas.derive("gdas", by="proxy", draws=3)
+    for index in ("0", "77", "1000"):
         supernas.train(index, config=ONE_EPOCH, out=f"trained/{index}")
     supernas.train("DARTS_V2", space="darts-rnn", data="texts", config=TEXT, out="language")
     supernas.study("study.toml", out="study", workers=1)
