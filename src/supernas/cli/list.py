@@ -8,7 +8,7 @@ import typer
 from supernas import data, methods, proxies, spaces
 from supernas.cli.rows import print_rows
 from supernas.core.errors import unknown
-from supernas.runs import diagnostics, presets, stopping
+from supernas.runs import diagnostics, presets, stopping, trackers
 from supernas.steps import objectives
 
 __all__ = ["list_"]
@@ -19,6 +19,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "stopping": lambda: {name: _headline(stopping.get(name)) for name in stopping.names()},
     "watch": lambda: {name: _headline(diagnostics.get(name)) for name in diagnostics.names()},
     "proxies": lambda: {name: _headline(proxies.get(name)) for name in proxies.names()},
+    "trackers": lambda: {name: _headline(trackers.get(name)) for name in trackers.names()},
     "spaces": lambda: {name: _headline(spaces.settings_class(name)) for name in spaces.names()},
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()

@@ -1,0 +1,27 @@
+"""Where the numbers of a run are shown as well, one file each; the folder lists itself."""
+
+from collections.abc import Iterable
+from importlib import import_module
+
+from supernas.core import registry
+from supernas.core.errors import UserError
+from supernas.runs.trackers.base import Tracker
+
+__all__ = ["Tracker", "chosen", "get", "names"]
+
+names, get = registry.of(__name__, Tracker, "tracker")
+
+
+def chosen(given: Iterable[str]) -> dict[str, type[Tracker]]:
+    """The trackers of these names, whose libraries are there.
+
+    Raises:
+        UserError: for a name that is none, and for a library that is not installed.
+    """
+    kinds = {name: get(name) for name in given}
+    for name, kind in kinds.items():
+        try:
+            import_module(kind.library)
+        except ImportError:
+            raise UserError(f'the tracker {name} is not installed; pip install "supernas[{name}]"') from None
+    return kinds
