@@ -76,7 +76,7 @@ class Search(RecordedSearch):
         on_epoch: listeners, called with each finished `Epoch`; what they return (a dictionary or None) is added to the
             epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
-        tracker: what shows the epochs as well, in a folder of its name in the run's: `tensorboard`, `wandb`, `mlflow`,
+        tracker: what shows the epochs as well, in `trackers/` of the run's folder: `tensorboard`, `wandb`, `mlflow`,
             several, or one text with commas.
         benchmark: a table whose truth is recorded; no method sees it.
 
@@ -173,7 +173,7 @@ class Training(training.Training):
         on_epoch: listeners, called with each finished epoch's report; what they return (a dictionary or None) is added
             to the epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
-        tracker: what shows the epochs as well, in a folder of its name in the run's: `tensorboard`, `wandb`, `mlflow`,
+        tracker: what shows the epochs as well, in `trackers/` of the run's folder: `tensorboard`, `wandb`, `mlflow`,
             several, or one text with commas.
         parameters: the size of the network, for which its channels are then chosen.
 

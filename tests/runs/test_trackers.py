@@ -21,7 +21,7 @@ MISSING = "pip install it to test the tracker itself; its calls are tested anywa
 def of_tensorboard(folder: Path) -> dict[str, list[tuple[int, float]]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events = EventAccumulator(str(folder / "trackers" / "tensorboard"), size_guidance={"scalars": 0})
     events.Reload()
     return {name: [(point.step, point.value) for point in events.Scalars(name)] for name in events.Tags()["scalars"]}
 
@@ -61,7 +61,7 @@ def log_records(content: bytes):
 
 def of_mlflow(folder: Path) -> dict[str, list[tuple[int, float]]]:
     found = {}
-    (run,) = (path.parent for path in folder.glob("mlflow/*/*/meta.yaml"))
+    (run,) = (path.parent for path in folder.glob("trackers/mlflow/*/*/meta.yaml"))
     for file in (path for path in (run / "metrics").rglob("*") if path.is_file()):
         rows = [line.split() for line in file.read_text().splitlines()]
         found[str(file.relative_to(run / "metrics"))] = [(int(step), float(value)) for _, value, step, *_ in rows]
@@ -158,7 +158,7 @@ def test_the_calls_of_wandb(wandb, tmp_path):
     record = supernas.search(config=SEARCH, tracker="wandb", out=tmp_path).record
     (_, _, begun), (_, _, again) = first[0], wandb[0]
     assert begun == again  # its identifier too
-    assert (begun["mode"], begun["dir"]) == ("offline", str(tmp_path / "wandb"))
+    assert (begun["mode"], begun["dir"]) == ("offline", str(tmp_path / "trackers" / "wandb"))
     assert begun["config"]["method"]["name"] == "e2nas"
     assert [options["step"] for name, _, options in first if name == "log"] == [0]
     rows = [(arguments[0], options["step"]) for name, arguments, options in wandb if name == "log"]
@@ -172,7 +172,7 @@ def test_the_calls_of_mlflow(mlflow, tmp_path):
     assert mlflow[-1] == ("end", ("r", "KILLED"), {})
     mlflow.clear()
     supernas.search(config=SEARCH, tracker="mlflow", out=tmp_path / "a run")
-    assert mlflow[0] == ("client", (), {"tracking_uri": (tmp_path / "a run" / "mlflow").as_uri()})
+    assert mlflow[0] == ("client", (), {"tracking_uri": (tmp_path / "a run" / "trackers" / "mlflow").as_uri()})
     settings = dict(pair for name, _, options in mlflow if name == "batch" for pair in options["params"])
     assert settings["method.name"] == '"e2nas"'
     losses = [(arguments[2], options["step"]) for name, arguments, options in mlflow if arguments[1:2] == ("loss",)]
@@ -200,11 +200,20 @@ def test_an_unknown_tracker(tmp_path):
         supernas.Search(tracker="tensorboard, wandbb", out=tmp_path / "run")
 
 
-def test_a_link_in_the_place_of_a_trackers_folder_is_not_followed(wandb, tmp_path):
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "file").touch()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "wandb").symlink_to(tmp_path / "kept")
+@pytest.mark.parametrize("place", ["trackers", "trackers/wandb"])
+def test_a_link_in_the_place_of_a_trackers_folder_is_not_followed(wandb, tmp_path, place):
+    (tmp_path / "kept" / "wandb").mkdir(parents=True)
+    (tmp_path / "kept" / "wandb" / "file").touch()
+    link = tmp_path / "run" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "kept")
     supernas.Search(config=SEARCH, tracker="wandb", out=tmp_path / "run")
-    assert (tmp_path / "kept" / "file").exists()
-    assert not (tmp_path / "run" / "wandb").is_symlink()
+    assert (tmp_path / "kept" / "wandb" / "file").exists()
+    assert not link.is_symlink()
+
+
+def test_what_another_program_left_beside_a_run_is_kept(wandb, tmp_path):
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "file").touch()
+    supernas.Search(config=SEARCH, tracker="wandb", out=tmp_path)
+    assert (tmp_path / "wandb" / "file").exists()

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from importlib import import_module
 
-from supernas.core import registry
 from supernas.core.errors import UserError
+from supernas.core.registry import Registry
 from supernas.runs.trackers.base import Tracker
 
-__all__ = ["Tracker", "chosen", "get", "names"]
+__all__ = ["PARTS", "Tracker", "chosen", "get", "names"]
 
-names, get = registry.of(__name__, Tracker, "tracker")
+PARTS = Registry(__name__, Tracker, "tracker")
+names, get = PARTS.names, PARTS.get
 
 
 def chosen(given: Iterable[str]) -> dict[str, type[Tracker]]:
@@ -23,5 +24,6 @@ def chosen(given: Iterable[str]) -> dict[str, type[Tracker]]:
         try:
             import_module(kind.library)
         except ImportError:
-            raise UserError(f'the tracker {name} is not installed; pip install "supernas[{name}]"') from None
+            missing = kind.library if PARTS.offered(name) else f'"supernas[{name}]"'
+            raise UserError(f"the tracker {name} is not installed; pip install {missing}") from None
     return kinds

@@ -1,7 +1,7 @@
 """What a tracker is: a listener that shows the lines of `metrics.jsonl` in the form of another program.
 
-The lines stay the truth. A tracker's folder within the run's is made from them, anew by every process that goes on with
-the run, so that no epoch is doubled or missing, whenever the process before was killed. Nothing here uses a network.
+The lines stay the truth. A tracker's folder, `RUN/trackers/NAME`, is made from them, anew by every process that goes on
+with the run, so that no epoch is doubled or missing, whenever the process before was killed. No network is used.
 """
 
 import shutil
@@ -48,15 +48,17 @@ class Tracker(ABC):
 def begin(
     kinds: Mapping[str, type[Tracker]], folder: Path, document: Document, lines: Sequence[Values]
 ) -> list[Tracker]:
-    """Trackers that show the lines of a run so far; each has the folder of its name in the run's.
+    """Trackers that show the lines of a run so far; each has the folder of its name in `trackers` in the run's.
 
     Raises:
         UserError: if such a folder cannot be made anew.
     """
     made = []
     for name, kind in kinds.items():
-        own = folder / name
+        own = folder / "trackers" / name  # not `RUN/wandb`, which others make too and would lose
         try:
+            _remove_file(own.parent)
+            own.parent.mkdir(parents=True, exist_ok=True)
             _remove(own)
         except OSError as error:
             raise UserError(f"cannot make {own} anew: {error.strerror or error}; remove it") from None
@@ -68,10 +70,14 @@ def begin(
 
 
 def _remove(path: Path) -> None:
+    _remove_file(path)
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _remove_file(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
 
 
 def numbers(line: Values) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""MLflow, in plain files: `mlflow ui --backend-store-uri RUN/mlflow` shows them, with MLFLOW_ALLOW_FILE_STORE=true.
+"""MLflow, in plain files: `MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri RUN/trackers/mlflow` shows them.
 
 The files need no database and no migration of one, which would take longer than a small search.
 """

@@ -1,4 +1,4 @@
-"""Weights & Biases, offline: `wandb sync RUN/wandb/wandb/offline-run-*` uploads what lies there, whoever wants that.
+"""Weights & Biases, offline: `wandb sync RUN/trackers/wandb/wandb/offline-run-*` uploads what lies there.
 
 A run keeps its identifier as long as its folder and its configuration are the same, so that what is uploaded after a
 resumption takes the place of what was uploaded before.
