@@ -81,7 +81,7 @@ def _forkserver() -> Any:
 
 
 def _typed(*arguments: str) -> None:
-    from supernas.cli.app import main
+    from supernas.cli.start import main
 
     sys.argv = ["supernas", *arguments]
     main()
