@@ -32,17 +32,15 @@ def started(door, folder, *arguments):
 def test_interrupted_while_torch_is_imported(door, moment, tmp_path):
     """What an exception cannot leave, such as a callback, must not print one either."""
     late = f"import weakref\nclass A: pass\na = A()\nr = weakref.ref(a, lambda _: exec({INTERRUPT!r}))\ndel a\n"
-    (tmp_path / "torch.py").write_text(
-        f"{INTERRUPT if moment == 'in an import' else late}import time; time.sleep(30)\n"
-    )
+    code = INTERRUPT if moment == "in an import" else late
+    (tmp_path / "torch.py").write_text(f"{code}import time; time.sleep(30)\n")
     done = started(door, tmp_path, "show", "6111")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_interrupted_at_the_end_of_the_interpreter(tmp_path):
-    (tmp_path / "torch.py").write_text(
-        f"import atexit; atexit.register(lambda: exec({INTERRUPT!r}))\nraise SystemExit(0)\n"
-    )
+    code = f"import atexit; atexit.register(lambda: exec({INTERRUPT!r}))\nraise SystemExit(0)\n"
+    (tmp_path / "torch.py").write_text(code)
     done = started("module", tmp_path)
     assert (done.returncode, done.stderr) == (130, "")
 
