@@ -4,17 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from .campaign import COMMANDS, FAULTS, Campaign, run, verdict_of
+from .campaign import COMMANDS, FAULTS, run, verdict_of
 from .door import Outcome
 from .world import SECRET
 
 CASES = 300
 MANY = 1500
-
-
-@pytest.fixture(scope="session")
-def campaign(tmp_path_factory):
-    return Campaign(tmp_path_factory.mktemp("campaign") / "root")
 
 
 def _judged(campaign, seed, count):

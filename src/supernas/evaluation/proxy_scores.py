@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import Cache, cached
 from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import NetworkSettings
@@ -228,26 +228,25 @@ def score(
         on_progress: called with (scored, to be scored), counting what was kept from before.
 
     Raises:
-        UserError: as `Scorer` does, or if the files cannot be written.
+        UserError: as `Scorer` does, or if the files cannot be written, or another process has one of them.
     """
     wanted = tuple(architectures)
     scorer = Scorer(config)
-    caches = {name: _cache(folder, scorer, name) for name in config.proxies}
     standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
     jobs = [(name, architecture) for name in config.proxies for architecture in dict.fromkeys(standing[name])]
-    missing = [(name, scored) for name, scored in jobs if config.space.format(scored) not in caches[name].values]
     report = on_progress or (lambda done, of: None)
-    report(len(jobs) - len(missing), len(jobs))
     alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
-    if alone:
-        values: Iterable[float] = (scorer.score(*job) for job in missing)
-    else:
-        prepare = partial(_score_in, tuple(config.proxies), json.dumps(config.document()))
-        values = in_processes(prepare, missing, workers, _CHUNK)
     with ExitStack() as files:
-        add = {name: files.enter_context(cache.open()) for name, cache in caches.items()}
+        caches = {name: files.enter_context(_cache(folder, scorer, name)) for name in config.proxies}
+        missing = [(name, scored) for name, scored in jobs if config.space.format(scored) not in caches[name].values]
+        report(len(jobs) - len(missing), len(jobs))
+        if alone:
+            values: Iterable[float] = (scorer.score(*job) for job in missing)
+        else:
+            prepare = partial(_score_in, tuple(config.proxies), json.dumps(config.document()))
+            values = in_processes(prepare, missing, workers, _CHUNK)
         for number, ((name, architecture), value) in enumerate(zip(missing, values, strict=True), start=1):
-            add[name](config.space.format(architecture), value if math.isfinite(value) else None)
+            caches[name].add(config.space.format(architecture), value if math.isfinite(value) else None)
             report(len(jobs) - len(missing) + number, len(jobs))
     return Scores(
         config,
@@ -258,8 +257,8 @@ def score(
     )
 
 
-def _cache(folder: Path, scorer: Scorer, name: str) -> Cache:
-    return Cache(folder, f"{scorer.config.space.name}-{name}", scorer.describe(name))
+def _cache(folder: Path, scorer: Scorer, name: str) -> AbstractContextManager[Cache]:
+    return cached(folder, f"{scorer.config.space.name}-{name}", scorer.describe(name), movable=True)
 
 
 def _values(cache: Cache, config: ScoreConfig, name: str, standing: Sequence[Architecture]) -> np.ndarray:

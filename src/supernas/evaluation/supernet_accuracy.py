@@ -8,7 +8,7 @@ in the run folder, so that a run that was killed goes on where it was.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from supernas.core.spelling import assigned, option
 from supernas.core.task import CLASSIFICATION
 from supernas.core.weights import parse_weights
 from supernas.data import Batch, ImageDataset
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import Cache, cached
 from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network, placed
 from supernas.networks.operations import BatchNorm
@@ -153,24 +153,23 @@ def supernet_accuracies(
         on_progress: called with (evaluated, to be evaluated), counting what was kept from before.
 
     Raises:
-        UserError: as `Supernet` does.
+        UserError: as `Supernet` does, or if another process asks the same.
     """
     supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
-    cache = _cache(folder, supernet)
     keys = [supernet.key(architecture) for architecture in architectures]
     distinct = list(dict.fromkeys(keys))
-    missing = [key for key in distinct if _name(key) not in cache.values]
     report = on_progress or (lambda done, of: None)
-    report(len(distinct) - len(missing), len(distinct))
     alone = workers == 1 or torch.device(device).type != "cpu"
-    if alone:
-        accuracies: Iterable[float] = map(supernet.accuracy, missing)
-    else:
-        prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation)
-        accuracies = in_processes(prepare, missing, workers, _CHUNK)
-    with cache.open() as add:
+    with _cache(folder, supernet) as cache:
+        missing = [key for key in distinct if _name(key) not in cache.values]
+        report(len(distinct) - len(missing), len(distinct))
+        if alone:
+            accuracies: Iterable[float] = map(supernet.accuracy, missing)
+        else:
+            prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation)
+            accuracies = in_processes(prepare, missing, workers, _CHUNK)
         for number, (key, accuracy) in enumerate(zip(missing, accuracies, strict=True), start=1):
-            add(_name(key), accuracy)
+            cache.add(_name(key), accuracy)
             report(len(distinct) - len(missing) + number, len(distinct))
     return np.array([cache.values[_name(key)] for key in keys], dtype=float)
 
@@ -183,25 +182,24 @@ def one_by_one(
     to its accuracy, which keeps what it finds in the same file.
 
     Raises:
-        UserError: as `Supernet` does.
+        UserError: as `Supernet` does, or if another process asks the same.
     """
     supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
-    cache = _cache(folder, supernet)
-    with cache.open() as add:
+    with _cache(folder, supernet) as cache:
 
         def accuracy(architecture: Architecture) -> float:
             key = supernet.key(architecture)
             if (known := cache.values.get(_name(key))) is not None:
                 return known
             evaluated = supernet.accuracy(key)
-            add(_name(key), evaluated)
+            cache.add(_name(key), evaluated)
             return evaluated
 
         yield accuracy
 
 
-def _cache(folder: Path, supernet: Supernet) -> Cache:
-    return Cache(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
+def _cache(folder: Path, supernet: Supernet) -> AbstractContextManager[Cache]:
+    return cached(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
 
 
 def _accuracy_in(folder: Path, evaluation: EvaluationSettings) -> Callable[[tuple[Pair, ...]], float]:

@@ -10,8 +10,17 @@ from typing import Any
 from supernas.core.claims import CLAIM, Claim
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, remove_temporaries, write_atomically, write_json
-from supernas.core.records import RESULT, RunRecord, check_files, digests, read_content, read_record, write_record
+from supernas.core.files import append_line, check_places, remove_temporaries, write_atomically, write_json
+from supernas.core.records import (
+    RESULT,
+    RunRecord,
+    check_files,
+    digests,
+    is_found_later,
+    read_content,
+    read_record,
+    write_record,
+)
 from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
@@ -51,6 +60,8 @@ class RunFolder:
         self.earlier: list[Document] = []
         self.lines: list[str] = []
         self._made = False
+        with self._writing():
+            check_places(path)
         self._check_owner(extends)
         with self._writing():
             self.claim = Claim(path / CLAIM, str(path))
@@ -121,7 +132,7 @@ class RunFolder:
         """
         self.environment = environment
         with self._writing():
-            remove_temporaries(self.path)
+            remove_temporaries(self.path, lambda name: not is_found_later(name))
             write_json(self.path / "config.json", self.document)
             self._restore_lines()
             if not finished:  # it may have been, with fewer epochs

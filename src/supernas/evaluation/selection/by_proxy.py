@@ -22,7 +22,7 @@ from supernas.core.errors import UserError
 from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings
 from supernas.data import Batch
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import cached
 from supernas.evaluation.proxy_scores import digest_of
 from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.evaluation.selection.question import Question, Selection, Selector, Source
@@ -118,10 +118,9 @@ def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tupl
     dataset = config.data.load().for_search(config.search.seed, config.search.split)
     batch = dataset.first("train", options.batch_size, question.device)
     asked = _Asked(options.proxy, proxy, question, batch, _size(options, question, dataset.network))
-    cache = Cache(question.folder, f"scores-{options.proxy}", asked.deciding())
     report, scored = question.on_progress or (lambda done, of: None), 0
     loss = dataset.task().loss
-    with cache.open() as keep:
+    with cached(question.folder, f"scores-{options.proxy}", asked.deciding()) as cache:
 
         def score(architecture: Architecture) -> float:
             nonlocal scored
@@ -130,7 +129,7 @@ def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tupl
                 value = proxies.score_architecture(
                     proxy, config.space, architecture, asked.size, batch, loss, question.seed
                 )
-                keep(text, value if math.isfinite(value) else None)
+                cache.add(text, value if math.isfinite(value) else None)
             scored += 1
             report(scored, count)
             known = cache.values[text]
