@@ -29,15 +29,25 @@ from supernas.data.kinds.images import ImageSettings
 from supernas.evaluation.cache import Cache, cached
 from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
-from supernas.networks.base import NetworkSettings
+from supernas.networks.base import Network, NetworkSettings
+from supernas.networks.costs.memory import Pass
 from supernas.networks.model_space import ModelSpace
 from supernas.proxies.base import Proxy
 from supernas.runs.configuration import DEFAULT_SPACE, Device, read_space, space_document
 from supernas.runs.device import choose_device
-from supernas.runs.fit import check_fit
+from supernas.runs.fit import check_fit, check_room
 from supernas.spaces.base import Space
 
-__all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
+__all__ = [
+    "ScoreConfig",
+    "ScoreSettings",
+    "Scorer",
+    "Scores",
+    "check_scorable",
+    "digest_of",
+    "resolve_scores",
+    "score",
+]
 
 OnProgress = Callable[[int, int], None]
 """Called with (scored, to be scored), over all proxies."""
@@ -165,6 +175,34 @@ class Scorer:
         }
 
 
+def check_scorable(
+    asked: Iterable[Proxy], space: Space, architecture: Architecture, size: Values, batch: Batch, processes: int = 1
+) -> None:
+    """Whether an architecture's network can be scored in the memory that is free.
+
+    Args:
+        asked: what scores it.
+        space: the search space.
+        architecture: one that stands for all.
+        size: settings of the network.
+        batch: what the proxies look at.
+        processes: that score at once.
+
+    Raises:
+        UserError: if it cannot.
+    """
+
+    def build(**changed: object) -> Network:
+        network: Network = space.standalone(architecture, **changed).network
+        return network
+
+    needs = {proxy.needs for proxy in asked}
+    count = 0 if needs == {"shape"} else len(batch.inputs)
+    copies = 3 if "labels" in needs else 2  # with their gradient
+    run = Pass(count, tuple(batch.inputs.shape[1:]), batch.inputs.dtype, copies, backward="labels" in needs)
+    check_room(space, batch.inputs.device, build, size, run, "network", processes)
+
+
 def digest_of(batch: Batch) -> str:
     """A hash of a batch's images and labels: two files of one name need not hold the same."""
     digest = hashlib.sha256()
@@ -235,6 +273,8 @@ def score(
     standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
     jobs = [(name, architecture) for name in config.proxies for architecture in dict.fromkeys(standing[name])]
     report = on_progress or (lambda done, of: None)
+    if wanted:
+        check_scorable(config.proxies.values(), config.space, wanted[0], scorer.size, scorer.batch, workers)
     alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
     with ExitStack() as files:
         caches = {name: files.enter_context(_cache(folder, scorer, name)) for name in config.proxies}

@@ -28,9 +28,11 @@ from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache, cached
 from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network, placed
+from supernas.networks.costs.memory import Pass
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
 from supernas.runs.finished import read_run
+from supernas.runs.fit import check_room
 
 __all__ = ["EvaluationSettings", "Policy", "Supernet", "one_by_one", "read_run", "supernet_accuracies"]
 
@@ -70,24 +72,29 @@ class Supernet:
         folder: the run folder of the search.
         evaluation: how it is asked.
         device: where it computes.
+        processes: each of which will have such a supernet.
 
     Raises:
         UserError: if the folder holds no finished search, its weights do not fit its configuration, they hold no
-            running averages where the policy needs them, or there are fewer images than asked for.
+            running averages where the policy needs them, there are fewer images than asked for, or it does not fit into
+            memory.
     """
 
-    def __init__(self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu", processes: int = 1
+    ) -> None:
         config, weights = read_run(folder)
         self.folder, self.space, self.evaluation = folder, config.space, evaluation
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
         dataset = config.data.load().for_search(config.search.seed, config.search.split)
         if not isinstance(dataset, ImageDataset):
             raise UserError(f"{folder} is a search on {dataset.examples}; wanted one on images, which has accuracies")
+        self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
+        _check_room(config, dataset, torch.device(device), len(self.batches[0].targets), processes)
         network = _network(config, dataset, folder, weights, evaluation.batch_norm)
         self.network: Network = placed(network, device)
         self.network.requires_grad_(False).eval()
         self.data, self.content = dataset.name, dataset.digest
-        self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
         self.training: list[Tensor] = []
         if evaluation.batch_norm == "recalibrate":
             size = evaluation.recalibration_batch_size
@@ -155,7 +162,7 @@ def supernet_accuracies(
     Raises:
         UserError: as `Supernet` does, or if another process asks the same.
     """
-    supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
+    supernet = Supernet(folder, evaluation or EvaluationSettings(), device, workers)
     keys = [supernet.key(architecture) for architecture in architectures]
     distinct = list(dict.fromkeys(keys))
     report = on_progress or (lambda done, of: None)
@@ -213,6 +220,17 @@ def _name(key: tuple[Pair, ...]) -> str:
 
 
 # -- the network and its images ----------------------------------------------------------------------------------------
+
+
+def _check_room(config: SearchConfig, dataset: ImageDataset, device: torch.device, batch: int, processes: int) -> None:
+    """Whether as many supernets as there are processes fit into memory."""
+
+    def build(**changed: Any) -> Network:
+        network: Network = config.space.supernet(**dataset.network, **changed)
+        return network
+
+    asked = Pass(batch, dataset.input_shape, dataset.input_type, copies=2, backward=False)
+    check_room(config.space, device, build, vars(config.supernet), asked, "supernet", processes)
 
 
 def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:

@@ -6,7 +6,7 @@ the supernet had to be small.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings
 from supernas.data import Batch
 from supernas.evaluation.cache import cached
-from supernas.evaluation.proxy_scores import digest_of
+from supernas.evaluation.proxy_scores import check_scorable, digest_of
 from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.evaluation.selection.question import Question, Selection, Selector, Source
 from supernas.proxies import Proxy
@@ -61,7 +61,7 @@ class ByProxy(_Scoring, Selector):
     def choose(self, question: Question, runs: Path) -> Selection:
         """Scores untrained networks."""
         counts = Counter(self._drawn(question))
-        with _scoring(self, question, len(counts)) as (proxy, score):
+        with _scoring(self, question, list(counts)) as (proxy, score):
             best, scores = proxies.best_by_proxy(counts, score, proxy.direction)
         if not math.isfinite(scores[best]):
             raise UserError(f"{self.proxy} is not defined for any of the {len(counts)} architectures that were drawn")
@@ -92,7 +92,7 @@ class Ranks(_Scoring, Selector):
 
         architectures = question.candidates(self.source, self.candidates)
         accuracies = question.accuracies(architectures)
-        with _scoring(self, question, len(architectures)) as (proxy, score):
+        with _scoring(self, question, architectures) as (proxy, score):
             scores = np.array([score(one) for one in architectures])
         rising = scores if proxy.direction == "max" else -scores
         ranks = rankdata(-accuracies) + rankdata(-rising)
@@ -109,8 +109,10 @@ class Ranks(_Scoring, Selector):
 
 
 @contextmanager
-def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tuple[Proxy, Score]]:
-    """(the proxy, the score of an architecture), each kept in a file of the run folder as soon as it is known."""
+def _scoring(
+    options: _Scoring, question: Question, architectures: Sequence[Architecture]
+) -> Iterator[tuple[Proxy, Score]]:
+    """(the proxy, the score of one of the architectures), each kept in a file of the run folder as soon as known."""
     config, proxy = question.config, proxies.get(options.proxy)()
     if config.space.data_kind != "images":
         kind = config.space.data_kind
@@ -118,6 +120,7 @@ def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tupl
     dataset = config.data.load().for_search(config.search.seed, config.search.split)
     batch = dataset.first("train", options.batch_size, question.device)
     asked = _Asked(options.proxy, proxy, question, batch, _size(options, question, dataset.network))
+    check_scorable([proxy], config.space, architectures[0], asked.size, batch)
     report, scored = question.on_progress or (lambda done, of: None), 0
     loss = dataset.task().loss
     with cached(question.folder, f"scores-{options.proxy}", asked.deciding()) as cache:
@@ -131,7 +134,7 @@ def _scoring(options: _Scoring, question: Question, count: int) -> Iterator[tupl
                 )
                 cache.add(text, value if math.isfinite(value) else None)
             scored += 1
-            report(scored, count)
+            report(scored, len(architectures))
             known = cache.values[text]
             return proxy.worst if known is None or not question.usable(architecture) else known
 
