@@ -45,6 +45,7 @@ _SMALLEST = {"darts-cnn": {"cells": 3}}
 _PARTIAL = {  # a quarter of them is one, or two
     ("nas-bench-201", "pc-darts"): {"channels": 4},
     ("darts-cnn", "pc-darts"): {"channels": 8},
+    **{(f"nas-bench-1shot1-{number}", "pc-darts"): {"channels": 4} for number in (1, 2, 3)},
 }
 _FEW = {  # not multiples of the steps
     "zero-cost": {"candidates": 7},

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar, SupportsIndex
+from typing import Any, ClassVar, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import to_plain
 from supernas.spaces.pasted import pasted
 
-__all__ = ["ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
+__all__ = ["Arc", "ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,17 @@ class ChoicePoint:
     name: str
     kind: str
     options: tuple[str, ...]
+
+
+class Arc(NamedTuple):
+    """What leads from one node of a picture to another: numbers into `node_names`, the operation (empty if none), and
+    whether it can reach the output.
+    """
+
+    source: int
+    target: int
+    operation: str
+    live: bool
 
 
 @dataclass(frozen=True)
@@ -300,6 +311,15 @@ class Space(ABC):
     @abstractmethod
     def ends(self, choice: int) -> tuple[int, int]:
         """The (source, target) nodes of a choice, as numbers into `node_names`."""
+
+    def arcs(self, architecture: Architecture, kind: str) -> list[Arc]:
+        """What an architecture draws between the nodes of a kind of cell: an arc a pair, none for `none`."""
+        live = set(self.live(architecture))
+        return [
+            Arc(*self.ends(choice), operation, (choice, option) in live)
+            for choice, option in architecture.pairs
+            if choice in self.kinds[kind] and (operation := self.choices[choice].options[option]) != "none"
+        ]
 
     # -- as graphs, for the autoencoder -----------------------------------------------------------------------------
 
