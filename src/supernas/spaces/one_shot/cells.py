@@ -142,11 +142,11 @@ class OneShotCells(Space):
 
     def live(self, architecture: Architecture) -> tuple[Pair, ...]:
         """The pairs of the output and of blocks that it reads, itself or through others."""
-        choices = {self.parents_choice(node) for node in self._read(architecture)}
-        choices |= {self.operation_choice(block) for block in self._read(architecture) if block in self.blocks}
+        choices = {self.parents_choice(node) for node in self.read_nodes(architecture)}
+        choices |= {self.operation_choice(block) for block in self.read_nodes(architecture) if block in self.blocks}
         return tuple(pair for pair in architecture.pairs if pair[0] in choices)
 
-    def _read(self, architecture: Architecture) -> set[int]:
+    def read_nodes(self, architecture: Architecture) -> set[int]:
         """The output, and the nodes that it reads, itself or through others."""
         read, needed = self.read_by(architecture), {len(self.parents)}
         for node in reversed(range(1, len(self.parents) + 1)):
@@ -248,7 +248,7 @@ class OneShotCells(Space):
 
     def arcs(self, architecture: Architecture, kind: str) -> list[Arc]:
         """Into each sum what the block reads, and on to the block its operation."""
-        live, arcs = self._read(architecture), []
+        live, arcs = self.read_nodes(architecture), []
         for node, one in enumerate(self.read_by(architecture), start=1):
             arcs += [Arc(_value(source), _sum(node), "", node in live) for source in one if _sum(node)]
         for block, operation in zip(self.blocks, self.operations_of(architecture), strict=True):
