@@ -32,6 +32,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
+
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily
@@ -140,6 +142,30 @@ class OneShotCells(Space):
         """NAS-Bench-101's hash of the module: cells of one hash were trained once."""
         return self.module(architecture).hash
 
+    @cached_property
+    def numbers_by_hash(self) -> Mapping[str, np.ndarray]:
+        """The numbers of the cells of each module, by its hash: int64 [cells]."""
+        hashes: dict[tuple[object, ...], str] = {}  # of pruned modules, which many cells share
+        numbers: dict[str, list[np.ndarray]] = {}
+        sizes = [len(choice.options) for choice in self.choices]
+        strides = np.cumprod([1, *sizes[:0:-1]])[::-1].tolist()
+        steps = {block: strides[self.operation_choice(block)] for block in self.blocks}
+        for read in itertools.product(*self.parent_sets):
+            start = sum(
+                strides[choice] * sets.index(one)
+                for node, (one, sets) in enumerate(zip(read, self.parent_sets, strict=True), start=1)
+                if (choice := self.parents_choice(node)) is not None
+            )
+            live = [block for block in self.blocks if block in _reached(read)]
+            module = tuple((block, read[block - 1]) for block in live), read[-1]
+            others = _sums([steps[block] for block in self.blocks if block not in live])
+            for operations in itertools.product(range(len(OPERATIONS)), repeat=len(live)):
+                cell = start + sum(steps[block] * option for block, option in zip(live, operations, strict=True))
+                if (*module, operations) not in hashes:
+                    hashes[*module, operations] = self.module(self[cell]).hash
+                numbers.setdefault(hashes[*module, operations], []).append(cell + others)
+        return {name: np.concatenate(parts) for name, parts in numbers.items()}
+
     def live(self, architecture: Architecture) -> tuple[Pair, ...]:
         """The pairs of the output and of blocks that it reads, itself or through others."""
         choices = {self.parents_choice(node) for node in self.read_nodes(architecture)}
@@ -148,11 +174,7 @@ class OneShotCells(Space):
 
     def read_nodes(self, architecture: Architecture) -> set[int]:
         """The output, and the nodes that it reads, itself or through others."""
-        read, needed = self.read_by(architecture), {len(self.parents)}
-        for node in reversed(range(1, len(self.parents) + 1)):
-            if node in needed:
-                needed.update(read[node - 1])
-        return needed
+        return _reached(self.read_by(architecture))
 
     def operation_counts(self, architecture: Architecture) -> dict[str, int]:
         """How often the blocks take each operation that they take."""
@@ -272,6 +294,23 @@ class OneShotCells(Space):
         if not self.graph_family.contains(graph):
             raise ValueError(f"not the graph of a {self.name} cell: {graph}")
         return Architecture(graph_options(self.graph_family, graph))
+
+
+def _reached(read: Sequence[tuple[int, ...]]) -> set[int]:
+    """The output, and the nodes that it reads, itself or through others, of what each node from 1 on reads."""
+    needed = {len(read)}
+    for node in reversed(range(1, len(read) + 1)):
+        if node in needed:
+            needed.update(read[node - 1])
+    return needed
+
+
+def _sums(steps: Sequence[int]) -> np.ndarray:
+    """All sums of steps, each taken as often as an operation's number says: int64 [sums]."""
+    sums = np.zeros(1, dtype=np.int64)
+    for step in steps:
+        sums = (sums[:, None] + step * np.arange(len(OPERATIONS))).ravel()
+    return sums
 
 
 def _sum(node: int) -> int:
