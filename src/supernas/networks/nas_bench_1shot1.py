@@ -11,8 +11,8 @@ it reads the input, a 1x1 convolution of that to nC channels is added. A node's 
 sets that hold it (`spaces/one_shot/cells.py`).
 
 NAS-Bench-101's own networks divide C channels among the blocks that the output reads, and have no convolution after the
-last cell: theirs are the figures of the benchmark, and `form="evaluation", width="divided"` is theirs (a module that is
-not whole has none). Blocks that nothing reads are computed like others, except there.
+last cell. The benchmark's figures are theirs, and `form="evaluation", width="divided"` makes them, without the blocks
+that nothing reads. Elsewhere such blocks are computed like others, as dead edges of other spaces are.
 
 Forms: `search` has normalisation by the supernet's settings, `evaluation` learns scales and shifts and has running
 statistics. The released supernets pool with a pixel of padding, which NAS-Bench-101 does not have, nor is it here.
@@ -200,7 +200,7 @@ class Cell(nn.Module):
         self, space: OneShotCells, pairs: tuple[Pair, ...], before: int, channels: int, norm: Norm, parts: int
     ) -> None:
         super().__init__()
-        self.space, self.parts = space, parts
+        self.space, self.channels, self.parts = space, channels, parts
         self.out_channels = channels * len(space.blocks)
         self.projections = nn.ModuleDict()
         for node in self._reading_input(pairs):
@@ -230,13 +230,17 @@ class Cell(nn.Module):
     ) -> Tensor:
         nodes: list[Tensor] = []
         for block, options in zip(self.space.blocks, self.blocks, strict=True):
+            choice = self.space.operation_choice(block)
+            if not which.get(choice, ((), ()))[0] or not reading[block - 1].active:  # not run: nothing reads it
+                nodes.append(x.new_zeros(len(x), self.channels, *x.shape[2:]))
+                continue
             inputs = Node(self._sum(block, x, nodes, reading[block - 1], unselected))
-            entering = [(inputs, cast(nn.ModuleDict, options), self.space.operation_choice(block))]
+            entering = [(inputs, cast(nn.ModuleDict, options), choice)]
             if self.parts > 1:
                 nodes.append(partial_sum_into_node(entering, which, rows, unselected, self.parts))
                 continue
             value = sum_into_node(entering, which, rows, unselected)
-            assert value is not None, "a block without an operation"
+            assert value is not None, "a block whose operations have no output"
             nodes.append(value)
         return self._output(x, nodes, reading[-1], unselected)
 
