@@ -1,4 +1,4 @@
-"""Writes files in the layout of NAS-Bench-101, with made-up accuracies; no part of it is shared with what reads them."""
+"""Writes files in the layout of NAS-Bench-101, with made-up accuracies, by code that the reader does not share."""
 
 import base64
 import json

@@ -1,6 +1,7 @@
 """Files of NAS-Bench-101 come in whole and right, or are refused in one line that names the record."""
 
 import base64
+import contextlib
 import json
 import random
 import struct
@@ -28,7 +29,7 @@ BLOCKS = st.lists(st.binary(max_size=40), max_size=6)
 
 @pytest.fixture(scope="module")
 def thousand():
-    """1,000 rows: three trainings of 333 modules, one of which no cell has, and one of another; with their accuracies."""
+    """1,000 rows: three trainings of 333 modules, and one of a module that no cell has; with their accuracies."""
     modules = {}
     generator = np.random.default_rng(0)
     while len(modules) < 333:
@@ -146,7 +147,13 @@ def with_metrics(message):
 def unpruned(one):
     matrix = ((0, 1, 1, 0), (0, 0, 0, 1), (0, 0, 0, 0), (0, 0, 0, 0))
     module = Module(matrix, ("input", "maxpool3x3", "maxpool3x3", "output"))
-    return [module.hash, 108, "".join(str(entry) for line in matrix for entry in line), ",".join(module.operations), one[4]]
+    return [
+        module.hash,
+        108,
+        "".join(str(entry) for line in matrix for entry in line),
+        ",".join(module.operations),
+        one[4],
+    ]
 
 
 DAMAGES = {
@@ -173,13 +180,19 @@ DAMAGES = {
     "epochs without end": (put(1, 10**30), "record 3"),
     "no hash": (put(0, "../x"), "record 3: a hash '../x'"),
     "another hash": (put(0, "0" * 32), "record 3: a module with the hash .*, not 0000"),
-    "another module": (edited(lambda one: [one[0], one[1], "0101000010001" + "000", "input,maxpool3x3,maxpool3x3,output",
-                                           one[4]]), "record 3: (a module|a matrix|no path)"),
+    "another module": (
+        edited(lambda one: [*one[:2], "0110000100010000", "input,maxpool3x3,maxpool3x3,output", one[4]]),
+        "record 3: a module with the hash",
+    ),
     "a matrix too short": (edited(lambda one: [*one[:2], one[2][:-1], *one[3:]]), "record 3: a matrix that is not"),
-    "a matrix of letters": (edited(lambda one: [*one[:2], "x" * len(one[2]), *one[3:]]), "record 3: a matrix that is not"),
+    "a matrix of letters": (
+        edited(lambda one: [*one[:2], "x" * len(one[2]), *one[3:]]),
+        "record 3: a matrix that is not",
+    ),
     "a circle": (edited(lambda one: [*one[:2], one[2][:-1] + "1", *one[3:]]), "record 3: a matrix that is not upper"),
     "an unknown operation": (
-        edited(lambda one: [*one[:3], one[3].replace("input", "\x1b[31m", 1), one[4]]), "record 3: operations do not"
+        edited(lambda one: [*one[:3], one[3].replace("input", "\x1b[31m", 1), one[4]]),
+        "record 3: operations do not",
     ),
     "no operations": (put(3, ""), "record 3"),
     "not pruned": (edited(unpruned), "record 3: a module that is not pruned"),
@@ -211,7 +224,7 @@ def test_a_damaged_file_is_refused_in_one_line(damage, said, thousand, tmp_path)
 def test_a_fourth_training_is_refused(tmp_path):
     module = SPACE.module(SPACE[5])
     rows = [row(module, module.hash, 108, seed, 0)[0] for seed in range(4)]
-    with pytest.raises(UserError, match="record 4: a fourth training of .* for 108 epochs"):
+    with pytest.raises(UserError, match=r"record 4: a fourth training of .* for 108 epochs"):
         import_table(written(tmp_path / "x.tfrecord", rows), tmp_path / "t.safetensors", space=SPACE.name)
     other = [*rows[:3], row(module, module.hash, 36, 0, 0)[0]]
     table = import_table(written(tmp_path / "x.tfrecord", other), tmp_path / "t.safetensors", space=SPACE.name)
@@ -236,10 +249,10 @@ def test_a_late_damage_is_found_and_named(tmp_path):
 def test_the_space_is_said_and_of_the_file(thousand, tmp_path, monkeypatch, capsys):
     source = written(tmp_path / "nasbench_only108.tfrecord", thousand[0][:3])
     for space in (None, "nas-bench-201", "darts-cnn"):
-        with pytest.raises(UserError, match="is of NAS-Bench-101, of which the spaces nas-bench-1shot1-1, .* are parts"):
+        with pytest.raises(UserError, match=r"is of NAS-Bench-101, of which the spaces .*1shot1-1, .* are parts"):
             import_table(source, tmp_path / "t.safetensors", space=space)
     (tmp_path / "x.pth").write_bytes(b"")
-    with pytest.raises(UserError, match="x.pth is no table of nas-bench-1shot1-2"):
+    with pytest.raises(UserError, match=r"x\.pth is no table of nas-bench-1shot1-2"):
         import_table(tmp_path / "x.pth", tmp_path / "t.safetensors", space="nas-bench-1shot1-2")
     monkeypatch.setattr("sys.argv", ["supernas", "benchmark", "import", str(source), str(tmp_path / "t.safetensors")])
     with pytest.raises(SystemExit) as end:
@@ -283,10 +296,8 @@ def test_any_bytes_are_fields_or_refused(message):
 
 
 def read_or_refused(message):
-    try:
+    with contextlib.suppress(ValueError):
         assert sum(1 for _ in fields(message)) <= len(message)
-    except ValueError:
-        pass
 
 
 def test_numbers_of_64_bits_are_the_largest():

@@ -1,8 +1,8 @@
 """Searches on a table alone, without training: what every method has to beat.
 
-They search on a validation accuracy and are judged by the test accuracy after the full training of the best architecture
-so far, which they never see: by default `cifar10 valid 12` and `cifar10 test 200` in NAS-Bench-201, and `cifar10 valid
-108` and `cifar10 test 108` in the spaces within NAS-Bench-101.
+They search on a validation accuracy and are judged by the test accuracy after the full training of the best
+architecture so far, which they never see: by default `cifar10 valid 12` and `cifar10 test 200` in NAS-Bench-201, and
+`cifar10 valid 108` and `cifar10 test 108` in the spaces within NAS-Bench-101.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,16 @@ from supernas.spaces.base import Space
 from supernas.spaces.one_shot.cells import OneShotCells
 from supernas.spaces.search_strategies import Strategy, random_search, regularised_evolution
 
-__all__ = ["BASELINES", "JUDGED_ON", "SEARCHED_ON", "Step", "random_search", "regularised_evolution", "run_baseline", "usual_columns"]
+__all__ = [
+    "BASELINES",
+    "JUDGED_ON",
+    "SEARCHED_ON",
+    "Step",
+    "random_search",
+    "regularised_evolution",
+    "run_baseline",
+    "usual_columns",
+]
 
 SEARCHED_ON: Address = {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 12}
 JUDGED_ON: Address = {"dataset": "cifar10", "trained_on": "train+valid", "split": "test", "epochs": 200}

@@ -97,9 +97,7 @@ class Collector:
                 f"cannot write in {self.destination.parent}: {error.strerror}; name another place"
             ) from None
 
-    def cost(
-        self, index: int | np.ndarray, dataset: str, parameters: float, flops: float, latency: float
-    ) -> None:
+    def cost(self, index: int | np.ndarray, dataset: str, parameters: float, flops: float, latency: float) -> None:
         """Notes parameters, multiply-adds and seconds of a batch (NaN: unknown), of one architecture or of several."""
         if dataset not in self._costs:
             self._costs[dataset] = np.full((len(COSTS), len(self.space)), nan)

@@ -29,10 +29,14 @@ File = Annotated[Path, typer.Argument(help="a table, as written by `supernas ben
 
 @benchmark_app.command(name="import", cls=Command)
 def import_(
-    source: Annotated[Path, typer.Argument(help="NATS-tss folder or .pickle.pbz2, NAS-Bench-201 .pth, NAS-Bench-101 .tfrecord, or .csv")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="NATS-tss folder or .pickle.pbz2, NAS-Bench-201 .pth, NAS-Bench-101 .tfrecord, or .csv"),
+    ],
     destination: Annotated[Path, typer.Argument(help="the .safetensors file to write")],
     space: Annotated[
-        str | None, typer.Option(help="of the architectures: one within NAS-Bench-101 for a .tfrecord, else nas-bench-201")
+        str | None,
+        typer.Option(help="of the architectures: one within NAS-Bench-101 for a .tfrecord, else nas-bench-201"),
     ] = None,
     curves: Annotated[bool, typer.Option(help="also keep learning curves, in a file beside it")] = True,
 ) -> None:

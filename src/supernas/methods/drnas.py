@@ -120,7 +120,9 @@ class DrNAS(Alternating, Distribution):
         for kind, where in space.kinds.items():
             held = state.alpha[kind].detach().masked_fill(~state.support.option_mask[kind], -torch.inf)
             for choice, row in zip(where, held.argsort(dim=-1, descending=True).tolist(), strict=True):
-                pairs += [(choice, option) for option in row[: min(self.keep_options, len(space.choices[choice].options))]]
+                pairs += [
+                    (choice, option) for option in row[: min(self.keep_options, len(space.choices[choice].options))]
+                ]
         return tuple(sorted(pairs))
 
     def carry_over(self, old: AlphaState, new: AlphaState) -> AlphaState:

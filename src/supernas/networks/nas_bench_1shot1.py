@@ -6,9 +6,9 @@ ReLU, a 1x1 convolution to 4C channels, global average pooling and a linear clas
 batch normalisation, ReLU.
 
 In a cell of n blocks the input reaches each block that reads it through a 1x1 convolution of that block's own, to the
-stage's channels. The output is nC channels, those of each block that it reads in their place and zeros in the others'; if
-it reads the input, a 1x1 convolution of that to nC channels is added. A node's weight is the sum of the weights of the
-sets that hold it (`spaces/one_shot/cells.py`).
+stage's channels. The output is nC channels, those of each block that it reads in their place and zeros in the others';
+if it reads the input, a 1x1 convolution of that to nC channels is added. A node's weight is the sum of the weights of
+the sets that hold it (`spaces/one_shot/cells.py`).
 
 NAS-Bench-101's own networks divide C channels among the blocks that the output reads, and have no convolution after the
 last cell. The benchmark's figures are theirs, and `form="evaluation", width="divided"` makes them, without the blocks
@@ -244,9 +244,7 @@ class Cell(nn.Module):
             nodes.append(value)
         return self._output(x, nodes, reading[-1], unselected)
 
-    def _sum(
-        self, block: int, x: Tensor, nodes: Sequence[Tensor], reading: Reading, unselected: Unselected
-    ) -> Tensor:
+    def _sum(self, block: int, x: Tensor, nodes: Sequence[Tensor], reading: Reading, unselected: Unselected) -> Tensor:
         """The sum of what a block reads [batch, C, height, width]."""
 
         def value(node: int) -> Tensor:

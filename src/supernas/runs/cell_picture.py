@@ -36,7 +36,8 @@ class _Arc:
         if not self.label:
             return path
         return (
-            f'{path}<rect x="{middle - width / 2:.0f}" y="{top - 9:.0f}" width="{width:.0f}" height="18" rx="4" fill="#fff"/>'
+            f'{path}<rect x="{middle - width / 2:.0f}" y="{top - 9:.0f}" width="{width:.0f}" height="18" rx="4" '
+            'fill="#fff"/>'
             f'<text x="{middle:.0f}" y="{top + 4:.0f}" fill="{self.colour}" text-anchor="middle">'
             f"{escape(self.label)}</text>"
         )

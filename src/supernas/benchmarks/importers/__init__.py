@@ -76,7 +76,7 @@ def _space(source: Path, space: str | None) -> str:
     """The space of the table.
 
     Raises:
-        UserError: if a file of NAS-Bench-101 is to be of another space than those within it, or a file of NAS-Bench-201.
+        UserError: if it is not one of those that such a file holds.
     """
     within = [name for name in spaces.names() if issubclass(spaces.settings_class(name), OneShotCells)]
     if source.suffix == ".tfrecord":

@@ -40,6 +40,6 @@ def crc32c(blocks: Sequence[bytes]) -> np.ndarray:
 
 
 def masked_crc32c(blocks: Sequence[bytes]) -> np.ndarray:
-    """The same, rotated and shifted so that a checksum of data with checksums in them is no odd one: uint32 [blocks]."""
+    """The same as TFRecord files have them, rotated and moved on by a constant: uint32 [blocks]."""
     checksums = crc32c(blocks)
     return ((checksums >> 15) | (checksums << 17)) + np.uint32(_MASK)

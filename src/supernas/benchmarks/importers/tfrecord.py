@@ -30,11 +30,7 @@ class _Frame(NamedTuple):
 
 
 class TFRecords:
-    """The records of a file, in order; no more than a few of them are held at a time.
-
-    Attributes:
-        sha256: of what was read so far, as hexadecimal digits.
-    """
+    """The records of a file, in order; a few of them are held at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,6 +38,7 @@ class TFRecords:
 
     @property
     def sha256(self) -> str:
+        """The SHA-256 of what was read so far, as hexadecimal digits."""
         return self._digest.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:

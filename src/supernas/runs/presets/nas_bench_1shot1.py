@@ -1,9 +1,9 @@
 """Presets of the three spaces of NAS-Bench-1Shot1.
 
-Search: A. Zela, J. Siems and F. Hutter, ICLR 2020: batch 96, 50 epochs, halves of the training images, SGD from 0.025 to
-0.001 with weight decay 3e-4. Training: NAS-Bench-101 (C. Ying et al., ICML 2019): C=128, channels divided, 108 epochs,
-batch 256, a cosine to 0 that moves every step. It takes RMSProp, with an epsilon of 1 that makes it nearly SGD with
-momentum at a rate of 0.14; here it is that.
+Search: A. Zela, J. Siems and F. Hutter, ICLR 2020: batch 96, 50 epochs, halves of the training images, SGD from 0.025
+to 0.001 with weight decay 3e-4. Training: NAS-Bench-101 (C. Ying et al., ICML 2019): C=128, channels divided, batch
+256, 108 epochs, a cosine to 0 that moves every step. It takes RMSProp, with an epsilon of 1 that makes it nearly SGD
+with momentum at a rate of 0.14; here it is that.
 """
 
 from typing import ClassVar

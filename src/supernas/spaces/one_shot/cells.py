@@ -1,28 +1,27 @@
 """The cells of NAS-Bench-1Shot1: choice blocks that read earlier nodes, each a fixed number of them.
 
 A. Zela, J. Siems and F. Hutter, "NAS-Bench-1Shot1: Benchmarking and Dissecting One-shot Neural Architecture Search",
-ICLR 2020. Node 0 is the cell's input, nodes 1, 2, ... are the choice blocks. A block adds up the nodes that it reads (its
-parents) and applies one operation; the output puts the nodes that it reads side by side. Every cell is a module of
+ICLR 2020. Node 0 is the cell's input, nodes 1, 2, ... are the choice blocks. A block adds up the nodes that it reads
+(its parents) and applies one operation; the output puts the nodes that it reads side by side. Every cell is a module of
 NAS-Bench-101 once the blocks that nothing reads are pruned.
 
 A choice of parents has the *sets* of them as its options: `0+2` is one option. So
 
 - a cell takes one option at each choice, whatever they are: paths and draws are cells, and none has to be mended;
-- a relaxation gives every set a weight, and a node is read with the sum over the sets that hold it: the probability that
-  it is read, where the weights are a distribution. The sums of a block's nodes add up to the number of its parents;
-- two cells with other parents can share no pair. Nodes as options could not be told apart so: two pairs out of three
+- a relaxation gives every set a weight, and a node is read with the sum over the sets that hold it: the probability
+  that it is read, where the weights are one. The sums of a block's nodes add up to the number of its parents;
+- cells whose parents differ share no pair at that choice. With nodes as options they would: two pairs out of three
   nodes always meet, and E2NAS's complement, which shares no pair with what went before, would not exist;
-- the autoencoder's decoder picks a set by one softmax over vertices that stand for the sets (`graphs.py`).
+- the autoencoder's decoder picks a set by one softmax, over vertices that stand for the sets (`graphs.py`).
 
-The paper's supernets weigh nodes, not sets: a softmax over the nodes that a block may read, of which the largest so many
-are kept in the end. A distribution over sets has those of independent nodes among it, and never derives what it did not
-weigh.
+The paper's supernets weigh nodes, not sets: a softmax over the nodes that a block may read, of which so many as it
+reads are kept in the end. Weights of sets can say what those of nodes can, and what is derived is a set that was weighed.
 
-Sizes. The cells are the products of the numbers of parent sets and of operations: 14,580, 29,160 and 1,312,200. The paper
-gives 6,240, 29,160 and 363,648; the first and the last do not follow from its parents and operations, nor from the
-released code, which has the same products. Without blocks that nothing reads it gives 2,487, 3,609 and 24,066: what the
-released generator finds, modules in which every block that is left, and the output, reads the block before it. There
-are 3,702, 12,474 and 135,900 pruned modules, and 2,685, 7,773 and 55,854 that are not isomorphic.
+Sizes. The cells are the product of the numbers of parent sets and of operations: 14,580, 29,160 and 1,312,200. The
+paper gives 6,240, 29,160 and 363,648; the first and the last do not follow from its parents and operations, and the
+released code has the same products as here. Without blocks that nothing reads the paper gives 2,487, 3,609 and 24,066.
+That is what the released generator finds: modules in which every block that is left, and the output, reads the one
+before it. There are 3,702, 12,474 and 135,900 pruned modules, and 2,685, 7,773 and 55,854 that are not isomorphic.
 """
 
 import itertools
@@ -60,7 +59,7 @@ class OneShotCells(Space):
     parents: ClassVar[tuple[int, ...]]
 
     network = "supernas.networks.nas_bench_1shot1:OneShotNetwork"
-    cost_convention = CostConvention("convolutions, linear layers and their biases (NAS-Bench-1Shot1)", linear_bias=True)
+    cost_convention = CostConvention("convolutions, linear layers and their biases", linear_bias=True)
 
     @property
     def family(self) -> str:
@@ -161,9 +160,10 @@ class OneShotCells(Space):
             others = _sums([steps[block] for block in self.blocks if block not in live])
             for operations in itertools.product(range(len(OPERATIONS)), repeat=len(live)):
                 cell = start + sum(steps[block] * option for block, option in zip(live, operations, strict=True))
-                if (*module, operations) not in hashes:
-                    hashes[*module, operations] = self.module(self[cell]).hash
-                numbers.setdefault(hashes[*module, operations], []).append(cell + others)
+                key = (*module, operations)
+                if key not in hashes:
+                    hashes[key] = self.module(self[cell]).hash
+                numbers.setdefault(hashes[key], []).append(cell + others)
         return {name: np.concatenate(parts) for name, parts in numbers.items()}
 
     def live(self, architecture: Architecture) -> tuple[Pair, ...]:

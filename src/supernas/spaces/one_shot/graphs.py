@@ -1,9 +1,9 @@
-"""A cell of choice blocks as a typed graph: the input, of each block what it reads and its operation, the output, the end.
+"""A cell of choice blocks as a typed graph: the input, what each block reads and its operation, the output, the end.
 
 What a block reads is chosen by one edge: from a vertex that stands for a set of nodes, and has edges from all of them.
 The same vertex stands for the set wherever it may be read; a set of one node is the node itself. So every graph of the
-family is a cell, a decoder picks the set by a softmax over vertices, and an encoder hears the nodes of the set through it.
-The end has an edge from every block: what a block does that nothing reads is part of the graph, as it is of the cell.
+family is a cell, a decoder picks the set by a softmax over vertices, and an encoder hears the nodes of the set through
+it. The end has an edge from every block: what a block does that nothing reads is part of the graph, as of the cell.
 """
 
 from collections.abc import Iterator
