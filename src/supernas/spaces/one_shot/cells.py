@@ -15,7 +15,7 @@ A choice of parents has the *sets* of them as its options: `0+2` is one option. 
 - the autoencoder's decoder picks a set by one softmax, over vertices that stand for the sets (`graphs.py`).
 
 The paper's supernets weigh nodes, not sets: a softmax over the nodes that a block may read, of which so many as it
-reads are kept in the end. Weights of sets can say what those of nodes can, and what is derived is a set that was weighed.
+reads are kept in the end. Weights of sets can say what those of nodes can, and what is derived was weighed as a whole.
 
 Sizes. The cells are the product of the numbers of parent sets and of operations: 14,580, 29,160 and 1,312,200. The
 paper gives 6,240, 29,160 and 363,648; the first and the last do not follow from its parents and operations, and the
