@@ -8,14 +8,29 @@
 
 from importlib.metadata import version
 
-from supernas.api import Search, Training, derive, export, report, score, search, study, train
+from supernas import methods, proxies, spaces
+from supernas.api import (
+    Search,
+    Training,
+    correlate,
+    derive,
+    export,
+    report,
+    retrain,
+    score,
+    search,
+    study,
+    train,
+)
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.task import Task, classification, regression
 from supernas.data import TensorDataset
 from supernas.networks.choice import Choice
 from supernas.networks.model_space import ModelSpace
+from supernas.runs import diagnostics, stopping
 from supernas.spaces import get as space
+from supernas.steps import objectives
 
 Data = TensorDataset.of
 
@@ -30,13 +45,21 @@ __all__ = [
     "UserError",
     "__version__",
     "classification",
+    "correlate",
     "derive",
+    "diagnostics",
     "export",
+    "methods",
+    "objectives",
+    "proxies",
     "regression",
     "report",
+    "retrain",
     "score",
     "search",
     "space",
+    "spaces",
+    "stopping",
     "study",
     "train",
 ]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from supernas.core.errors import unknown
 
-__all__ = ["get", "names", "of"]
+__all__ = ["by_class", "get", "name_of", "names", "of"]
 
 T = TypeVar("T")
 
@@ -70,6 +70,29 @@ def of(package: str, kind: type[T], what: str) -> tuple[Callable[[], list[str]],
     known.__doc__ = f"The names of everything that is a {what}."
     part.__doc__ = f"The class of the {what} of a name. Raises UserError if there is none, naming the nearest."
     return known, part
+
+
+def by_class(known: Callable[[], list[str]], part: Callable[[str], type]) -> Callable[[str], type]:
+    """What a package of parts offers as `__getattr__`: each class by its own name, as in `methods.GDAS`.
+
+    Args:
+        known: the package's `names`.
+        part: its `get`.
+    """
+
+    def found(attribute: str) -> type:
+        if attribute[:1].isupper():  # no other name is worth that all files are read
+            for name in known():
+                if part(name).__name__ == attribute:
+                    return part(name)
+        raise AttributeError(f"there is no {attribute!r} here; there is {', '.join(known())}, each by its class's name")
+
+    return found
+
+
+def name_of(known: Callable[[], list[str]], part: Callable[[str], type], kind: type) -> str | None:
+    """The published name of a class of a package of parts; None if it is none of them."""
+    return next((name for name in known() if part(name) is kind), None)
 
 
 def _only_part(module: ModuleType, kind: type) -> Any:

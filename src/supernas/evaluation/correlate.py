@@ -44,6 +44,7 @@ class Correlation:
         evaluation: how the supernet was asked.
         seed: of ties and resamples.
         missing: architectures left out because their truth is not known.
+        files: the table and the picture that `save` wrote.
     """
 
     space: Space
@@ -55,6 +56,7 @@ class Correlation:
     evaluation: EvaluationSettings
     seed: int
     missing: int
+    files: tuple[Path, ...] = ()
 
     def record(self) -> Document:
         """As JSON: how it was found, and every ranking."""

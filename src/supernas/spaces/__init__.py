@@ -1,5 +1,7 @@
 """The search spaces, one file each; the folder lists itself."""
 
+from typing import TYPE_CHECKING
+
 from supernas.core import registry
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
@@ -11,6 +13,11 @@ __all__ = ["ChoicePoint", "CostConvention", "Space", "get", "names", "settings_c
 _made: dict[Space, Space] = {}  # equal spaces are one, so that what they remember of themselves is computed once
 
 names, settings_class = registry.of(__name__, Space, "space")
+
+if TYPE_CHECKING:
+    from supernas.spaces._classes import *  # noqa: F403
+else:
+    __getattr__ = registry.by_class(names, settings_class)
 
 
 def get(name: str, settings: Values | None = None) -> Space:
