@@ -42,14 +42,13 @@ def test_settings_are_as_good_as_names(tmp_path):
     assert found.document() == resolve_search(document).document()
 
 
-def test_settings_stand_above_the_preset(tmp_path):
-    """Whoever gives an object has seen all of its values."""
+def test_settings_stand_above_a_file(tmp_path):
+    """Whoever gives an object has given all of its values; assignments have the last word."""
     mine = supernas.methods.E2NAS(gamma="0.5")
-    published = resolved(tmp_path, method="e2nas", preset="paper").method
-    assert resolved(tmp_path, method=mine, preset="paper").method == mine
-    assert published != supernas.methods.E2NAS()  # so a preset would have had something to say
-    with_last_word = resolved(tmp_path, method=mine, set=["method.warmup=0.25"]).method
-    assert with_last_word == replace(mine, warmup=0.25)
+    file = {"method": {"name": "e2nas", "gamma": "0.9", "warmup": 0.25}}
+    assert resolved(tmp_path, method=mine, config=file).method == mine
+    last = resolved(tmp_path, method=mine, config=file, set=["method.warmup=0.125"]).method
+    assert last == replace(mine, warmup=0.125)
 
 
 @pytest.mark.parametrize("package", [supernas.methods, supernas.objectives, supernas.proxies, supernas.stopping])

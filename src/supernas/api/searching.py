@@ -54,7 +54,7 @@ __all__ = ["Search", "search"]
 class Search(RecordedSearch):
     """A search that has not begun: iterate over its epochs, or call `run` for those who only want the end.
 
-    A part given as settings (`method=supernas.methods.GDAS(temperature=5.0)`) has all of them, whatever the preset.
+    A part given as settings (`method=supernas.methods.GDAS(temperature=5.0)`) has all of them, whatever a file says.
 
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
