@@ -30,7 +30,7 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.parameters import Meaning, Option, documented
 from supernas.core.settings import build
-from supernas.core.spelling import named, option
+from supernas.core.spelling import Some, named, option
 from supernas.evaluation import correlate as correlation
 from supernas.evaluation.correlate import Correlation
 from supernas.evaluation.selection.derive import Derived
@@ -157,7 +157,9 @@ def correlate(
     space = read_run(folder)[0].space
     column: Document = {"dataset": dataset, "split": split, "epochs": epochs, "trained_on": trained_on}
     if (benchmark is None) == (retrained is None):
-        raise UserError(f"give the truth: either {option('benchmark')} or {option('retrained')}")
+        raise UserError(
+            f"give the truth: either {option('benchmark', Some('FILE'))} or {option('retrained', Some('STUDY_DIR'))}"
+        )
     if benchmark is not None:
         compared, truth, name = _from_table(benchmark, column, space, architectures, seed)
     else:

@@ -84,7 +84,7 @@ Seed = Annotated[int | None, Option("of everything random (default 0)")]
 Device = Annotated[configuration.Device | None, Option("auto, cpu, cuda or mps (default auto)")]
 FromRun = Annotated[
     AnyPath | None,
-    Option("a finished run whose weights are the first; the schedule begins anew", spelled=("--from", "--from-run")),
+    Option("a finished run whose weights are the first; the schedule begins anew", spelled=("from", "from_run")),
 ]
 Config = Annotated[
     AnyPath | Values | None,

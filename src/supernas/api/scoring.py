@@ -30,7 +30,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.parameters import Option, documented
-from supernas.core.spelling import named, option
+from supernas.core.spelling import Some, named, option
 from supernas.evaluation.proxy_scores import ScoreConfig, Scores, resolve_scores
 from supernas.evaluation.proxy_scores import score as score_all
 from supernas.proxies import Proxy
@@ -94,7 +94,9 @@ def score(
     column: Document = {"dataset": dataset, "split": split, "epochs": epochs, "trained_on": trained_on}
     table = None
     if benchmark is None:
-        refuse_column(column, f"says which column of a benchmark; give {option('benchmark')} too, or leave it out")
+        refuse_column(
+            column, f"says which column of a benchmark; give {option('benchmark', Some('FILE'))} too, or leave it out"
+        )
     else:
         table, chosen = read_column(benchmark, column, made.space, "the architectures are of")
     wanted = _chosen(made, architectures, sample, all)
@@ -108,7 +110,7 @@ def score(
 
 def _chosen(config: ScoreConfig, given: Any, sample: int | None, everything: bool) -> list[Architecture]:
     if (given is not None) + (sample is not None) + everything != 1:
-        raise UserError(f"say what to score: architectures, or {option('sample', 10)}, or {option('all', True)}")
+        raise UserError(f"say what to score: architectures, or {option('sample', Some('N'))}, or {option('all', True)}")
     space = config.space
     if given is not None:
         alone = isinstance(given, str) or not isinstance(given, Iterable)
@@ -116,6 +118,6 @@ def _chosen(config: ScoreConfig, given: Any, sample: int | None, everything: boo
     if sample is not None:
         return draw(space, sample, np.random.default_rng(config.score.seed))
     if not space.enumerable:
-        few = option("sample", 100)
+        few = option("sample", Some("N"))
         raise UserError(f"{space.name} has {space.size:,} architectures, too many for {named('all')}; use {few}")
     return list(space)

@@ -11,6 +11,7 @@ import typer
 
 from supernas.core.documents import Document
 from supernas.core.parameters import Option, meaning_of
+from supernas.core.spelling import at_command_line
 
 __all__ = ["twin"]
 
@@ -36,7 +37,8 @@ def twin(door: Callable[..., Any]) -> Callable[[Callable[[Document], None]], Cal
         def typed(*arguments: Any, **options: Any) -> None:
             bound = shown.bind(*arguments, **options)
             bound.apply_defaults()
-            command(bound.arguments)
+            with at_command_line():
+                command(bound.arguments)
 
         typed.__name__, typed.__doc__ = command.__name__, command.__doc__
         typed.__signature__ = shown  # type: ignore[attr-defined]
@@ -59,7 +61,7 @@ def _as_typed(parameter: inspect.Parameter) -> inspect.Parameter:
     kind = _kind(get_args(parameter.annotation)[0], optional=default is None)
     if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
         return parameter.replace(default=default, annotation=Annotated[kind, typer.Argument(**ranged)])
-    spelled = option.spelled or (f"--{parameter.name.replace('_', '-')}",)
+    spelled = (f"--{name.replace('_', '-')}" for name in option.spelled or (parameter.name,))
     return parameter.replace(default=default, annotation=Annotated[kind, typer.Option(*spelled, **ranged)])
 
 

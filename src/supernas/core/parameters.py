@@ -48,7 +48,7 @@ class Option(Meaning):
     Attributes:
         text: in one line, without a full stop.
         python: what more holds in Python, such as what cannot be typed.
-        spelled: at the command line, where that is not the parameter's name, such as `("--from", "--from-run")`.
+        spelled: at the command line, where that is not the parameter's name alone, such as `("from", "from_run")`.
         least: of a number.
         untyped: what it is where it is not typed, if that is something else than the default in Python.
     """
