@@ -62,7 +62,7 @@ def test_every_part_is_there_by_its_class_and_goes_back_to_its_name(package):
             made = kind()
         except TypeError:  # it has a setting without a default
             continue
-        assert part(package, made) == {"name": name, **to_plain(made)}
+        assert part(package.PARTS, made) == {"name": name, **to_plain(made)}
     with pytest.raises(AttributeError, match="there is no 'Nothing' here"):
         package.Nothing  # noqa: B018
 
@@ -74,11 +74,14 @@ def test_every_part_is_there_by_its_class_and_goes_back_to_its_name(package):
         ({"method": supernas.methods.GDAS}, "wanted a name, or settings with a name"),
         (
             {"method": supernas.objectives.NSAS()},
-            "NSAS is none of the methods, which are known by their files: balenas",
+            "NSAS is no method that has a name: wanted the settings of one of balenas",
         ),
         ({"objective": "nsass"}, "did you mean 'nsas'"),
         ({"watch": 3}, "3 was given; wanted one of depth"),
-        ({"watch": [supernas.methods.GDAS()]}, "GDAS is none of the diagnostics"),
+        (
+            {"watch": [supernas.methods.GDAS()]},
+            "GDAS is no diagnostic that has a name: wanted the settings of one of depth",
+        ),
         ({"max_flops": "3.6G"}, "max_flops='3.6G': wanted a number, such as"),
         ({"config": "nowhere.toml"}, "cannot read the configuration nowhere.toml"),
         ({"set": ["nothing"]}, 'set=["nothing"]: wanted section.name=value'),

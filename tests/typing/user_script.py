@@ -29,7 +29,7 @@ def settings(folder: Path) -> float | None:
         task=supernas.classification(label_smoothing=0.1),
         config={"search": {"epochs": 2}},
         set=["method.warmup=0.25"],
-        device="cpu",
+        device="cuda:1",
         on_epoch=[lambda epoch: {"best": epoch.metrics["valid_metric"]}],
     )
     result = supernas.train(found.architecture, data=supernas.Data((inputs, targets)), compare_random=2, resume=False)
@@ -39,7 +39,7 @@ def settings(folder: Path) -> float | None:
 def asked(folder: Path) -> float:
     scores = supernas.score(sample=10, proxy=["synflow", supernas.proxies.NTK(images=4)], benchmark=table, workers=1)
     best = supernas.derive(folder, by="top-k", top=4, weights="fresh", set=["train.batch_size=32"])
-    compared = supernas.correlate(folder, benchmark=table, architectures="all", batch_norm="recalibrate")
+    compared = supernas.correlate(folder, benchmark=table, architectures="all", proxy=[supernas.proxies.ZiCo(), "swap"])
     supernas.retrain(folder, epochs=2, config="mine.toml")
     supernas.study({"name": "mine"}, table_only=True)
     for epoch in supernas.Search(data="digits"):
@@ -53,7 +53,7 @@ def mistakes(folder: Path) -> None:
     supernas.search(method=supernas.methods.GDAS(temperature="cold"))  # wrong
     supernas.search(method=supernas.methods.Nothing())  # wrong
     supernas.search(epoch=3)  # wrong
-    supernas.search(device="gpu")  # wrong
+    supernas.search(device=0)  # wrong
     supernas.search(resume="yes")  # wrong
     supernas.search(watch=[3])  # wrong
     supernas.train()  # wrong
@@ -66,6 +66,7 @@ def mistakes(folder: Path) -> None:
     supernas.derive(folder)  # wrong
     supernas.derive(folder, by="top-k", weights="old")  # wrong
     supernas.correlate(folder, batch_norm="moving")  # wrong
+    supernas.correlate(folder, proxy=3)  # wrong
     supernas.retrain(3)  # wrong
     supernas.export(folder, format=1)  # wrong
     supernas.report(folder, "page.html")  # wrong

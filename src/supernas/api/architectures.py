@@ -70,6 +70,10 @@ def _found(record: Path, space: AnySpace) -> tuple[str, AnySpace, Document]:
     wanted = read_space(space).name if space else result["space"]
     if wanted != result["space"]:
         raise UserError(f"{folder} is a run in the space {result['space']}, not {wanted}")
-    defaults = {"data": config.get("data", {}), "train": {"preset": result.get("preset", "demo")}}
+    defaults = {
+        "data": config.get("data", {}),
+        "train": {"preset": result.get("preset", "demo")},
+        **({"plugins": config["plugins"]} if "plugins" in config else {}),
+    }
     named = space is None or isinstance(space, str)
     return result["architecture"], config.get("space", result["space"]) if named else space, defaults

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from supernas.api.given import assignments, document, read_config, text
+from supernas import proxies
+from supernas.api.given import assignments, document, named_parts, read_config, text
 from supernas.api.parameters import (
     AnyPath,
     BatchNorm,
@@ -37,6 +38,7 @@ from supernas.evaluation.selection.derive import Derived
 from supernas.evaluation.selection.derive import derive as derive_from
 from supernas.evaluation.supernet_accuracy import EvaluationSettings
 from supernas.evaluation.tracking import retrain as retrain_followed
+from supernas.proxies import Proxy
 from supernas.runs import configuration
 from supernas.runs.configuration import merge, resolve_train
 from supernas.runs.device import choose_device
@@ -47,15 +49,16 @@ from supernas.spaces.base import Space
 __all__ = ["correlate", "derive", "retrain"]
 
 _USUAL_COUNT = 500
+_OF_SELECTOR = "derive."  # what its options are assigned as
 _OnTraining = Annotated[Callable[[Training], None] | None, Meaning("called with each training before it runs")]
-_Device = Annotated[configuration.Device, Option("auto, cpu, cuda or mps")]
+_Device = Annotated[configuration.Device, Option("auto, cpu, cuda, cuda:1 or mps")]
 
 
 @documented
 def derive(
     run_dir: RunDir,
     *,
-    by: Annotated[str, Option("best-sampled, evolution, proxy, ranks or top-k")],
+    by: Annotated[str, Option("best-sampled, evolution, proxy, ranks or top-k (supernas list selectors)")],
     candidates: Annotated[
         int | None, Option("architectures drawn (default 100), or visited by evolution (default 200)")
     ] = None,
@@ -80,7 +83,10 @@ def derive(
     ] = None,
     set: Annotated[
         Iterable[str],
-        Option("top-k: section.name=value of the trainings; proxy, ranks: network.name=value of what is scored"),
+        Option(
+            "any option of a selector, as derive.name=value; top-k: section.name=value of the trainings; proxy, ranks: "
+            "network.name=value of what is scored, or its-name.name=value of the proxy"
+        ),
     ] = (),
     images: Annotated[
         int | None, Option("validation images on which each is judged (default: as in the search)")
@@ -100,20 +106,25 @@ def derive(
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
     """
+    given = assignments(set)
+    own = [one for one in given if one.lstrip().startswith(_OF_SELECTOR)]
+    options: Document = {
+        "candidates": candidates,
+        "source": source,
+        "population": population,
+        "sample": sample,
+        "draws": draws,
+        "proxy": proxy,
+        "batch_size": batch_size,
+        "top": top,
+        "epochs": epochs,
+        "weights": weights,
+        "set": tuple(one for one in given if one not in own) or None,
+    }
     return derive_from(
         Path(run_dir),
         by,
-        candidates=candidates,
-        source=source,
-        population=population,
-        sample=sample,
-        draws=draws,
-        proxy=proxy,
-        batch_size=batch_size,
-        top=top,
-        epochs=epochs,
-        weights=weights,
-        set=tuple(assignments(set)) or None,
+        document(None, {"derive": options}, own).get("derive", {}),
         images=images,
         batch_norm=batch_norm,
         seed=seed,
@@ -139,6 +150,13 @@ def correlate(
     split: TableSplit = None,
     epochs: TableEpochs = None,
     trained_on: TableTrainedOn = None,
+    proxy: Annotated[
+        str | Proxy | Iterable[str | Proxy] | None,
+        Option(
+            "zero-cost proxies that rank them too, separated by commas (supernas list proxies)",
+            python="or the settings of one or more",
+        ),
+    ] = None,
     seed: Annotated[int, Option("of the architectures, of ties and of the intervals", least=0)] = 0,
     workers: Workers = None,
     device: _Device = "auto",
@@ -177,6 +195,7 @@ def correlate(
         workers=workers or 1,
         device=choose_device(device),
         on_progress=on_progress,
+        proxies=named_parts(proxies.PARTS, proxy),
     )
     return replace(found, files=found.save(folder))
 
@@ -191,7 +210,9 @@ def retrain(
     seed: Annotated[int | None, Option("of the trainings (default: the search's)")] = None,
     set: Sets = (),
     config: Config = None,
-    device: Annotated[configuration.Device | None, Option("auto, cpu, cuda or mps (default: the search's)")] = None,
+    device: Annotated[
+        configuration.Device | None, Option("auto, cpu, cuda, cuda:1 or mps (default: the search's)")
+    ] = None,
     on_training: _OnTraining = None,
 ) -> list[TrainResult]:
     """Trains what a search followed (`track=...`) on its halves of the images; draws it beside the supernet's curves.

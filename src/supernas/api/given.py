@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from supernas.api.parameters import AnyData, AnyPath, Count
-from supernas.core import registry
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
+from supernas.core.registry import Registry
 from supernas.core.settings import to_plain
 from supernas.core.spelling import option
 from supernas.data import Dataset, TensorDataset, kinds
@@ -62,26 +62,28 @@ def read_config(config: AnyPath | Values | None) -> Values:
     return read_file(Path(config))
 
 
-def part(package: Any, given: Any) -> Any:
+def part(parts: Registry[Any], given: Any) -> Any:
     """What a document says of a part that was given as settings: its name, and all of them; a name stays a name.
 
     Args:
-        package: of parts of that kind, such as `methods`.
-        given: a name, an instance of a settings class of the package, or None.
+        parts: of that kind, such as `methods.PARTS`.
+        given: a name, an instance of the settings class of one of them, or None.
 
     Raises:
-        UserError: for an instance of another class: a part is known by its file.
+        UserError: for an instance of another class: a part is known by its file, or by the entry point of its package.
     """
     if not is_dataclass(given) or isinstance(given, type):  # a name, settings with a name, or what is refused later
         return given
-    name = registry.name_of(package.names, package.get, type(given))
+    name = parts.name_of(type(given))
     if name is None:
-        what, known = package.__name__.rpartition(".")[2], ", ".join(package.names())
-        raise UserError(f"{type(given).__name__} is none of the {what}, which are known by their files: {known}")
+        raise UserError(
+            f"{type(given).__name__} is no {parts.what} that has a name: wanted the settings of one of "
+            f"{', '.join(parts.names())}, or of one that an installed package declares"
+        )
     return {"name": name, **to_plain(given)}
 
 
-def named_parts(package: Any, given: Any) -> dict[str, Values]:
+def named_parts(parts: Registry[Any], given: Any) -> dict[str, Values]:
     """Name -> settings of several parts: a text with commas, one instance of a settings class, or several of both.
 
     Raises:
@@ -93,9 +95,9 @@ def named_parts(package: Any, given: Any) -> dict[str, Values]:
         if isinstance(one, str):
             made |= {name.strip(): {} for name in one.split(",") if name.strip()}
         elif one is not None:
-            described = part(package, one)
+            described = part(parts, one)
             if not isinstance(described, Mapping):
-                raise UserError(f"{one!r} was given; wanted one of {', '.join(package.names())}, or its settings")
+                raise UserError(f"{one!r} was given; wanted one of {', '.join(parts.names())}, or its settings")
             made[described["name"]] = {name: value for name, value in described.items() if name != "name"}
     return made
 

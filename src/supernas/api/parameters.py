@@ -81,7 +81,7 @@ TaskOf = Annotated[Task | None, Meaning("the loss and the metric, if not the usu
 Preset = Annotated[str | None, Option("demo, cpu or paper; of darts-cnn also imagenet, imagenet-linear (default demo)")]
 Epochs = Annotated[int | None, Option("passes over the training images")]
 Seed = Annotated[int | None, Option("of everything random (default 0)")]
-Device = Annotated[configuration.Device | None, Option("auto, cpu, cuda or mps (default auto)")]
+Device = Annotated[configuration.Device | None, Option("auto, cpu, cuda, cuda:1 or mps (default auto)")]
 FromRun = Annotated[
     AnyPath | None,
     Option("a finished run whose weights are the first; the schedule begins anew", spelled=("from", "from_run")),

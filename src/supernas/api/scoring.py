@@ -63,7 +63,7 @@ def score(
     set: Annotated[Iterable[str], Option("any setting, as section.name=value or proxy.name=value; repeatable")] = (),
     config: Config = None,
     workers: Workers = None,
-    device: Annotated[configuration.Device | None, Option("auto, cpu, cuda or mps (default cpu)")] = None,
+    device: Annotated[configuration.Device | None, Option("auto, cpu, cuda, cuda:1 or mps (default cpu)")] = None,
     out: Annotated[AnyPath, Option("folder of the files of scores", python="what they hold is not computed again")] = (
         "runs/scores"
     ),
@@ -82,7 +82,7 @@ def score(
     Raises:
         UserError: for anything that the arguments get wrong; the message is one line.
     """
-    given, settings = named_parts(proxies, proxy), read_config(config)
+    given, settings = named_parts(proxies.PARTS, proxy), read_config(config)
     flags: Values = {
         "space": space,
         "data": {"source": text(data), "directory": text(data_dir), "resolution": resolution},

@@ -123,10 +123,10 @@ class Search(RecordedSearch):
     ) -> None:
         source, dataset = read_data(data)
         flags: Values = {
-            "method": part(methods, method),
+            "method": part(methods.PARTS, method),
             "space": space,
-            "objective": part(objectives, objective),
-            "stopping": part(stopping_rules, stopping),
+            "objective": part(objectives.PARTS, objective),
+            "stopping": part(stopping_rules.PARTS, stopping),
             "data": {"source": source, "directory": text(data_dir), "resolution": resolution},
             "search": {
                 "preset": preset,
@@ -141,7 +141,7 @@ class Search(RecordedSearch):
                 "max_flops": read_count(max_flops, "max_flops"),
                 "max_latency_ms": max_latency_ms,
             },
-            "watch": named_parts(diagnostics, watch),
+            "watch": named_parts(diagnostics.PARTS, watch),
         }
         given = document(read_config(config), flags, set)
         resolved = resolve_search(given)

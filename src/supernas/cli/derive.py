@@ -7,7 +7,7 @@ from supernas.cli.display import counting_bar
 from supernas.cli.rows import print_rows
 from supernas.cli.twin import twin
 from supernas.core.documents import Document
-from supernas.evaluation.selection.selectors import SELECTORS
+from supernas.evaluation.selection import selectors
 
 __all__ = ["derive"]
 
@@ -15,8 +15,7 @@ __all__ = ["derive"]
 @twin(api.derive)
 def derive(given: Document) -> None:
     """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
-    by = given["by"]
-    if given["workers"] is None and by in SELECTORS and SELECTORS[by].asks_many:
+    if given["workers"] is None and selectors.get(given["by"]).asks_many:
         given["workers"] = os.cpu_count()
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)

@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
@@ -68,6 +68,10 @@ def _as_typed(parameter: inspect.Parameter) -> inspect.Parameter:
 def _kind(hint: Any, optional: bool) -> Any:
     """The first of a parameter's types that can be typed."""
     alternatives = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    kinds = (_TYPED.get(get_origin(one) or one) for one in alternatives if one is not NoneType)
-    kind = next(kind for kind in kinds if kind is not None)
-    return kind | None if optional else kind
+    plain = (get_args(one)[0] if get_origin(one) is Annotated else one for one in alternatives)
+    kinds = [kind for one in plain if (kind := _TYPED.get(get_origin(one) or one)) is not None]
+    if not kinds:
+        raise TypeError(
+            f"nothing of {hint} can be typed at a command line; wanted one of {', '.join(map(str, _TYPED))}"
+        )
+    return kinds[0] | None if optional else kinds[0]

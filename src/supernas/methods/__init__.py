@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.steps.contracts import Method
 
-__all__ = ["get", "names"]
+__all__ = ["PARTS", "get", "names"]
 
-names, get = registry.of(__name__, Method, "method")
+PARTS = Registry(__name__, Method, "method", check=unfit)
+names, get = PARTS.names, PARTS.get
 
 if TYPE_CHECKING:
     from supernas.methods._classes import *  # noqa: F403
 else:
-    __getattr__ = registry.by_class(names, get)
+    __getattr__ = PARTS.by_class

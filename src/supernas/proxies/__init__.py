@@ -2,15 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from supernas.core import registry
-from supernas.proxies._scoring import best_by_proxy, score_architecture
-from supernas.proxies.base import Proxy
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
+from supernas.proxies._scoring import measure_architecture, place_of_best
+from supernas.proxies.base import Measures, Proxy
 
-__all__ = ["Proxy", "best_by_proxy", "get", "names", "score_architecture"]
+__all__ = ["PARTS", "Measures", "Proxy", "get", "measure_architecture", "names", "place_of_best"]
 
-names, get = registry.of(__name__, Proxy, "proxy")
+PARTS = Registry(__name__, Proxy, "proxy", check=unfit)
+names, get = PARTS.names, PARTS.get
 
 if TYPE_CHECKING:
     from supernas.proxies._classes import *  # noqa: F403
 else:
-    __getattr__ = registry.by_class(names, get)
+    __getattr__ = PARTS.by_class

@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.steps.contracts import Diagnostic
 
-__all__ = ["get", "names"]
+__all__ = ["PARTS", "get", "names"]
 
-names, get = registry.of(__name__, Diagnostic, "diagnostic")
+PARTS = Registry(__name__, Diagnostic, "diagnostic", check=unfit)
+names, get = PARTS.names, PARTS.get
 
 if TYPE_CHECKING:
     from supernas.runs.diagnostics._classes import *  # noqa: F403
 else:
-    __getattr__ = registry.by_class(names, get)
+    __getattr__ = PARTS.by_class

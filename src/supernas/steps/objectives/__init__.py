@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.steps.contracts import Objective
 
-__all__ = ["get", "names"]
+__all__ = ["PARTS", "get", "names"]
 
-names, get = registry.of(__name__, Objective, "objective")
+PARTS = Registry(__name__, Objective, "objective", check=unfit)
+names, get = PARTS.names, PARTS.get
 
 if TYPE_CHECKING:
     from supernas.steps.objectives._classes import *  # noqa: F403
 else:
-    __getattr__ = registry.by_class(names, get)
+    __getattr__ = PARTS.by_class
