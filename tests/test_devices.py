@@ -16,8 +16,12 @@ from supernas.runs import loop
 from supernas.runs.divergence import is_finite
 from supernas.runs.search import Search
 from supernas.steps import relaxations
-from test_common import cache, combinations, config_of  # noqa: F401 - a fixture for all
+from supernas_pytest.parts import Parts
+from supernas_pytest.toys import alone, combinations, config_of
 
+__all__ = ["alone"]
+
+OURS = Parts(None)
 META = torch.device("meta")
 READS = {"zero-cost"}  # its step is a score, a number
 COMES_HOME = {"gdas": 1, "drnas": 1, "e2nas": 1}  # gradients a step, to what lies on the host
@@ -63,9 +67,9 @@ def step(search, count):
         search.state.step += 1
 
 
-@pytest.mark.parametrize("names", [names for names in combinations() if names[1] not in READS], ids="/".join)
+@pytest.mark.parametrize("names", [names for names in combinations(OURS) if names[1] not in READS], ids="/".join)
 def test_a_step_never_reads_the_device_and_its_restored_state_lies_there(tmp_path, brought_home, names):
-    config = config_of(*names)
+    config = config_of(OURS, *names)
     search = Search(config, tmp_path / "whole")
     step(search, 4)
     brought_home.clear()
@@ -98,7 +102,7 @@ class Copies(TorchDispatchMode):
 @pytest.mark.parametrize(("method", "most"), [("random-nas", 0), ("darts", 0), ("gdas", 2), ("e2nas", 2)])
 def test_a_step_copies_nothing_to_the_device_but_what_is_drawn_on_the_host(tmp_path, brought_home, method, most):
     objective = "complementation" if method == "e2nas" else "plain"
-    search = Search(config_of("nas-bench-201", method, objective), tmp_path)
+    search = Search(config_of(OURS, "nas-bench-201", method, objective), tmp_path)
     with Copies() as copies:
         step(search, 2)
     assert copies.count <= 2 * most

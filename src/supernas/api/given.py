@@ -21,6 +21,7 @@ __all__ = [
     "document",
     "fitting",
     "named_parts",
+    "names",
     "part",
     "path_or_none",
     "read_config",
@@ -93,13 +94,19 @@ def named_parts(parts: Registry[Any], given: Any) -> dict[str, Values]:
     made: dict[str, Values] = {}
     for one in several:
         if isinstance(one, str):
-            made |= {name.strip(): {} for name in one.split(",") if name.strip()}
+            made |= {name: {} for name in names(one)}
         elif one is not None:
             described = part(parts, one)
             if not isinstance(described, Mapping):
                 raise UserError(f"{one!r} was given; wanted one of {', '.join(parts.names())}, or its settings")
             made[described["name"]] = {name: value for name, value in described.items() if name != "name"}
     return made
+
+
+def names(given: str | Iterable[str] | None) -> list[str]:
+    """The names of a text with commas, or of several."""
+    several = given.split(",") if isinstance(given, str) else given or ()
+    return [name.strip() for name in several if name.strip()]
 
 
 def read_data(data: AnyData | None) -> tuple[str | None, Dataset | None]:

@@ -47,7 +47,7 @@ __all__ = [
     "TableSplit",
     "TableTrainedOn",
     "TaskOf",
-    "Tensorboard",
+    "Trackers",
     "Where",
     "Workers",
 ]
@@ -102,7 +102,10 @@ Resume = Annotated[
         untyped=False,
     ),
 ]
-Tensorboard = Annotated[bool, Option("also write TensorBoard events")]
+Trackers = Annotated[
+    str | Iterable[str] | None,
+    Option("show the epochs there too, with commas: tensorboard,wandb,mlflow", python="or several"),
+]
 OnStep = Annotated[
     Callable[[Progress, Metrics], None] | None,
     Meaning("called after every step with the progress and the metrics of that step"),

@@ -8,6 +8,7 @@ from supernas.api.given import (
     document,
     fitting,
     named_parts,
+    names,
     part,
     path_or_none,
     read_config,
@@ -32,18 +33,17 @@ from supernas.api.parameters import (
     Seed,
     Sets,
     TaskOf,
-    Tensorboard,
+    Trackers,
     Where,
 )
 from supernas.api.signatures import takes_what
 from supernas.core.documents import Document, Values
 from supernas.core.parameters import Meaning, Option, documented
 from supernas.evaluation.recorded_search import RecordedSearch
-from supernas.runs import diagnostics
+from supernas.runs import diagnostics, trackers
 from supernas.runs import stopping as stopping_rules
 from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Epoch, Result
-from supernas.runs.tensorboard import tensorboard_writer
 from supernas.steps import objectives
 from supernas.steps.contracts import Diagnostic, Method, Objective, Stopping
 
@@ -111,7 +111,7 @@ class Search(RecordedSearch):
             AnyPath | None,
             Option("a table of true accuracies: recorded for every epoch, unseen by the method"),
         ] = None,
-        tensorboard: Tensorboard = False,
+        tracker: Trackers = None,
         on_epoch: Annotated[
             Iterable[Callable[[Epoch], Document | None]],
             Meaning(
@@ -121,6 +121,7 @@ class Search(RecordedSearch):
         ] = (),
         on_step: OnStep = None,
     ) -> None:
+        shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
         flags: Values = {
             "method": part(methods.PARTS, method),
@@ -156,8 +157,7 @@ class Search(RecordedSearch):
             task=task,
             data=dataset,
         )
-        if tensorboard:
-            self.on_epoch = (*self.on_epoch, tensorboard_writer(self.folder.path))
+        self.track(shown)
 
 
 @takes_what(Search)

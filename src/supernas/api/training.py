@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from supernas.api.architectures import read_architecture
-from supernas.api.given import document, fitting, path_or_none, read_config, read_count, read_data, text
+from supernas.api.given import document, fitting, names, path_or_none, read_config, read_count, read_data, text
 from supernas.api.parameters import (
     AnyArchitecture,
     Config,
@@ -24,7 +24,7 @@ from supernas.api.parameters import (
     Seed,
     Sets,
     TaskOf,
-    Tensorboard,
+    Trackers,
     Where,
 )
 from supernas.api.signatures import takes_what
@@ -32,10 +32,9 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.parameters import Meaning, Option, documented
 from supernas.core.spelling import named
-from supernas.runs import training
+from supernas.runs import trackers, training
 from supernas.runs.configuration import merge, resolve_train
 from supernas.runs.loop import EpochReport
-from supernas.runs.tensorboard import tensorboard_writer
 from supernas.runs.training import TrainResult, sized, train_random
 
 __all__ = ["Training", "train"]
@@ -72,7 +71,7 @@ class Training(training.Training):
         resume: Resume = True,
         from_run: FromRun = None,
         device: Device = None,
-        tensorboard: Tensorboard = False,
+        tracker: Trackers = None,
         compare_random: Annotated[
             int,
             Option(
@@ -94,6 +93,7 @@ class Training(training.Training):
         on_step: OnStep = None,
     ) -> None:
         found, where, defaults = read_architecture(architecture, space)
+        shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
         flags: Values = {
             "space": where,
@@ -130,8 +130,7 @@ class Training(training.Training):
             alone = f"train.split leaves the test {self.data.examples} alone"
             why = alone if self.config.train.split else f"{self.data.name} has no test {self.data.examples}"
             raise UserError(f"{why}, so {named('compare_random')} has nothing to compare")
-        if tensorboard:
-            self.on_epoch = (*self.on_epoch, tensorboard_writer(self.folder.path))
+        self.track(shown)
 
     def run(self) -> TrainResult:
         """Runs to the end, and then trains random architectures alike if that was asked for; each has a folder below

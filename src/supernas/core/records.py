@@ -23,6 +23,7 @@ from supernas.core.spelling import option
 
 __all__ = [
     "RESULT",
+    "FileName",
     "Record",
     "RunRecord",
     "check_files",
@@ -30,6 +31,7 @@ __all__ = [
     "damaged",
     "digest_file",
     "digests",
+    "is_found_later",
     "read_checked",
     "read_content",
     "read_lines",
@@ -41,7 +43,8 @@ __all__ = [
 RESULT = "result.json"
 _FREE = frozenset({"seconds", "directory", "device", "checkpoint_minutes"})
 _KEPT = {".json", ".jsonl", ".svg", ".safetensors"}
-_FileName = Annotated[str, pydantic.Field(pattern=r"^[^/\\]+$")]
+FileName = Annotated[str, pydantic.Field(pattern=r"^[^/\\]+$")]
+"""Of a file in the folder itself."""
 
 
 class Record(pydantic.BaseModel):
@@ -79,7 +82,7 @@ class RunRecord(Record):
     truth: dict[str, Annotated[float, pydantic.AllowInfNan(True)]] = {}
     versions: dict[str, str | int] = {}
     earlier_versions: list[dict[str, str | int]] = []
-    files: dict[_FileName, str] = {}
+    files: dict[FileName, str] = {}
 
     @pydantic.model_validator(mode="after")
     def _metrics_are_numbers(self) -> "RunRecord":
@@ -111,14 +114,21 @@ def digest_file(name: str, content: bytes) -> str:
 
 def digests(folder: Path) -> dict[str, str]:
     """The digests of the files in a run folder, name -> digest; not of `result.json`, the claim, checkpoints and logs,
-    nor of what is found of a run later and may grow: its names have a dash (`derive-...`), and it looks after itself.
+    nor of what is found of a run later.
     """
     there = sorted(path for path in folder.iterdir() if _is_own_file(path))
     return {path.name: digest_file(path.name, read_content(path) or b"") for path in there}
 
 
+def is_found_later(name: str) -> bool:
+    """Whether a file of a run folder is found of the run when it is over, perhaps by several processes at once, and may
+    grow: its name has a dash (`derive-...`), and it looks after itself.
+    """
+    return "-" in name
+
+
 def _is_own_file(path: Path) -> bool:
-    own = path.suffix in _KEPT and "-" not in path.stem and path.name not in (RESULT, CLAIM)
+    own = path.suffix in _KEPT and not is_found_later(path.name) and path.name not in (RESULT, CLAIM)
     return own and path.is_file() and not path.is_symlink()
 
 
@@ -179,19 +189,27 @@ def read_checked(path: Path) -> bytes | None:
     return _as_noted(path, content, record.get("files", {}).get(path.name))
 
 
-def check_files(folder: Path, record: Document) -> None:
-    """Whether all files that a `result.json` names are there, and as they were written.
+def check_files(folder: Path, record: Document, noted: str = RESULT, remedy: str = RunRecord.remedy) -> None:
+    """Whether all files that a record names under `files` are there, and as they were written.
+
+    Args:
+        folder: where the files and the record are.
+        record: the record; a `result.json` by default, like the next two.
+        noted: its name.
+        remedy: what to do where a file is damaged.
 
     Raises:
         UserError: naming one that is not.
     """
     for name, digest in record.get("files", {}).items():
-        _as_noted(folder / name, read_content(folder / name) or b"", digest)
+        _as_noted(folder / name, read_content(folder / name) or b"", digest, noted, remedy)
 
 
-def _as_noted(path: Path, content: bytes, digest: str | None) -> bytes:
+def _as_noted(
+    path: Path, content: bytes, digest: str | None, noted: str = RESULT, remedy: str = RunRecord.remedy
+) -> bytes:
     if digest is not None and digest_file(path.name, content) != digest:
-        raise damaged(path, f"its SHA-256 is not the one in {RESULT}", RunRecord.remedy)
+        raise damaged(path, f"its SHA-256 is not the one in {noted}", remedy)
     return content
 
 

@@ -8,7 +8,7 @@ checkpoint (which holds all lines so far) replaces the one before; after the las
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,14 +26,17 @@ from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset, Stream
-from supernas.networks.base import Output
+from supernas.networks.base import NetworkSettings, Output
+from supernas.networks.costs.memory import Build, Pass
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.device import choose_device
 from supernas.runs.divergence import diverged, holds_nan, is_finite
 from supernas.runs.finished import weights_digest
+from supernas.runs.fit import Batches, check_fit, check_room
 from supernas.runs.folder import RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
+from supernas.runs.trackers.base import Tracker, begin, numbers
 from supernas.steps.contracts import Metrics
 
 __all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving"]
@@ -99,7 +102,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         on_epoch: tuple[Callable[[EpochT], Document | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
     ) -> None:
-        self._settings, self.data = settings, data
+        self._settings, self._space, self.data = settings, config.space, data
         self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
@@ -113,6 +116,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if data.note:
             self.notes.insert(0, data.note)
         self.stopping = False
+        self._trackers: list[Tracker] = []
         try:
             self._begin()
         except BaseException:
@@ -188,6 +192,24 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         """What stands in the epoch's line of `metrics.jsonl` before its metrics."""
         return {"epoch": epoch.epoch}
 
+    # -- what it needs ------------------------------------------------------------------------------------------------
+
+    def _check_fit(self, build: Build, size: NetworkSettings, batches: Batches, run: Pass, what: str) -> None:
+        """Whether the networks take these inputs, normalise batches as large as they come, and fit into memory.
+
+        Args:
+            build: makes a network of given settings.
+            size: the settings.
+            batches: that are normalised.
+            run: a step.
+            what: the network is called.
+
+        Raises:
+            UserError: if they do not.
+        """
+        check_fit(self._space, size, self.data, batches)
+        check_room(self._space, self.device, build, vars(size), run, what)
+
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[EpochT]:
@@ -203,10 +225,25 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 wait for that.
             UserError: if the loss is not a finite number.
         """
-        with stop_on_interrupt(self.stop):
-            for _ in self:
-                pass
-        return self.finish()
+        try:
+            with stop_on_interrupt(self.stop):
+                for _ in self:
+                    pass
+            return self.finish()
+        finally:
+            self._untrack({})
+
+    def track(self, kinds: Mapping[str, type[Tracker]]) -> None:
+        """Has trackers show the run: its epochs so far, and from now on each that is saved.
+
+        Raises:
+            UserError: if the folder of one cannot be made anew.
+        """
+        self._trackers = begin(kinds, self.folder.path, self.folder.document, self.folder.epochs)
+
+    def _untrack(self, outcome: Document) -> None:
+        while self._trackers:
+            self._trackers.pop().close(numbers(outcome))
 
     def stop(self) -> None:
         """Asks the run to save and stop after the present step; may be called from a signal handler."""
@@ -228,6 +265,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             }
             self.folder.write(self.weights_file, save_tensors(weights))
             record = self._kept = self.folder.finish(record)
+        self._untrack({name: value for name, value in record.items() if name != "versions"})
         self.folder.claim.release()
         return self._result(record)
 
@@ -285,8 +323,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         line = self._line(epoch)
         for listener in self.on_epoch:
             line.update(listener(epoch) or {})
-        self.folder.append({**line, **epoch.metrics, "seconds": epoch.seconds})
+        line.update({**epoch.metrics, "seconds": epoch.seconds})
+        self.folder.append(line)
         self._save(progress)
+        for tracker in self._trackers:
+            tracker.write(epoch.epoch, numbers(line))
         if not self.finished:
             self._stop_if_asked()
         return epoch
