@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/readme
 
-.PHONY: search test slow golden lint install install-test
+.PHONY: search test slow docs golden lint install install-test install-docs
 
 search: install
 	$(BIN)/supernas search --method e2nas --data digits --preset demo --resume --out $(OUT)/search
@@ -16,16 +16,20 @@ test: install-test
 slow: install-test
 	$(BIN)/python -m pytest -q -m slow
 
+docs: install-docs  # leaves build/site; a broken link or reference fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 golden: install-test  # records the golden trajectories anew, on this machine
 	$(BIN)/python -m tests.golden.trajectories
 
 lint: install-test
-	$(BIN)/ruff check src tests benchmarks examples
-	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples docs/hooks docs/gallery
+	$(BIN)/ruff format --check src tests benchmarks examples docs/hooks docs/gallery
 	$(BIN)/mypy
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
+install-docs: $(VENV)/.installed-docs
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,4 +40,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -c constraints.txt --group dev
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
 	touch $@

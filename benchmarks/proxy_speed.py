@@ -36,7 +36,7 @@ def main() -> None:
             size = {"channels": 16, "cells": cells, "num_classes": 10}
             begin = time.process_time()
             proxy = proxies.get(name)()
-            proxies.score_architecture(proxy, space, architecture, size, batch, CLASSIFICATION.loss, 0)
+            proxies.measure_architecture(proxy, space, architecture, size, batch, CLASSIFICATION.loss, 0)
             taken[name, cells].append(time.process_time() - begin)
     medians = {key: statistics.median(times) for key, times in taken.items()}
     rounds = min(map(len, taken.values()))

@@ -1,30 +1,24 @@
-"""What every method, objective and space must do: a part joins by existing. And the mechanism of stages."""
+"""Registries, every settings class, and the mechanism of stages. What every part must do is in `supernas_pytest`."""
 
 import importlib
 import inspect
-import itertools
-import json
-import math
 import pkgutil
 import re
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 import supernas
 from supernas import methods, proxies, spaces
-from supernas.core import registry
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.settings import describe, settings
 from supernas.data import Augmentation
 from supernas.data.kinds.images import ImageSettings
-from supernas.methods.e2nas.autoencoder.pretrained import SHIPPED
 from supernas.networks.base import SupernetSettings
 from supernas.runs import diagnostics, stopping
-from supernas.runs.configuration import DEFAULT_SPACE, SearchConfig, SearchSettings, merge, resolve_search
+from supernas.runs.configuration import SearchConfig, SearchSettings
 from supernas.runs.search import Search
 from supernas.runs.stopping.never import Never
 from supernas.steps import objectives
@@ -32,135 +26,16 @@ from supernas.steps.contracts import Method, Metrics, SearchContext, Stage
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
 from supernas.steps.weights import PathTrainer, TrainedState
+from supernas_pytest.parts import Parts
+from supernas_pytest.toys import TOY, combinations, config_of, interrupted, outcome
 
-# Two epochs of three steps: 96 digits, halves of 48, batches of 16, or 4 pieces of a text of 25 time steps; and the
-# smallest network of the space.
-_SEARCH = {"epochs": 2, "device": "cpu"}
-TOYS = {
-    "images": {
-        "supernet": {"channels": 2},
-        "data": {"source": "digits", "train_size": 96},
-        "search": {**_SEARCH, "batch_size": 16, "validation_images": 16},
-    },
-    "text": {
-        "supernet": {"units": 3},
-        "data": {"train_words": 100, "valid_words": 80, "bptt": 8},
-        "search": {**_SEARCH, "batch_size": 4, "validation_images": 2},
-    },
-}
-TOY = TOYS["images"]
+OURS = Parts(None)
 
 
-def combinations():
-    """Every method with every objective that goes with it; in other spaces than the first every method with its own
-    objective, and every objective with one method.
-    """
-    everything = itertools.product([DEFAULT_SPACE], methods.names(), objectives.names())
-    own = [(method, methods.get(method).objective) for method in methods.names()]
-    one = [("random-nas", objective) for objective in objectives.names()]
-    others = [(space, *pair) for space in spaces.names() for pair in sorted({*own, *one}) if space != DEFAULT_SPACE]
-    return [names for names in (*everything, *others) if legal(names)]
-
-
-def legal(names):
-    try:
-        config_of(*names)
-    except UserError:
-        return False
-    return True
-
-
-SMALLEST = {"nas-bench-201": {"cells": 1}, "darts-cnn": {"cells": 3}}
-PARTIAL = {  # a quarter of them is one, or two
-    ("nas-bench-201", "pc-darts"): {"channels": 4},
-    ("darts-cnn", "pc-darts"): {"channels": 8},
-}
-FEW = {  # not multiples of the steps
-    "zero-cost": {"candidates": 7},
-    "random-nas": {"candidates": 7},
-    "setn": {"candidates": 7},
-    "enas": {"candidates": 7, "samples": 5},
-    "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
-}
-QUICK = {  # for a space whose autoencoder does not ship
-    "e2nas": {"autoencoder": {"graphs": 64, "epochs": 1}},
-    "balenas": {"samples": 2},
-}
-
-
-def config_of(space, method, objective, **search):
-    named = {"name": method, **FEW.get(method, {})}
-    if not (SHIPPED / f"{space}.safetensors").exists():
-        named.update(QUICK.get(method, {}))
-    document = {"space": space, "method": named, "objective": objective, "search": search}
-    size = {**SMALLEST.get(space, {}), **PARTIAL.get((space, method), {})}
-    return resolve_search(merge(TOYS[spaces.get(space).data_kind], {"supernet": size}, document))
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """Where autoencoders that do not ship are kept."""
-    monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path / "cache"))
-
-
-def outcome(result):
-    """All that two equal runs must share."""
-    record = {k: v for k, v in result.record.items() if k not in ("seconds", "versions", "environments")}
-    lines = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
-    lines = [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
-    weights = (result.folder / "supernet.safetensors").read_bytes()
-    return {"record": record, "lines": lines, "weights": weights, "text": result.text, "history": result.history}
-
-
-def interrupted(config, folder, after):
-    """A run that is stopped after so many steps, then taken up by another process's `Search`."""
-    search = Search(config, folder, on_step=lambda progress, metrics: progress.step + 1 == after and search.stop())
-    with pytest.raises(KeyboardInterrupt):
-        search.run()
-    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
-    assert_plain(checkpoint)
-    torch.manual_seed(99)  # whatever happened in between
-    again = Search(config, folder, resume=True)
-    assert again.notes == [note for note in (again.data.note,) if note]
-    return again.run()
-
-
-def assert_plain(tree):
-    if isinstance(tree, dict):
-        for value in tree.values():
-            assert_plain(value)
-    elif isinstance(tree, list | tuple):
-        for value in tree:
-            assert_plain(value)
-    else:
-        assert tree is None or isinstance(tree, torch.Tensor | bool | int | float | str)
-
-
-@pytest.mark.parametrize(("space", "method", "objective"), combinations())
-def test_a_search(tmp_path, space, method, objective):
-    config = config_of(space, method, objective)
-    seen = []
-    result = Search(config, tmp_path / "whole", on_step=lambda *step: seen.append(step)).run()
-    whole = outcome(result)
-
-    assert [progress.step for progress, _ in seen] == list(range(6))
-    assert all(bool(torch.isfinite(torch.as_tensor(value)).all()) for _, metrics in seen for value in metrics.values())
-    for line in whole["lines"]:
-        numbers = [value for value in line.values() if isinstance(value, int | float)]
-        assert all(map(math.isfinite, numbers))
-        assert not config.method.trains_weights or line["loss"] > 0
-    assert config.space.contains(result.architecture)
-    assert config.space.parse(result.record["architecture"]) == result.architecture
-    assert len(result.history) == 2
-    assert all(config.space.contains(architecture) for architecture in result.history)
-
-    # a run of its own that is stopped and taken up: the same under a seed, and through a checkpoint
-    assert outcome(interrupted(config, tmp_path / "stopped", after=2)) == whole
-
-
-@pytest.mark.parametrize(("space", "method", "objective"), combinations()[:1])
-def test_another_seed_is_another_run(tmp_path, space, method, objective):
-    runs = [Search(config_of(space, method, objective, seed=seed), tmp_path / str(seed)).run() for seed in (0, 1)]
+def test_another_seed_is_another_run(tmp_path):
+    names = combinations(OURS)[0]
+    configs = [config_of(OURS, *names, search={"seed": seed}) for seed in (0, 1)]
+    runs = [Search(config, tmp_path / config.method_name / str(config.search.seed)).run() for config in configs]
     assert outcome(runs[0])["weights"] != outcome(runs[1])["weights"]
 
 
@@ -194,13 +69,6 @@ def test_settings_of_all_parts_are_among_them():
     assert {SupernetSettings, SGDSettings, ImageSettings, SearchSettings, Augmentation} <= found
 
 
-@pytest.mark.parametrize("name", methods.names())
-def test_every_method_names_its_paper(name):
-    text = importlib.import_module(methods.get(name).__module__).__doc__
-    assert re.search(r'"[^"]{15,}"', text), "the title, in quotation marks"
-    assert re.search(r"\b(19|20)\d\d\b", text), "the year"
-
-
 @pytest.mark.parametrize(
     "package", [methods, objectives, stopping, diagnostics, proxies, spaces], ids=lambda package: package.__name__
 )
@@ -214,28 +82,6 @@ def test_the_folder_is_the_registry(package):
     nearly = package.names()[0][:-1] + "x"
     with pytest.raises(UserError, match=re.escape(f"'{nearly}'; did you mean '{package.names()[0]}'")):
         package.get(nearly)
-
-
-def test_a_file_without_its_part_is_a_programmers_error(tmp_path, monkeypatch):
-    folder = tmp_path / "toy_parts"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "two_words.py").write_text("class A(dict):\n    pass\n")
-    (folder / "none.py").write_text("from collections import OrderedDict as imported\n")
-    (folder / "_private.py").write_text("")
-    (folder / "whole").mkdir()
-    (folder / "whole" / "__init__.py").write_text("")
-    (folder / "whole" / "whole.py").write_text("from toy_parts.whole.part import C\nclass B(C):\n    pass\n")
-    (folder / "whole" / "part.py").write_text("class C(dict):\n    pass\n")
-    (folder / "helpers").mkdir()
-    (folder / "helpers" / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    package = importlib.import_module("toy_parts")
-    assert registry.names(package) == ["none", "two-words", "whole"]
-    assert registry.get(package, "two-words", dict, "part").__name__ == "A"
-    assert registry.get(package, "whole", dict, "part").__name__ == "B"
-    with pytest.raises(TypeError, match="defines 0 parts"):
-        registry.get(package, "none", dict, "part")
 
 
 # --- stages ---------------------------------------------------------------------------------------------------------

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
+import supernas
+from installed import declared
+from supernas import methods
 from supernas.cli import app
 from supernas.studies.plan import read_study
+from supernas_pytest.toys import TOY as SMALL
 
 ROOT = Path(__file__).parents[1]
 RECORDS = {"results.md"}  # says in short how what was measured was run
@@ -69,6 +73,20 @@ def test_the_model_of_ones_own_learns(tmp_path, monkeypatch):
     """The example of its page, as it stands: ten classes, of which chance gets one tenth right."""
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(blocks(ROOT / "docs" / "your-own-model.md", "python")[0], names)
+    exec(blocks(ROOT / "docs" / "guides" / "your-own-model.md", "python")[0], names)
     assert names["trained"].test_metric > 70
     assert names["found"].record["valid_accuracy"] > 50
+
+
+def test_the_package_of_thirty_lines_is_one(tmp_path, monkeypatch):
+    """The end of the page on methods, as it stands: installed, and searched with."""
+    page = ROOT / "docs" / "guides" / "add-a-method.md"
+    (tmp_path / "pyproject.toml").write_text(blocks(page, "toml")[-1])
+    module = blocks(page, "python")[-1]
+    (tmp_path / "supernas_shuffle.py").write_text(module)
+    assert len(module.splitlines()) <= 32
+    declared(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert methods.PARTS.offered("shuffle").package == "supernas-shuffle"
+    found = supernas.search(method="shuffle", config=SMALL, out=tmp_path / "run")
+    assert found.record["versions"]["supernas-shuffle"] == "0.1.0"

@@ -1,4 +1,4 @@
 """The links between a search's images and the true accuracy of what it returns, measured each apart.
 
-docs/search-quality.md says what is measured and how the figures are read.
+docs/guides/search-quality.md says what is measured and how the figures are read.
 """

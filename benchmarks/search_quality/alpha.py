@@ -202,7 +202,7 @@ class Hysteresis:
             if float(row[likeliest] - row[self.held.setdefault(choice, likeliest)]) > MARGIN:
                 self.held[choice] = likeliest
         architecture = Architecture(tuple(sorted(self.held.items())))
-        relaxed = through(dict(zip(space.kinds, made, strict=True)), space, rows.device, architecture)
+        relaxed = through(dict(zip(space.kinds, made, strict=True)), space, architecture)
         return architecture, method._validation_gradient(state, relaxed, batch)[1]
 
 

@@ -29,7 +29,7 @@ _LEAST = 3  # architectures that a rank correlation is worth computing for
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured; `docs/search-quality.md` explains each."""
+    """How much is measured; `docs/guides/search-quality.md` explains each."""
 
     cells: int
     own_cells: int

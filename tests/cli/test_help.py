@@ -8,9 +8,10 @@ import typer.main
 from typer.testing import CliRunner
 
 from supernas.cli import app
-from supernas.cli.describe import PARTS, SECTIONS
+from supernas.cli.describe import SECTIONS
 from supernas.cli.list import LISTS
-from supernas.evaluation.selection.selectors import SELECTORS
+from supernas.cli.parts import KINDS
+from supernas.evaluation.selection import selectors
 from supernas.output.export import formats
 from supernas.runs import diagnostics, presets
 from supernas.runs.configuration import resolve_search, resolve_train
@@ -49,11 +50,11 @@ def test_an_option_that_is_given_again_and_again_is_a_text_each_time():
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ("describe", [*PARTS, "section", *SECTIONS]),
+        ("describe", [*KINDS, "section", *SECTIONS]),
         ("list", LISTS),
         ("search --preset", {name.split()[-1] for name in presets.meanings()}),
         ("search --watch", diagnostics.names()),
-        ("derive --by", SELECTORS),
+        ("derive --by", selectors.names()),
         ("export --format", formats.names()),
     ],
 )
@@ -65,7 +66,7 @@ def test_help_names_all_that_may_be_given(words, names):
 
 def test_every_section_of_a_configuration_is_described():
     search, train = resolve_search({}).document(), resolve_train({"architecture": "6111"}).document()
-    assert {*search, *train} - {*PARTS, "architecture"} <= set(SECTIONS)
+    assert {*search, *train} - {*KINDS, "architecture"} <= set(SECTIONS)
     for name in SECTIONS:
         assert "default" in said("describe", "section", name)
 

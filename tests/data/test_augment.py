@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from supernas import data
-from supernas.data.augment import Augmentation, blank_square, flip_and_crop, random_cutout, window
+from supernas.data.augment import Augmentation, blank_square, cut_out, draw_variation, flip_and_crop, window
 
 
 def slow_window(images, top, left, mirrored, padding):
@@ -60,7 +60,9 @@ def test_each_image_draws_every_place_and_both_sides_equally():
     padding, count = 1, 18_000
     pixels = torch.arange(1, 10, dtype=torch.uint8).view(1, 1, 3, 3)  # the 18 outcomes all differ
     images = pixels.expand(count, 1, 3, 3)
-    drawn = flip_and_crop(images, Augmentation(flip=True, crop_padding=padding), torch.Generator().manual_seed(0))
+    augmentation = Augmentation(flip=True, crop_padding=padding)
+    variation = draw_variation(count, 3, 3, augmentation, torch.Generator().manual_seed(0))
+    drawn = flip_and_crop(images, variation, padding)
     outcomes, counts = drawn.flatten(1).unique(dim=0, return_counts=True)
     assert len(outcomes) == 18
     assert (counts - 1000).abs().max() < 5 * 31  # five standard deviations of a binomial(18000, 1/18)
@@ -68,7 +70,8 @@ def test_each_image_draws_every_place_and_both_sides_equally():
 
 def test_cutout_centres_are_uniform_and_the_square_has_its_size():
     images = torch.ones(9_000, 1, 6, 6)
-    drawn = random_cutout(images, 2, torch.Generator().manual_seed(0))
+    variation = draw_variation(9_000, 6, 6, Augmentation(cutout=2), torch.Generator().manual_seed(0))
+    drawn = cut_out(images, variation, 2)
     blanked = (drawn == 0).flatten(1).sum(1)
     # centre row 0 leaves one row of the square inside, every other row leaves two; columns likewise
     shares = [(blanked == size).float().mean().item() for size in (1, 2, 4)]
@@ -80,7 +83,8 @@ def test_settings_off_draw_nothing():
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
     images = torch.ones(2, 1, 3, 3)
-    assert random_cutout(flip_and_crop(images, Augmentation(), generator), 0, generator) is images
+    variation = draw_variation(2, 3, 3, Augmentation(), generator)
+    assert cut_out(flip_and_crop(images, variation, 0), variation, 0) is images
     assert torch.equal(generator.get_state(), before)
 
 

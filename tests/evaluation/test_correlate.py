@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import supernas
 from searched_toy import finished
 from supernas.benchmarks import load
 from supernas.cli.correlate import correlate as command
@@ -107,7 +108,7 @@ def column(table_file):
     return [word for name, value in names.items() for word in (f"--{name}", value)]
 
 
-def test_the_command(run, table_file, column, space):
+def test_the_command(run, table_file, column, space, tmp_path):
     first = load(table_file).columns[0]
     options = ["--architectures", 30, "--images", 50, "--seed", 4, "--workers", 1]
     said = ask(run.folder, "--benchmark", table_file, *column, *options)
@@ -116,6 +117,14 @@ def test_the_command(run, table_file, column, space):
     accuracies = supernet_accuracies(run.folder, architectures, EvaluationSettings(images=50))
     expected = rank(accuracies, truth[[space.index(one) for one in architectures]], seed=4)
     assert str(expected.tau) in said
+    said = ask(run.folder, "--benchmark", table_file, *column, *options, "--proxy", "ntk, az-nas")
+    config = json.loads((run.folder / "config.json").read_text())
+    size = {name: config["supernet"][name] for name in ("channels", "cells")}
+    scores = supernas.score(
+        architectures, proxy=["ntk", "az-nas"], seed=4, config={"data": config["data"]}, out=tmp_path, **size
+    )
+    for name, ranking in scores.rankings(truth[[space.index(one) for one in architectures]], seed=4).items():
+        assert [line for line in said.splitlines() if name in line.split()[:1] and str(ranking.tau) in line]
     assert all(name in said for name in ("inherited accuracy", "live parameters", "regret of top 10"))
 
 
@@ -127,6 +136,7 @@ def test_what_the_command_refuses(run, table_file, column, tmp_path):
         (["--retrained", tmp_path, "--split", "test"], "--split belongs to --benchmark"),
         (["--benchmark", table_file, *column, "--batch-norm", "none"], "correlate.batch_norm = 'none'"),
         (["--benchmark", table_file, "--images", "50"], "fits"),
+        (["--benchmark", table_file, *column, "--proxy", "synflwo"], "unknown proxy 'synflwo'; did you mean 'synflow'"),
     ):
         with pytest.raises(UserError, match=message):
             ask(run.folder, *arguments)

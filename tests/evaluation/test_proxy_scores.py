@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from scipy.stats import rankdata
 from typer.testing import CliRunner
 
 import supernas
@@ -55,7 +56,7 @@ def test_a_score_by_hand(tmp_path, some, space):
     batch = next(data.image_batches(images.select(drawn), 8, mean=digits.mean, std=digits.std))
     size = {"num_classes": 10, "in_channels": 1, "channels": 3, "cells": 1}
     loss = torch.nn.functional.cross_entropy
-    expected = proxies.score_architecture(proxies.get("snip")(), space, some[0], size, batch, loss, 3)
+    (expected,) = proxies.measure_architecture(proxies.get("snip")(), space, some[0], size, batch, loss, 3)
     assert found.scores["snip"][0] == expected
     assert found.best("snip") == some[int(np.argmax(found.scores["snip"]))]
 
@@ -64,7 +65,7 @@ def test_one_set_of_live_edges_one_score_where_the_proxy_says_so(tmp_path, some)
     found = supernas.score(some, proxy=PROXIES, out=tmp_path, **TOY)
     for name in PROXIES:
         lines = found.files[name].read_text().splitlines()[1:]
-        assert len(lines) == (5 if proxies.get(name).live_only else 6)
+        assert len(lines) == (5 if proxies.get(name)().live_only else 6)
     assert found.scores["snip"][4] == found.scores["snip"][5]
     assert found.scores["parameters"][4] != found.scores["parameters"][5]
     alone = supernas.score(some[5:], proxy="snip", out=tmp_path / "alone", **TOY)
@@ -83,8 +84,8 @@ def test_a_killed_scoring_goes_on(tmp_path, some, monkeypatch):
     (file,) = (tmp_path / "part").iterdir()
     file.write_bytes(file.read_bytes() + b'["|nor_conv')  # a line cut off
     asked = []
-    real = study.Scorer.score
-    monkeypatch.setattr(study.Scorer, "score", lambda self, *job: asked.append(job) or real(self, *job))
+    real = study.Scorer.measure
+    monkeypatch.setattr(study.Scorer, "measure", lambda self, *job: asked.append(job) or real(self, *job))
     again = supernas.score(some, proxy="snip", out=tmp_path / "part", **TOY)
     assert len(asked) == 2
     assert again.scores["snip"].tolist() == whole.scores["snip"].tolist()
@@ -126,6 +127,28 @@ def test_what_is_not_defined_is_kept_as_null(tmp_path):
         found = supernas.score([cut], proxy=["synflow", "ntk"], out=tmp_path, **TOY)
         assert (found.scores["synflow"][0], found.scores["ntk"][0]) == (-math.inf, math.inf)
     assert json.loads(found.files["ntk"].read_text().splitlines()[1])[1] is None
+
+
+def test_what_ranks_does_so_among_the_architectures_asked_about(tmp_path, some, monkeypatch):
+    """Kept is what was measured; fewer candidates, or repeats of one, need nothing new."""
+    asked = {"out": tmp_path, "set": ['ensemble.of=["parameters", "ntk"]', "ensemble.ranks=linear"], **TOY}
+    found = supernas.score(some, proxy=["ensemble", "parameters"], **asked)
+    parameters, ntk = found.measures["ensemble"].T
+    assert parameters.tolist() == found.scores["parameters"].tolist()
+    assert found.scores["ensemble"].tolist() == (rankdata(parameters) + rankdata(-ntk)).tolist()
+    assert len(found.files["ensemble"].read_text().splitlines()) == 1 + 2 * len(some)
+    monkeypatch.setattr(study.Scorer, "measure", None)
+    fewer = supernas.score([*some[:3], some[0]], proxy="ensemble", **asked)
+    ranks = rankdata(parameters[:3]) + rankdata(-ntk[:3])
+    assert fewer.scores["ensemble"].tolist() == [*ranks, ranks[0]]
+
+
+def test_a_kept_architecture_of_which_a_part_is_missing_is_measured_again(tmp_path, some):
+    found = supernas.score(some[:2], proxy="az-nas", out=tmp_path, **TOY)
+    whole = found.files["az-nas"].read_text()
+    found.files["az-nas"].write_text("".join(whole.splitlines(keepends=True)[:-2]))
+    again = supernas.score(some[:2], proxy="az-nas", out=tmp_path, **TOY)
+    assert again.measures["az-nas"].tolist() == found.measures["az-nas"].tolist()
 
 
 def test_rankings_turn_what_should_be_small(tmp_path, some):

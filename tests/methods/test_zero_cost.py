@@ -18,7 +18,7 @@ SPACE = spaces.get("nas-bench-201")
 SIZE = {"channels": 2, "cells": 1, "num_classes": 3, "in_channels": 1}
 
 
-@pytest.mark.parametrize("name", ["synflow", "snip", "ntk"])
+@pytest.mark.parametrize("name", ["synflow", "snip", "ntk", "az-nas"])
 def test_the_best_of_the_candidates(toy_network, toy_batch, name):
     network = toy_network()
     context = SearchContext(network, SPACE, CLASSIFICATION, Plain(), SGDSettings(), 3, 4, network_settings=SIZE)
@@ -29,15 +29,15 @@ def test_the_best_of_the_candidates(toy_network, toy_batch, name):
     counts = []
     for step, valid in enumerate(batches):
         method.step(state, valid, valid, Progress(step, 3, 0, 1))
-        counts.append(len(state.scores))
+        counts.append(len(state.measures))
     assert counts == [2, 4, 5]
     drawn = np.random.default_rng(4)
     candidates = [SPACE.sample(drawn) for _ in range(5)]
     proxy = proxies.get(name)()
-    scores = [
-        proxies.score_architecture(proxy, SPACE, one, SIZE, batches[0], CLASSIFICATION.loss, 4) for one in candidates
-    ]
-    assert state.scores == scores
+    loss = CLASSIFICATION.loss
+    measured = [proxies.measure_architecture(proxy, SPACE, one, SIZE, batches[0], loss, 4) for one in candidates]
+    np.testing.assert_array_equal(state.measures, measured)
+    scores = proxy.scores(np.array(measured))
     place = int(np.argmin(scores) if name == "ntk" else np.argmax(scores))
     assert method.derive(state, None) == method.final(state, None) == candidates[place]
     assert float(method.epoch(state, None, None)["best_score"]) == scores[place]
@@ -49,11 +49,18 @@ def test_an_unknown_proxy():
         build(ZeroCost, {"proxy": "synflwo"}, "method")
 
 
+def test_the_settings_of_the_proxy():
+    method = build(ZeroCost, {"proxy": "ensemble", "settings": {"of": ["naswot", "zen"]}}, "method")
+    assert method._made() == proxies.get("ensemble")(of=("naswot", "zen"))
+    with pytest.raises(UserError, match=r"unknown setting 'method\.settings\.images'"):
+        build(ZeroCost, {"proxy": "synflow", "settings": {"images": 3}}, "method")
+
+
 def test_a_proxy_that_is_defined_for_no_candidate_has_no_answer(toy_network, toy_batch, monkeypatch):
     context = SearchContext(toy_network(), SPACE, CLASSIFICATION, Plain(), SGDSettings(), 2, 0, network_settings=SIZE)
     method = ZeroCost(candidates=4)
     state = method.init(context)
-    monkeypatch.setattr(proxies, "score_architecture", lambda *_: -np.inf)
+    monkeypatch.setattr(proxies, "measure_architecture", lambda *_: (np.nan,))
     method.step(state, toy_batch(0), toy_batch(0), Progress(0, 2, 0, 1))
     assert method.derive(state, None) in state.candidates  # there may be better ones to come
     method.step(state, toy_batch(0), toy_batch(0), Progress(1, 2, 0, 1))

@@ -10,12 +10,17 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional as F
 
+import supernas
 from supernas import proxies, spaces
 from supernas.core.architecture import Architecture
+from supernas.core.errors import UserError
+from supernas.core.settings import build
 from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch
 from supernas.networks.costs.cost import cost
+from supernas.networks.mixture import active_options
 from supernas.networks.operations import BatchNorm
+from supernas.proxies._ranks import rank_sum
 from supernas.proxies._relus import ReLUs
 from supernas.proxies.base import weighted_layers
 from supernas.proxies.synflow import _norms
@@ -47,8 +52,13 @@ def network(space):
     return make
 
 
+def measure(name, network, batch, **settings):
+    return np.array(proxies.get(name)(**settings).measure(network, batch, LOSS, generator()))
+
+
 def score(name, network, batch, **settings):
-    return proxies.get(name)(**settings).score(network, batch, LOSS, generator())
+    """Of a proxy that measures one number."""
+    return proxies.get(name)(**settings).scores(measure(name, network, batch, **settings)[None])[0]
 
 
 def only_weights(network):
@@ -327,6 +337,177 @@ def test_zen_by_its_algorithm(network):
     assert value == pytest.approx(expected, rel=1e-5)
 
 
+def test_zico_weight_by_weight(network):
+    """Eq. 15 by loops, of two parts of three and two images."""
+    net, batch = network(), batch_of()
+    expected = {"published": 0.0, "released": 0.0}
+    found = []
+    for part in (slice(3), slice(3, None)):
+        net.zero_grad()
+        F.cross_entropy(net(batch.inputs[part]), batch.targets[part]).backward()
+        found.append([w.grad.flatten().tolist() for w in only_weights(net).values()])
+    for one, other in zip(*found, strict=True):
+        ratios = {"published": 0.0, "released": 0.0}
+        for a, b in zip(one, other, strict=True):
+            if abs(a) != abs(b):
+                ratios["published"] += (abs(a) + abs(b)) / 2 / (abs(abs(a) - abs(b)) / 2)
+            if b != 0:  # a, then a + b
+                ratios["released"] += (abs(a) + abs(a + b)) / 2 / (abs(b) / 2)
+        for form, ratio in ratios.items():
+            expected[form] += math.log(ratio) if ratio else 0.0
+    for form, value in expected.items():
+        assert score("zico", net, batch, form=form) == pytest.approx(value, rel=1e-7)
+    assert expected["published"] != pytest.approx(expected["released"], rel=1e-2)
+
+
+def test_zico_has_no_scale(network):
+    """A loss that is multiplied multiplies means and deviations alike."""
+    net, batch, proxy = network(), batch_of(), proxies.get("zico")()
+    measured = [
+        proxy.measure(net, batch, lambda prediction, target, k=k: k * LOSS(prediction, target), generator())
+        for k in (1.0, 1000.0)
+    ]
+    assert measured[0] == pytest.approx(measured[1], rel=1e-9)
+
+
+def test_zico_where_parts_do_not_differ_or_are_too_many(network):
+    batch = batch_of()
+    twice = Batch(torch.cat([batch.inputs, batch.inputs]), torch.cat([batch.targets, batch.targets]))
+    assert score("zico", network(), twice) == -math.inf
+    with pytest.raises(UserError, match=r"zico\.batches = 6: wanted at most the 5 images"):
+        score("zico", network(), batch, batches=6)
+
+
+@pytest.mark.parametrize("regularised", [{}, {"mu": 2.0, "sigma": 3.0}], ids=["plain", "regularised"])
+def test_swap_counts_the_columns_of_published_relus(network, regularised):
+    net, batch = network(), batch_of(12)
+    value = score("swap", net, batch, images=10, repeats=2, **regularised)
+    drawn = generator()
+    torch.randint(2**62, (), generator=drawn)  # taken for global generators
+    counts = []
+    for _ in range(2):
+        for layer in weighted_layers(net):
+            layer.weight.data = torch.randn(layer.weight.shape, generator=drawn).double()
+        codes = torch.cat(published_relus(net, batch.inputs[:10]), dim=1)
+        counts.append(len({tuple(unit) for unit in codes.T.tolist()}))
+    size = sum(p.numel() for p in net.parameters()) / 1000
+    factor = math.exp(-((size - 2) ** 2) / 3) if regularised else 1
+    assert value == pytest.approx(factor * sum(counts) / 2, rel=1e-9)
+    assert 0 < min(counts) <= 2**10
+
+
+def test_swap_wants_both_of_size_and_width():
+    with pytest.raises(UserError, match="mu and sigma belong together"):
+        build(proxies.get("swap"), {"mu": 3.0}, "swap")
+
+
+def test_az_nas_block_by_block(network):
+    """Entropies by the singular values of centred features; Jacobians by one gradient a place."""
+    net, batch = network(), batch_of(side=8)
+    expressivity, progressivity, trainability, complexity = measure("az-nas", net, batch, images=3)
+    drawn = generator()
+    torch.randint(2**62, (), generator=drawn)  # taken for global generators
+    for layer in weighted_layers(net):
+        fan_in = math.prod(layer.weight.shape[1:])
+        layer.weight.data = torch.randn(layer.weight.shape, generator=drawn).double() * math.sqrt(2 / fan_in)
+    x = torch.randn(3, 1, 8, 8, generator=drawn).double()
+    features, entropies, terms = [net.network.stem(x)], [], []
+    blocks = list(net.network.body)
+    which = active_options(net.network.pairs, None)
+    run = [
+        block if hasattr(block, "shortcut") else partial(block, which=which, rows=None, unselected="skip")
+        for block in blocks
+    ]
+    for block in run:
+        features.append(block(features[-1]))
+    for feature in features:
+        rows = feature.detach().permute(0, 2, 3, 1).reshape(-1, feature.shape[1])
+        values = torch.linalg.svdvals(rows - rows.mean(0)) ** 2
+        entropies.append(-sum(p * math.log(p + 1e-8) for p in (values / values.sum()).tolist()))
+    for block, before, after in list(zip(run, features, features[1:], strict=False))[::-1]:
+        signs = (torch.randint(2, after.shape, generator=drawn) * 2 - 1).double()
+        leaf = before.detach().requires_grad_()
+        (block(leaf) * signs).sum().backward()
+        pixels, stride = after[:, 0].numel(), before.shape[-1] // after.shape[-1]
+        matrix = np.zeros((before.shape[1] * stride**2, after.shape[1]))
+        for image, i, j in itertools.product(range(3), range(after.shape[2]), range(after.shape[3])):
+            under = leaf.grad[image, :, i * stride : (i + 1) * stride, j * stride : (j + 1) * stride]
+            matrix += np.outer(under.reshape(-1), signs[image, :, i, j]) / pixels
+        sigma = np.linalg.norm(matrix, 2)
+        terms.append(2 - sigma - 1 / (sigma + 1e-6))
+    assert expressivity == pytest.approx(sum(entropies), rel=1e-7)
+    assert progressivity == pytest.approx(min(b - a for a, b in itertools.pairwise(entropies)), rel=1e-6)
+    assert trainability == pytest.approx(sum(terms) / len(terms), rel=1e-6)
+    assert complexity == cost(net, (1, 8, 8), dtype=torch.float64).multiply_adds
+
+
+def test_az_nas_does_not_trust_a_block_that_is_the_identity(network):
+    """It passes every gradient on as it is, which would be the best trainability."""
+    identity = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
+    average = identity.replace("skip_connect", "avg_pool_3x3")
+    assert np.isnan(measure("az-nas", network(identity), batch_of(side=8), images=3)[2])
+    assert np.isfinite(measure("az-nas", network(average), batch_of(side=8), images=3)[2])
+
+
+def test_az_nas_of_a_network_without_blocks():
+    space = supernas.ModelSpace(Layers, data_kind="images")
+    net = space.standalone(space.parse("layer=a"))
+    with pytest.raises(UserError, match="az-nas compares blocks of a network that follow one another"):
+        measure("az-nas", net, batch_of())
+
+
+class Layers(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = supernas.Choice("layer", {"a": torch.nn.ReLU(), "b": torch.nn.Tanh()})
+
+    def forward(self, x):
+        return self.layer(x).flatten(1)
+
+
+def test_sums_of_ranks_by_hand():
+    """Four candidates; the second column ties, and is not defined for the last two, which share ranks 1 and 2."""
+    columns = np.array([[3.0, 5.0], [1.0, 5.0], [2.0, -np.inf], [4.0, np.nan]])
+    assert rank_sum(columns, "linear").tolist() == [3 + 3.5, 1 + 3.5, 2 + 1.5, 4 + 1.5]
+    logs = [math.log(a / 4) + math.log(b / 4) for a, b in ((3, 3.5), (1, 3.5), (2, 1.5), (4, 1.5))]
+    assert rank_sum(columns, "logarithmic") == pytest.approx(logs)
+    nothing = np.array([[1.0, 2.0], [np.nan, -np.inf]])
+    assert rank_sum(nothing, "linear").tolist() == [4.0, -np.inf]
+
+
+def test_az_nas_puts_the_even_candidate_above_the_uneven():
+    """Both have ranks whose sum is 8; the logarithm asks for no low rank."""
+    measured = np.array([[1, 1, 3, 3], [2, 2, 2, 2], [3, 3, 1, 1]], dtype=float)
+    scores = proxies.get("az-nas")().scores(measured)
+    assert scores == pytest.approx([2 * math.log(1 / 3), 4 * math.log(2 / 3), 2 * math.log(1 / 3)])
+
+
+def test_an_ensemble_of_one_ranks_as_that_one_and_measures_as_it(network, space):
+    net, batch = network(), batch_of(8)
+    for name in ("ntk", "zen", "az-nas"):  # low is good; draws; several parts
+        assert measure("ensemble", net, batch, of=[name]).tolist() == measure(name, net, batch).tolist()
+        member, ensemble = proxies.get(name)(), proxies.get("ensemble")(of=[name])
+        assert ensemble.needs == member.needs
+        measured = np.random.default_rng(0).normal(size=(5, len(member.parts)))
+        own = member.rising(member.scores(measured))
+        assert np.argsort(ensemble.scores(measured)).tolist() == np.argsort(own).tolist()
+
+
+def test_an_ensemble_by_hand():
+    """Of parameters (high), ntk (low) and az-nas, whose four parts are one column."""
+    ensemble = proxies.get("ensemble")(of=["parameters", "ntk", "az-nas"], ranks="linear")
+    assert ensemble.parts == ("parameters", "ntk", *(f"az-nas {part}" for part in proxies.get("az-nas").parts))
+    assert (ensemble.needs, ensemble.live_only) == ("images", False)
+    measured = np.array([[10, 7, 1, 1, 1, 1], [30, np.nan, 2, 2, 2, 2], [20, 5, 3, 3, 3, 3]])
+    assert ensemble.scores(measured).tolist() == [1 + 2 + 1, 3 + 1 + 2, 2 + 3 + 3]
+
+
+@pytest.mark.parametrize("of", [[], ["synflow", "synflow"], ["ensemble"], ["synflwo"]], ids=str)
+def test_what_is_no_ensemble(of):
+    with pytest.raises(UserError, match=r"ensemble"):
+        build(proxies.get("ensemble"), {"of": of}, "ensemble")
+
+
 def test_baselines_count_what_show_counts(space):
     net = space.build(CELL, **SIZE)
     spent = cost(net, (1, 8, 8))
@@ -338,50 +519,28 @@ def test_baselines_count_what_show_counts(space):
 # --- directions that are known ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["synflow", "zen", "naswot", "parameters", "flops"])
+@pytest.mark.parametrize("name", ["synflow", "zen", "naswot", "parameters", "flops", "az-nas", "ensemble"])
 def test_all_convolutions_beat_all_poolings(space, name):
     batch = batch_of(8, 8, dtype=torch.float32)
     size = {**SIZE, "channels": 4}
     proxy = proxies.get(name)()
-    convolutions, poolings = (
-        proxies.score_architecture(proxy, space, Architecture.of([option] * 6), size, batch, LOSS, 0)
+    measured = [
+        proxies.measure_architecture(proxy, space, Architecture.of([option] * 6), size, batch, LOSS, 0)
         for option in (3, 4)
-    )
-    assert proxy.better(convolutions, poolings)
+    ]
+    assert proxy.better(*proxy.scores(np.array(measured)))
 
 
-# --- what every proxy must do -----------------------------------------------------------------------------------------
+# --- what most proxies do; what every one must is in `supernas_pytest` ------------------------------------------------
 
 
-def some_of(name):
-    """A spread of a space's architectures."""
-    space = spaces.get(name)
-    drawn = np.random.default_rng(3)
-    mine = [space.sample(drawn)]
-    if name == "nas-bench-201":
-        mine += [Architecture.of([option] * 6) for option in range(5)]
-        mine += [Architecture.of([0, 3, 3, 1, 4, 3]), Architecture.of([3, 3, 3, 0, 0, 1])]  # dead edges both ways
-    return mine
-
-
-QUICK = {"linear-regions": {"inputs": 100, "repeats": 1}, "zen": {"repeats": 2}, "ntk": {"images": 4}}
-
-
-@pytest.mark.parametrize("space_name", SPACES)
-@pytest.mark.parametrize("name", proxies.names())
-def test_every_proxy(name, space_name):
-    space, proxy = spaces.get(space_name), proxies.get(name)(**QUICK.get(name, {}))
-    assert proxy.reference
-    batch = batch_of(8, 8, 3, torch.float32)
-    assess = partial(proxies.score_architecture, proxy, space, batch=batch, loss=LOSS)
-    size = {**SPACES[space_name], "num_classes": 3}
-    for architecture in some_of(space_name):
-        value = assess(architecture, size, seed=0)
-        torch.manual_seed(7)  # whatever happens in between
-        state = torch.get_rng_state()
-        assert assess(architecture, size, seed=0) == value
-        assert torch.equal(torch.get_rng_state(), state)
-        assert math.isfinite(value) or value == proxy.worst
+QUICK = {
+    "az-nas": {"images": 4},
+    "linear-regions": {"inputs": 100, "repeats": 1},
+    "ntk": {"images": 4},
+    "swap": {"repeats": 1},
+    "zen": {"repeats": 2},
+}
 
 
 @pytest.mark.parametrize("name", [name for name in proxies.names() if name not in ("parameters", "flops")])
@@ -389,43 +548,9 @@ def test_another_seed_is_another_score(space, name):
     settings = QUICK.get(name, {}) | ({"dimensions": 1} if name == "linear-regions" else {})
     proxy, batch = proxies.get(name)(**settings), batch_of(8, 8, dtype=torch.float32)
     values = {
-        proxies.score_architecture(proxy, space, space.parse(CELL), SIZE, batch, LOSS, seed) for seed in (0, 1, 2)
+        proxies.measure_architecture(proxy, space, space.parse(CELL), SIZE, batch, LOSS, seed) for seed in (0, 1, 2)
     }
     assert len(values) > 1
-
-
-@pytest.mark.parametrize("name", proxies.names())
-def test_the_network_is_left_as_it_was(space, name):
-    net = space.build(CELL, **SIZE)
-    net.eval()
-    net.network.stem.train()
-    before = {key: value.clone() for key, value in net.state_dict().items()}
-    modes = [module.training for module in net.modules()]
-    score(name, net, batch_of(8, 8, dtype=torch.float32))
-    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
-    assert [module.training for module in net.modules()] == modes
-    assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in net.parameters())
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
-
-
-DEAD = {
-    "read by nobody": "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|none~2|",
-    "fed by nothing": "|none~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|nor_conv_3x3~2|",
-}
-
-
-@pytest.mark.parametrize("name", proxies.names())
-def test_dead_edges_count_where_a_proxy_says_so(network, name):
-    """The same weights, with and without edges that lead nowhere."""
-    batch, bare = batch_of(), network("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|")
-    differs = False
-    for cell in DEAD.values():
-        net = network(cell)
-        there = net.state_dict()
-        bare.load_state_dict({key: there[key] for key in bare.state_dict()})
-        values = [score(name, one, batch) for one in (bare, net)]
-        differs |= values[1] != pytest.approx(values[0], rel=1e-9)
-    assert differs != proxies.get(name).live_only
 
 
 def test_a_relu_counts_for_each_convolution_that_reads_it(network):
@@ -435,19 +560,10 @@ def test_a_relu_counts_for_each_convolution_that_reads_it(network):
     assert [times for _, times in relus.patterns()].count(2) == 3  # the input's, in each of three cells
 
 
-def test_the_best_of_many(space):
-    numbers = [space[number] for number in (5, 3, 5, 8)]
-    scores = dict(zip(numbers, (1.0, 4.0, 1.0, 4.0), strict=True))
-    asked = []
-
-    def score_of(architecture):
-        asked.append(architecture)
-        return scores[architecture]
-
-    best, found = proxies.best_by_proxy(numbers, score_of)
-    assert (best, found) == (space[3], scores)
-    assert asked == [space[5], space[3], space[8]]
-    assert proxies.best_by_proxy(numbers, score_of, "min")[0] == space[5]
+def test_the_best_of_many():
+    scores = np.array([1.0, 4.0, 1.0, 4.0])
+    synflow, ntk = proxies.get("synflow")(), proxies.get("ntk")()
+    assert [proxies.place_of_best(one, scores) for one in (synflow, ntk)] == [1, 0]
 
 
 @pytest.mark.slow
@@ -460,8 +576,8 @@ def test_every_class_of_the_space(space, name):
     assert len(classes) == 6466
     size = {**SPACES["nas-bench-201"], "num_classes": 3}
     for form, architecture in classes.items():
-        value = proxies.score_architecture(proxy, space, architecture, size, batch, LOSS, 0)
-        assert math.isfinite(value) or value == proxy.worst, form
+        measured = proxies.measure_architecture(proxy, space, architecture, size, batch, LOSS, 0)
+        assert not np.isinf(measured).any(), form
 
 
 def test_the_relus_and_normalisations_of_a_users_model_are_seen():

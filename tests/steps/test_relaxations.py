@@ -73,7 +73,7 @@ def test_options_that_are_not_held_have_weight_0_and_no_gradient():
 def test_straight_through_has_the_value_of_the_likeliest_and_the_gradient_of_the_probabilities(sharp):
     alpha = (sharp * torch.randn(6, 5)).requires_grad_()
     P = alpha.softmax(-1)
-    relaxed = straight_through({"cell": P}, SPACE, torch.device("cpu"))
+    relaxed = straight_through({"cell": P}, SPACE)
     assert relaxed.architecture.options == tuple(P.argmax(-1).tolist())
     hard = torch.nn.functional.one_hot(P.argmax(-1), 5).float()
     torch.testing.assert_close(relaxed.W["cell"], hard, rtol=0, atol=0)

@@ -138,7 +138,7 @@ def test_files(tmp_path):
 
 
 def test_the_documented_study_is_one(tmp_path):
-    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS / "guides" / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
     file = tmp_path / "documented.toml"
     file.write_text(block, encoding="utf-8")
     study = read_study(file)

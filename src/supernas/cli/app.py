@@ -18,6 +18,7 @@ from supernas.cli.describe import describe
 from supernas.cli.export import export
 from supernas.cli.list import list_
 from supernas.cli.net import DEBUG, caught
+from supernas.cli.new import new
 from supernas.cli.report import report
 from supernas.cli.retrain import retrain
 from supernas.cli.score import score
@@ -50,6 +51,7 @@ for command in (query, correlate, derive, export, report, score, study, search, 
     app.command(cls=Command)(command)
 app.command(name="list", cls=Command)(list_)
 app.command(cls=Command)(describe)
+app.command(cls=Command)(new)
 app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
 

@@ -48,5 +48,9 @@ def read_architecture(text: str, space: str | None) -> tuple[str, Any, Document]
         raise UserError(f"{record} names no architecture and space: it is not the record of a run")
     if space and space != result["space"]:
         raise UserError(f"{folder} is a run in the space {result['space']}, not {space}")
-    defaults = {"data": config.get("data", {}), "train": {"preset": result.get("preset", "demo")}}
+    defaults = {
+        "data": config.get("data", {}),
+        "train": {"preset": result.get("preset", "demo")},
+        **({"plugins": config["plugins"]} if "plugins" in config else {}),
+    }
     return result["architecture"], config.get("space", result["space"]), defaults

@@ -34,6 +34,9 @@ def correlate(
     split: Annotated[str | None, typer.Option(help="column of the benchmark: where accuracy was measured")] = None,
     epochs: Annotated[int | None, typer.Option(help="column of the benchmark: length of the training")] = None,
     trained_on: Annotated[str | None, typer.Option(help="column of the benchmark: train or train+valid")] = None,
+    proxy: Annotated[
+        str, typer.Option(help="zero-cost proxies that rank them too, separated by commas (supernas list proxies)")
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="of the architectures, of ties and of the intervals")] = 0,
     workers: Annotated[int | None, typer.Option(min=1, help="processes (default: one a core)")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
@@ -71,6 +74,7 @@ def correlate(
             workers=workers or os.cpu_count() or 1,
             device=choose_device(device),
             on_progress=lambda done, of: bar.update(task, completed=done, total=of),
+            proxies=[name.strip() for name in proxy.split(",") if name.strip()],
         )
     _print(correlation, time.monotonic() - started, correlation.save(run_dir))
 

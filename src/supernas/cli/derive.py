@@ -9,8 +9,11 @@ import typer
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import print_rows
 from supernas.core.documents import Document
+from supernas.runs.configuration import assign
 
 __all__ = ["derive"]
+
+_OWN = "derive."
 
 
 def derive(
@@ -40,7 +43,8 @@ def derive(
         list[str] | None,
         typer.Option(
             "--set",
-            help="top-k: section.name=value of the trainings; proxy, ranks: network.name=value of what is scored",
+            help="any option of a selector, as derive.name=value; top-k: section.name=value of the trainings; proxy, "
+            "ranks: network.name=value of what is scored, or its-name.name=value of the proxy",
         ),
     ] = None,
     images: Annotated[
@@ -53,22 +57,21 @@ def derive(
 ) -> None:
     """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
     # studies are heavy, and the command line's help must not wait for them
+    from supernas.evaluation.selection import selectors
     from supernas.evaluation.selection.derive import derive as choose
-    from supernas.evaluation.selection.selectors import SELECTORS
 
-    if workers is None and by in SELECTORS and SELECTORS[by].asks_many:
+    if workers is None and selectors.get(by).asks_many:
         workers = os.cpu_count()
+    own = [text for text in set or () if text.lstrip().startswith(_OWN)]
+    others = tuple(text for text in set or () if text not in own)
     options: Document = {"draws": draws, "proxy": proxy, "top": top, "epochs": epochs}
-    options |= {"population": population, "sample": sample}
+    options |= {"population": population, "sample": sample, "candidates": candidates, "source": source}
+    options |= {"weights": weights, "set": others or None, **_assigned(own)}
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         derived = choose(
             run_dir,
             by,
-            candidates=candidates,
-            source=source,
-            weights=weights,
-            set=tuple(set) if set else None,
             **options,
             images=images,
             batch_norm=batch_norm,
@@ -89,3 +92,12 @@ def derive(
             "picture": str(derived.file.with_suffix(".svg")),
         }
     )
+
+
+def _assigned(assignments: list[str]) -> Document:
+    """The options of `derive.name=value`."""
+    document: Document = {}
+    for assignment in assignments:
+        assign(document, assignment)
+    own: Document = document.get("derive", {})
+    return own

@@ -11,6 +11,7 @@ from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.registry import recorded
 from supernas.data import kinds
 from supernas.data.kinds import DataShape
 from supernas.networks.costs.cost import cost
@@ -39,8 +40,9 @@ def show(
     """The cell as text and picture, its cost (at a published size, if that is of these data), its index and canonical
     form.
     """
-    text, space_document, _ = read_architecture(architecture, space)
-    where = read_space(space_document or DEFAULT_SPACE)
+    text, space_document, defaults = read_architecture(architecture, space)
+    with recorded(defaults.get("plugins", {})):
+        where = read_space(space_document or DEFAULT_SPACE)
     shown = where.parse(text)
     size, settings, label = _sized(where, classes, resolution)
     spent = cost(where.build(shown, **size.network, **settings), size.input_shape, dtype=size.input_type)

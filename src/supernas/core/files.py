@@ -83,15 +83,16 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def versions() -> dict[str, str]:
-    """Of what decides every number: supernas and torch."""
-    return {"supernas": version("supernas"), "torch": str(torch.__version__)}  # torch's is a class of its own
+def versions(*packages: str) -> dict[str, str]:
+    """Of what decides every number: supernas and torch, and the packages that parts are of."""
+    of_others = {package: version(package) for package in packages}
+    return {**of_others, "supernas": version("supernas"), "torch": str(torch.__version__)}  # torch's is its own class
 
 
-def environment(device: torch.device) -> Document:
+def environment(device: torch.device, *packages: str) -> Document:
     """Versions, and what a resumed run must share with the first to be the same bit for bit."""
     return {
-        **versions(),
+        **versions(*packages),
         "python": sys.version.split()[0],
         "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),

@@ -1,41 +1,301 @@
-"""The folder is the registry: a package of parts lists itself, one file a part.
+"""The folder is the registry: a package of parts lists itself, one file a part; other installed packages join.
 
-A part lives in the file of its published name (`gdas.py`, `random_nas.py` for `random-nas`) and is the one class or
-instance of the wanted type that the file defines. Where it has parts of its own, that file lies in a folder of the same
-name, with them beside it (`e2nas/e2nas.py`). Nothing else has to be edited to add one.
+A part lives in the file of its published name (`gdas.py`, `random_nas.py` for `random-nas`) and is the one class of the
+wanted type that the file defines. Where it has parts of its own, that file lies in a folder of the same name, with them
+beside it (`e2nas/e2nas.py`). Nothing else has to be edited to add one.
+
+A part of another installed package is an entry point of the kind's group:
+
+[project.entry-points."supernas.methods"]
+my-method = "my_package:MyMethod"
+
+Such packages are code of others. None is imported before names are asked for; one that cannot be imported, or whose
+name is taken, is said in one line and left out.
 """
 
+import logging
 import pkgutil
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, version
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from supernas.core.errors import unknown
+from supernas.core.errors import UserError, unknown
+from supernas.core.text import one_line
 
-__all__ = ["get", "names", "of"]
+__all__ = ["NAME", "PREFIX", "PlugIn", "Registry", "plug_ins", "recorded"]
 
 T = TypeVar("T")
 
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""What a part may be called: it becomes part of names of files and of dotted settings."""
+
+PREFIX = "supernas."
+"""What the groups of our entry points begin with."""
+
 _CONTRACTS = {"base"}  # files of a package that define the contract instead of a part
+_LOG = logging.getLogger(__name__)
+_said: set[str] = set()  # faults of others' packages, each once a process
 
 
-def names(package: ModuleType) -> list[str]:
-    """The published names of a package's parts, sorted."""
-    return sorted(name.replace("_", "-") for name in _modules(package))
+@dataclass(frozen=True)
+class PlugIn:
+    """A part that another package declares.
 
-
-def get(package: ModuleType, name: str, kind: type, what: str) -> Any:
-    """The part called `name`: the one subclass or instance of `kind` that its file defines.
-
-    Raises:
-        UserError: if the package has no such file; `what` is the noun of the message.
+    Attributes:
+        group: of its kind.
+        name: its own.
+        package: the distribution, as pip knows it.
+        version: of that.
+        entry: where it is.
     """
-    if name not in names(package):
-        raise unknown(what, name, names(package))
-    return _only_part(import_module(f"{package.__name__}.{_modules(package)[name.replace('-', '_')]}"), kind)
+
+    group: str
+    name: str
+    package: str
+    version: str
+    entry: EntryPoint
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}".strip()
+
+
+# -- what packages declare ---------------------------------------------------------------------------------------------
+
+
+def plug_ins() -> tuple[PlugIn, ...]:
+    """All parts that installed packages declare, of whatever group; nothing is imported."""
+    return _plug_ins(tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _plug_ins(path: tuple[str, ...]) -> tuple[PlugIn, ...]:
+    """The same for one `sys.path`, since reading what is installed takes milliseconds."""
+    found: dict[tuple[str, str, str], PlugIn] = {}
+    for distribution in distributions():
+        for plug_in in _declared(distribution):
+            key = (plug_in.group, plug_in.name, re.sub(r"[-_.]+", "-", plug_in.package).lower())
+            found.setdefault(key, plug_in)  # of a package that is there twice the first counts, as for its modules
+    return tuple(sorted(found.values(), key=lambda one: (one.group, one.name, one.package)))
+
+
+def _declared(distribution: Distribution) -> list[PlugIn]:
+    try:
+        if PREFIX not in (distribution.read_text("entry_points.txt") or ""):
+            return []
+        package, number = str(distribution.metadata["Name"]), str(distribution.version)
+    except Exception:  # whatever is wrong with a package that may have nothing to do with us
+        return []
+    try:
+        entries = [entry for entry in distribution.entry_points if entry.group.startswith(PREFIX)]
+    except Exception as error:
+        _say(f"the package {package} {number} has entry points that cannot be read: {_told(error)}")
+        return []
+    return [PlugIn(entry.group, entry.name.replace("_", "-"), package, number, entry) for entry in entries]
+
+
+def _say(fault: str) -> None:
+    if fault not in _said:
+        _said.add(fault)
+        _LOG.warning("%s", fault)
+
+
+def _told(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+# -- what was recorded -------------------------------------------------------------------------------------------------
+
+_Parts = Mapping[str, str]
+_recorded: ContextVar[tuple[_Parts, dict[str, str]] | None] = ContextVar("recorded", default=None)
+
+
+@contextmanager
+def recorded(before: _Parts) -> Iterator[dict[str, str]]:
+    """While it lasts, parts of other packages that are asked for are noted, and are of the packages of `before`.
+
+    Args:
+        before: part, such as `method mine`, -> package that it was of when it was recorded.
+
+    Yields:
+        The same of the parts that are asked for.
+    """
+    noted: dict[str, str] = {}
+    token = _recorded.set((before, noted))
+    try:
+        yield noted
+    finally:
+        _recorded.reset(token)
+
+
+def _check_recorded(part: str, package: str | None) -> None:
+    """Refuses a part that is not of the package that it was of; `package` is now's, None if there is no such part."""
+    before = (_recorded.get() or ({}, {}))[0].get(part)
+    if before is None or before == package:
+        return
+    try:
+        there = f"{before} {version(before)} no longer has it; install the version that had it"
+    except (PackageNotFoundError, ValueError):
+        there = "that is not installed here; install it"
+    now = "" if package is None else f" ({package or 'supernas itself'} has another one of that name)"
+    raise UserError(f"the {part} is of the package {before}, and {there}{now}")
+
+
+def _note(part: str, package: str) -> None:
+    if noted := _recorded.get():
+        noted[1][part] = package
+
+
+# -- the parts of a kind -----------------------------------------------------------------------------------------------
+
+
+class Registry(Generic[T]):
+    """The parts of one kind: the classes of a folder, and those that other packages declare.
+
+    Args:
+        package: the folder as a package, `__name__` there.
+        kind: the contract.
+        what: the noun of messages.
+        group: of entry points, without `supernas.`; the folder's name by default.
+        check: what else is wanted of a class of others: why it is refused, empty if it is not.
+
+    Attributes:
+        group: of entry points, whole.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        kind: type[T],
+        what: str,
+        group: str = "",
+        check: Callable[[type], str] = lambda cls: "",
+    ) -> None:
+        self.package, self.kind, self.what, self.check = package, kind, what, check
+        self.group = PREFIX + (group or package.rpartition(".")[2])
+
+    def names(self) -> list[str]:
+        """The names of all parts, sorted. Those of other packages are imported; whatever cannot be used is left out,
+        and said once.
+        """
+        usable = []
+        for name in self._offers():
+            try:
+                self._load(name)
+            except UserError as error:
+                _say(str(error))
+            else:
+                usable.append(name)
+        return sorted([*self.own(), *usable])
+
+    def get(self, name: str) -> type[T]:
+        """The class of a name.
+
+        Raises:
+            UserError: if there is none, naming the nearest; if it is of a package that cannot be imported, or is not of
+                the package that was `recorded`.
+        """
+        part = f"{self.what} {name}"
+        if name in self.own():
+            _check_recorded(part, "")
+            self._say_taken(name)
+            return self._own(name)
+        offers = self._offers().get(name)
+        _check_recorded(part, offers[0].package if offers else None)
+        if not offers:
+            raise unknown(self.what, name, self.names())
+        found = self._load(name)
+        _note(part, offers[0].package)
+        return found
+
+    def own(self) -> list[str]:
+        """The names of the folder's own parts, sorted."""
+        return sorted(name.replace("_", "-") for name in _modules(self._folder()))
+
+    def offered(self, name: str) -> PlugIn | None:
+        """What another package declares under a name that is no part of the folder; None for others."""
+        offers = [] if name in self.own() else self._offers().get(name, [])
+        return offers[0] if offers else None
+
+    def packages(self, *names: str) -> list[str]:
+        """The other packages that parts of these names are of."""
+        return [plug_in.package for plug_in in map(self.offered, names) if plug_in]
+
+    def fault(self, plug_in: PlugIn) -> str:
+        """Why what a package declares cannot be used, in one line; empty if it can. Imports it."""
+        try:
+            self._load(plug_in.name)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    def _folder(self) -> ModuleType:
+        return sys.modules[self.package]
+
+    def _own(self, name: str) -> type[T]:
+        module = _modules(self._folder())[name.replace("-", "_")]
+        found: type[T] = _only_part(import_module(f"{self.package}.{module}"), self.kind)
+        return found
+
+    def _offers(self) -> dict[str, list[PlugIn]]:
+        """Name -> what packages declare under it."""
+        offers: dict[str, list[PlugIn]] = {}
+        for plug_in in plug_ins():
+            if plug_in.group == self.group:
+                offers.setdefault(plug_in.name, []).append(plug_in)
+        return offers
+
+    def _say_taken(self, name: str) -> None:
+        if fault := self._taken(name, self._offers().get(name, [])):
+            _say(fault)
+
+    def _taken(self, name: str, offers: Iterable[PlugIn]) -> str:
+        """Why nothing of that name can be used, whatever it is."""
+        packages = " and ".join(map(str, offers))
+        if packages and name in self.own():
+            return f"the {self.what} {name} of {packages} is left out: supernas has one of that name itself"
+        if " and " in packages:
+            return f"the {self.what} {name} is in several packages, {packages}; uninstall all but one"
+        if packages and not NAME.fullmatch(name):
+            return (
+                f"the {self.what} {name!r} of {packages} is left out: wanted a name of small letters, digits and dashes"
+            )
+        return ""
+
+    def _load(self, name: str) -> type[T]:
+        """The class that a package declares.
+
+        Raises:
+            UserError: if it cannot be used, naming the package.
+        """
+        plug_in, *_ = offers = self._offers()[name]
+        if taken := self._taken(name, offers):
+            raise UserError(taken)
+        where = f"the {self.what} {name} of {plug_in}"
+        try:
+            found = plug_in.entry.load()
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{where} cannot be imported: {_told(error)}") from None
+        if reason := self._unfit(found):
+            raise UserError(f"{where} cannot be used: {plug_in.entry.value} {reason}")
+        cls: type[T] = found
+        return cls
+
+    def _unfit(self, found: Any) -> str:
+        """Why what was imported is no part of this kind; empty if it is."""
+        if not (isinstance(found, type) and issubclass(found, self.kind)):
+            return f"is no subclass of {self.kind.__module__}.{self.kind.__name__}"
+        if missing := getattr(found, "__abstractmethods__", ()):
+            return f"lacks {', '.join(sorted(missing))}"
+        return self.check(found)
 
 
 def _modules(package: ModuleType) -> dict[str, str]:
@@ -51,27 +311,6 @@ def _modules(package: ModuleType) -> dict[str, str]:
     return made
 
 
-def of(package: str, kind: type[T], what: str) -> tuple[Callable[[], list[str]], Callable[[str], type[T]]]:
-    """The functions `names` and `get` of a package whose parts are classes: what its `__init__` offers.
-
-    Args:
-        package: its name, `__name__` there.
-        kind: the contract.
-        what: the noun of messages.
-    """
-
-    def known() -> list[str]:
-        return names(sys.modules[package])
-
-    def part(name: str) -> type[T]:
-        found: type[T] = get(sys.modules[package], name, kind, what)
-        return found
-
-    known.__doc__ = f"The names of everything that is a {what}."
-    part.__doc__ = f"The class of the {what} of a name. Raises UserError if there is none, naming the nearest."
-    return known, part
-
-
 def _only_part(module: ModuleType, kind: type) -> Any:
     parts = [part for part in vars(module).values() if _is_part(part, kind, module.__name__)]
     if len(parts) != 1:
@@ -80,6 +319,4 @@ def _only_part(module: ModuleType, kind: type) -> Any:
 
 
 def _is_part(part: Any, kind: type, module: str) -> bool:
-    if isinstance(part, type):
-        return issubclass(part, kind) and part.__module__ == module
-    return isinstance(part, kind) and type(part).__module__ == module
+    return isinstance(part, type) and issubclass(part, kind) and part.__module__ == module

@@ -30,6 +30,7 @@ __all__ = [
     "setting",
     "settings",
     "to_plain",
+    "unfit",
 ]
 
 T = TypeVar("T")
@@ -59,6 +60,19 @@ def settings(cls: type[T]) -> type[T]:
 def field_names(cls: type) -> list[str]:
     """The names of a settings class's fields."""
     return [field.name for field in dataclasses.fields(cls)]
+
+
+def unfit(cls: type) -> str:
+    """Why a class cannot be one that people choose by name and set: it is no settings class, or has no defaults; empty
+    if it can.
+    """
+    if not is_pydantic_dataclass(cls):
+        return "is no settings class: put @settings above it"
+    try:
+        cls()
+    except Exception as error:  # whatever a class of others does
+        return f"cannot be made with its defaults: {' '.join(str(error).split())[:_SHOWN]}"
+    return ""
 
 
 def refuse_unused(instance: Any, names: Iterable[str], where: str, prefix: str = "") -> None:
@@ -204,6 +218,8 @@ def _type_name(annotation: Any) -> str:
         return " | ".join(map(repr, get_args(annotation)))
     if get_origin(annotation) in (tuple, list):
         return str(annotation)
+    if get_origin(annotation) is dict:
+        return "table"
     return " | ".join(_type_name(part) for part in get_args(annotation))
 
 

@@ -17,10 +17,15 @@ import torch
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 
-__all__ = ["UNSAVED", "State", "load_tree", "to_tree"]
+__all__ = ["ON_HOST", "UNSAVED", "State", "load_tree", "to_tree"]
 
 UNSAVED = {"unsaved": True}
 """The metadata of a field that is part of a state's set-up and is not saved."""
+
+ON_HOST = {"on_host": True}
+"""The metadata of a field whose tensors lie on the host, wherever the network is."""
+
+_HOST = torch.device("cpu")
 
 _AS_ANNOTATED = pydantic.ConfigDict(arbitrary_types_allowed=True)
 _ARCHITECTURE = "(choice, option) pairs"  # marks an architecture in a tree
@@ -33,8 +38,11 @@ class State:
         """Everything that changes, as tensors, numbers and strings only."""
         return {name: to_tree(value) for name, value in _moving(self).items()}
 
-    def load(self, tree: Document) -> None:
+    def load(self, tree: Document, device: torch.device = _HOST) -> None:
         """Makes this state equal to the one that `tree` was taken from.
+
+        Tensors that are there already stay where they are; those that a fresh state lacks go to `device`, except in
+        fields that are `ON_HOST`.
 
         Raises:
             ValueError: if the tree has other entries, or one of another type, like other errors of what does not fit.
@@ -43,8 +51,9 @@ class State:
         if set(mine) != set(tree):
             raise ValueError(f"{type(self).__name__} has {sorted(mine)}, the saved state has {sorted(tree)}")
         hints = get_type_hints(type(self))
+        on_host = {field.name for field in dataclasses.fields(self) if field.metadata.get("on_host")}  # type: ignore[arg-type]
         for name, value in mine.items():
-            loaded = load_tree(value, tree[name])
+            loaded = load_tree(value, tree[name], _HOST if name in on_host else device)
             setattr(self, name, loaded if loaded is value else _of_type(hints[name], loaded, name))
 
 
@@ -84,10 +93,12 @@ def to_tree(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} cannot be part of a state")
 
 
-def load_tree(value: Any, tree: Any) -> Any:
-    """The value with the content of `tree`: modules, optimisers, generators and tensors are changed in place."""
+def load_tree(value: Any, tree: Any, device: torch.device = _HOST) -> Any:
+    """The value with the content of `tree`: modules, optimisers, generators and tensors are changed in place; a tensor
+    that the value lacks is put on `device`.
+    """
     if isinstance(value, State):
-        value.load(tree)
+        value.load(tree, device)
     elif isinstance(value, torch.Generator):
         value.set_state(tree)
     elif isinstance(value, np.random.Generator):
@@ -98,20 +109,21 @@ def load_tree(value: Any, tree: Any) -> Any:
         with torch.no_grad():
             value.copy_(tree) if value.shape == tree.shape else value.set_(tree.to(value))  # type: ignore[call-overload]
     else:
-        return _plain(value, tree)
+        return _plain(value, tree, device)
     return value
 
 
-def _plain(value: Any, tree: Any) -> Any:
+def _plain(value: Any, tree: Any, device: torch.device) -> Any:
     if isinstance(tree, dict):
         if set(tree) == {_ARCHITECTURE}:
             return Architecture(tuple((choice, option) for choice, option in tree[_ARCHITECTURE]))
         old = value if isinstance(value, dict) else {}
-        return {key: load_tree(old.get(key), saved) for key, saved in tree.items()}
+        return {key: load_tree(old.get(key), saved, device) for key, saved in tree.items()}
     if isinstance(tree, list):
         before = value if isinstance(value, list | tuple | deque) else ()
-        items = [load_tree(item, saved) for item, saved in zip([*before, *([None] * len(tree))], tree, strict=False)]
+        pairs = zip([*before, *([None] * len(tree))], tree, strict=False)
+        items = [load_tree(item, saved, device) for item, saved in pairs]
         if isinstance(value, deque):
             return deque(items, value.maxlen)
         return tuple(items) if isinstance(value, tuple) else items
-    return tree
+    return tree.to(device) if isinstance(tree, torch.Tensor) else tree

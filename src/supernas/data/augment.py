@@ -3,10 +3,12 @@
 The published recipe (He et al. 2016; NAS-Bench-201, DARTS): mirror with probability one half, pad with black, crop a
 window of the original size at a random place, and optionally blank one square (cutout, DeVries & Taylor 2017) of the
 normalised image. Each image of a batch gets its own draw. Draws come from a generator on the host, so that a run takes
-the same crops on every device, and its state is the whole state.
+the same crops on every device.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,16 @@ from torch import Tensor
 
 from supernas.core.settings import setting, settings
 
-__all__ = ["Augmentation", "blank_square", "flip_and_crop", "random_cutout", "window"]
+__all__ = [
+    "Augmentation",
+    "Variation",
+    "blank_square",
+    "cut_out",
+    "draw_variation",
+    "flip_and_crop",
+    "stacked",
+    "window",
+]
 
 
 @settings
@@ -47,21 +58,59 @@ class Augmentation:
         )
 
 
-def flip_and_crop(
-    images: Shaped[Tensor, "b c h w"], augmentation: Augmentation, generator: torch.Generator
-) -> Shaped[Tensor, "b c h w"]:
-    """Mirror and crop each image at random; any dtype, fastest in channels-last layout, which the result has."""
-    count, padding = len(images), augmentation.crop_padding or 0
-    if not (augmentation.flip or padding):
+class Variation(NamedTuple):
+    """What is drawn for the images of a batch, or of each batch of a pass (then with one more dimension in front).
+
+    Attributes:
+        window: top, left and mirrored (0 or 1) of each crop, int64 [3, b]; None leaves the images as they are.
+        square: top and left of each blanked square, int64 [2, b]; None blanks nothing.
+    """
+
+    window: Tensor | None = None
+    square: Tensor | None = None
+
+    def of(self, batch: int) -> "Variation":
+        """That of one batch of a pass."""
+        return Variation(*(None if drawn is None else drawn[batch] for drawn in self))
+
+    def to(self, device: torch.device | str) -> "Variation":
+        """The same on a device."""
+        return Variation(*(None if drawn is None else drawn.to(device) for drawn in self))
+
+
+def draw_variation(
+    count: int, height: int, width: int, augmentation: Augmentation, generator: torch.Generator
+) -> Variation:
+    """Draws how `count` images of a size are varied, on the host."""
+    padding, place, square = augmentation.crop_padding or 0, None, None
+    if augmentation.flip or padding:
+        mirrored = torch.zeros(count, dtype=torch.int64)
+        if augmentation.flip:
+            mirrored = torch.randint(2, (count,), generator=generator)
+        offsets = torch.zeros(2, count, dtype=torch.int64)
+        if padding:
+            offsets = torch.randint(2 * padding + 1, (2, count), generator=generator)
+        place = torch.stack([*offsets, mirrored])
+    if augmentation.cutout:
+        rows = torch.randint(height, (count,), generator=generator)
+        columns = torch.randint(width, (count,), generator=generator)
+        square = torch.stack([rows, columns]) - augmentation.cutout // 2
+    return Variation(place, square)
+
+
+def stacked(variations: Sequence[Variation]) -> Variation:
+    """Those of all batches of a pass as one."""
+    return Variation(
+        *(None if any(one is None for one in drawn) else torch.stack(drawn) for drawn in zip(*variations, strict=True))
+    )
+
+
+def flip_and_crop(images: Shaped[Tensor, "b c h w"], variation: Variation, padding: int) -> Shaped[Tensor, "b c h w"]:
+    """Mirror and crop each image as drawn; any dtype, fastest in channels-last layout, which the result has."""
+    if variation.window is None:
         return images
-    mirrored = torch.zeros(count, dtype=torch.int64)
-    if augmentation.flip:
-        mirrored = torch.randint(2, (count,), generator=generator)
-    offsets = torch.zeros(2, count, dtype=torch.int64)
-    if padding:
-        offsets = torch.randint(2 * padding + 1, (2, count), generator=generator)
-    top, left, flipped = torch.stack([*offsets, mirrored]).to(images.device)
-    return window(images, top, left, flipped.bool(), padding)
+    top, left, mirrored = variation.window
+    return window(images, top, left, mirrored.bool(), padding)
 
 
 def window(
@@ -91,14 +140,11 @@ def window(
     return taken.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
-def random_cutout(images: Float[Tensor, "b c h w"], size: int, generator: torch.Generator) -> Float[Tensor, "b c h w"]:
+def cut_out(images: Float[Tensor, "b c h w"], variation: Variation, size: int) -> Float[Tensor, "b c h w"]:
     """Blank one `size` x `size` square of each normalised image; its centre is uniform, so it may cross the edge."""
-    if size == 0:
+    if variation.square is None:
         return images
-    count, _, height, width = images.shape
-    rows = torch.randint(height, (count,), generator=generator)
-    columns = torch.randint(width, (count,), generator=generator)
-    top, left = (torch.stack([rows, columns]) - size // 2).to(images.device)
+    top, left = variation.square
     return blank_square(images, top, left, size)
 
 

@@ -1,8 +1,9 @@
 """Batches of images: an endless shuffled stream for training, one ordered pass for evaluation.
 
-Images live on the device as unsigned bytes, channels last; a batch is gathered, augmented and normalised there. The
-whole state of a stream is the order of the present pass, the place in it and one random generator, so a stream resumed
-in the middle of a pass goes on bit for bit.
+Images live on the device as unsigned bytes, channels last; a batch is gathered, augmented and normalised there. What is
+random in a pass (order, crops, flips, squares) is drawn on the host when it begins, and crosses over at once: a step
+copies nothing. The whole state of a stream is the order of the present pass, the place in it and where its generator
+stood after that order was drawn, so a stream resumed in the middle of a pass goes on bit for bit, on any device.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
-from supernas.data.augment import Augmentation, flip_and_crop, random_cutout
+from supernas.data.augment import Augmentation, cut_out, draw_variation, flip_and_crop, stacked
 from supernas.data.batch import Batch, even_batch
 from supernas.data.images import ImageSet
 
@@ -56,7 +57,7 @@ class ImageStream:
         self._labels = images.labels.to(device)
         self._scale, self._shift = _affine(mean, std, images, device)
         self._generator = torch.Generator().manual_seed(seed)
-        self._order, self._position = self._shuffled(), 0
+        self._begin_pass(self._shuffled())
 
     @property
     def steps_per_epoch(self) -> int:
@@ -68,13 +69,14 @@ class ImageStream:
 
     def __next__(self) -> Batch:
         if self._position + self.batch_size > len(self._order):
-            self._order, self._position = self._shuffled(), 0
-        taken = self._order[self._position : self._position + self.batch_size].to(self._pixels.device)
+            self._begin_pass(self._shuffled())
+        taken = self._order_there[self._position : self._position + self.batch_size]
+        variation = self._variation.of(self._position // self.batch_size)
         self._position += self.batch_size
         images = self._pixels.index_select(0, taken).permute(0, 3, 1, 2)
-        images = flip_and_crop(images, self._augmentation, self._generator)
+        images = flip_and_crop(images, variation, self._augmentation.crop_padding or 0)
         inputs = _normalised(images, self._scale, self._shift)
-        inputs = random_cutout(inputs, self._augmentation.cutout, self._generator)
+        inputs = cut_out(inputs, variation, self._augmentation.cutout)
         return Batch(inputs, self._labels.index_select(0, taken))
 
     def state_dict(self) -> dict[str, Tensor | int]:
@@ -82,7 +84,7 @@ class ImageStream:
         return {
             "order": self._order.clone(),
             "position": self._position,
-            "generator": self._generator.get_state(),
+            "generator": self._drawn_from,
         }
 
     def load_state_dict(self, state: Values) -> None:
@@ -96,9 +98,20 @@ class ImageStream:
                 f"the saved stream has {len(state['order'])} images, this one {len(self._order)}; "
                 "resume with the data and split of the saved run"
             )
-        self._order = state["order"].cpu().clone()
-        self._position = int(state["position"])
         self._generator.set_state(state["generator"].cpu())
+        self._begin_pass(state["order"].cpu().clone())
+        self._position = int(state["position"])
+
+    def _begin_pass(self, order: Tensor) -> None:
+        """Draws how the batches of a pass are varied, and puts all that is random in it on the device."""
+        device, (height, width) = self._pixels.device, self._pixels.shape[1:3]
+        self._order, self._position = order, 0
+        self._drawn_from = self._generator.get_state()
+        drawn = [
+            draw_variation(self.batch_size, height, width, self._augmentation, self._generator)
+            for _ in range(self.steps_per_epoch)
+        ]
+        self._order_there, self._variation = order.to(device), stacked(drawn).to(device)
 
     def _shuffled(self) -> Tensor:
         return torch.randperm(len(self._labels), generator=self._generator)

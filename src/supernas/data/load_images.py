@@ -55,8 +55,8 @@ def load_images(
 
     Args:
         name_or_path: a name of `image_names()`; or a folder (CIFAR in the binary or Python layout, ImageNet16, IDX, or
-            images in one sub-folder a class) or an .npz file (`docs/data.md` has every layout). A path that is not
-            absolute counts from `directory`.
+            images in one sub-folder a class) or an .npz file (`docs/guides/data.md` has every layout). A path that is
+            not absolute counts from `directory`.
         directory: where the files of a published data set are or go; by default `$SUPERNAS_CACHE` or
             `~/.cache/supernas`.
         resolution: the central squares of larger images are averaged down to this height and width; squares that are no

@@ -1,8 +1,9 @@
 """Does a supernet rank architectures as their own training does? Its accuracies against truth.
 
 The truth is a plain array: a column of a benchmark, or the test accuracies of own retrainings. Two rankings that need
-no search stand beside the supernet's: by all parameters, and by the parameters of live edges (those that can matter).
-A supernet that ranks no better has shown nothing yet.
+no search stand beside the supernet's: by all parameters, and by the parameters of live edges (those that can matter);
+and, where they are named, those by zero-cost proxies of networks of the supernet's size. A supernet that ranks no
+better has shown nothing yet.
 """
 
 import re
@@ -18,10 +19,14 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
 from supernas.core.records import RESULT, RunRecord, read_record, write_record
+from supernas.core.settings import to_plain
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.evaluation.plots.scatter import scatter_svg
+from supernas.evaluation.proxy_scores import resolve_scores
+from supernas.evaluation.proxy_scores import score as score_all
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, read_run, supernet_accuracies
+from supernas.runs.configuration import space_document
 from supernas.spaces import search_strategies
 from supernas.spaces.base import Space
 
@@ -109,6 +114,7 @@ def correlate(
     workers: int = 1,
     device: torch.device | str = "cpu",
     on_progress: OnProgress | None = None,
+    proxies: Sequence[str] = (),
 ) -> Correlation:
     """Ranks architectures by a finished search's supernet, and compares with their truth.
 
@@ -122,9 +128,10 @@ def correlate(
         workers: as for `supernet_accuracies`, like the next two.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
+        proxies: names of zero-cost proxies that rank them too; what they measured is kept in the run folder.
 
     Raises:
-        UserError: if fewer than three architectures have a truth, or as `supernet_accuracies` does.
+        UserError: if fewer than three architectures have a truth, or as `supernet_accuracies` and the proxies do.
     """
     truth = np.asarray(truth, dtype=float)
     if truth.shape != (len(architectures),):
@@ -137,10 +144,15 @@ def correlate(
     config, _ = read_run(folder)
     space = config.space
     size = space.network_class.size_of(config.supernet)
+    asked = {"space": space_document(space), "network": size, "data": to_plain(config.data), "score": {"seed": seed}}
+    scoring = resolve_scores(proxies, asked) if proxies else None
     accuracies = supernet_accuracies(
         folder, compared, evaluation, workers=workers, device=device, on_progress=on_progress
     )
     scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
+    if scoring:
+        found = score_all(compared, scoring, folder, workers=workers, on_progress=on_progress)
+        scores |= {name: scoring.proxies[name].rising(mine) for name, mine in found.scores.items()}
     rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}
     left_out = len(architectures) - len(known)
     return Correlation(space, compared, truth[known], truth_name, scores, rankings, evaluation, seed, left_out)

@@ -2,13 +2,13 @@
 
 Every score is kept in a file, one for each proxy and all that decides its scores. Initial weights follow from the seed
 and the architecture, so a score depends neither on the order nor on the number of processes. Where a proxy says that
-only live edges count, architectures with the same live edges have one score: that of the first of them in the space's
-order (in spaces that are numbered).
+only live edges count, architectures with the same live edges measure alike: as the first of them in the space's order
+does (in spaces that are numbered). What was measured is kept; scores by ranks are those among the architectures asked
+about.
 """
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.measures import KeptMeasures
 from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import NetworkSettings
 from supernas.networks.model_space import ModelSpace
-from supernas.proxies.base import Proxy
+from supernas.proxies import Measures, Proxy
 from supernas.runs.configuration import DEFAULT_SPACE, Device, read_space, space_document
 from supernas.runs.device import choose_device
 from supernas.runs.fit import check_fit
@@ -115,7 +115,7 @@ def resolve_scores(names: Sequence[str], document: Values) -> ScoreConfig:
 
 
 class Scorer:
-    """Scores one architecture at a time.
+    """Measures one architecture at a time.
 
     Args:
         config: how.
@@ -133,18 +133,18 @@ class Scorer:
         if count > len(images):
             raise UserError(f"score.batch_size = {count}: {dataset.name} has {len(images)} training images")
         drawn = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
-        device = choose_device(config.score.device)
+        device = choose_device(config.score.device, float64=True)
         self.batch = next(dataset.in_order(images.select(drawn), count, device))
         self.loss = dataset.task().loss
         self.size = {**dataset.network, **vars(config.network)}
         self.data = f"{dataset.name}, {len(images)} training images"
         self.digest = digest_of(self.batch)
 
-    def score(self, name: str, architecture: Architecture) -> float:
-        """The score by the proxy called `name`."""
+    def measure(self, name: str, architecture: Architecture) -> Measures:
+        """What the proxy called `name` measures."""
         config = self.config
         proxy, seed = config.proxies[name], config.score.seed
-        return proxies.score_architecture(proxy, config.space, architecture, self.size, self.batch, self.loss, seed)
+        return proxies.measure_architecture(proxy, config.space, architecture, self.size, self.batch, self.loss, seed)
 
     def describe(self, name: str) -> Document:
         """All that decides the scores by a proxy, as plain values."""
@@ -161,7 +161,7 @@ class Scorer:
             **({} if proxy.needs == "shape" else seen),
             "seed": config.score.seed,
             "device": self.batch.inputs.device.type,
-            "versions": versions(),
+            "versions": versions(*proxies.PARTS.packages(name)),
         }
 
 
@@ -180,20 +180,22 @@ class Scores:
     Attributes:
         config: how it was done.
         architectures: what was scored.
-        scores: proxy -> score of each [architectures]; infinite where it is not defined.
+        measures: proxy -> what it measured of each [architectures, parts]; NaN where it is not defined.
+        scores: proxy -> score of each among them [architectures]; infinite where it is not defined.
         files: proxy -> where they are kept.
         scale: the size of the networks and of their images, in words.
     """
 
     config: ScoreConfig
     architectures: tuple[Architecture, ...]
+    measures: dict[str, np.ndarray]
     scores: dict[str, np.ndarray]
     files: dict[str, Path]
     scale: str
 
     def best(self, name: str) -> Architecture:
         """The best by a proxy; the first of equals."""
-        return self.architectures[int(np.argmax(self._rising(name)))]
+        return self.architectures[proxies.place_of_best(self.config.proxies[name], self.scores[name])]
 
     def rankings(self, truth: np.ndarray, seed: int = 0) -> dict[str, Ranking]:
         """How well each proxy ranks by truth [architectures]; NaN is left out.
@@ -202,11 +204,8 @@ class Scores:
             UserError: if fewer than three architectures have a truth.
         """
         known = ~np.isnan(truth)
-        return {name: rank(self._rising(name)[known], truth[known], seed) for name in self.scores}
-
-    def _rising(self, name: str) -> np.ndarray:
-        """The scores, so that larger is better."""
-        return self.scores[name] if self.config.proxies[name].direction == "max" else -self.scores[name]
+        rising = {name: self.config.proxies[name].rising(scores) for name, scores in self.scores.items()}
+        return {name: rank(scores[known], truth[known], seed) for name, scores in rising.items()}
 
 
 def score(
@@ -220,7 +219,7 @@ def score(
     """Scores architectures by every proxy of a configuration.
 
     Args:
-        architectures: what to score; repeats are scored once.
+        architectures: what to score; repeats are measured once, and count once among the others.
         config: how.
         folder: where the files of scores are; what they hold is not computed again.
         workers: processes of one thread each; 1 computes in this process. With more, a script needs the usual
@@ -232,40 +231,50 @@ def score(
     """
     wanted = tuple(architectures)
     scorer = Scorer(config)
-    caches = {name: _cache(folder, scorer, name) for name in config.proxies}
+    kept = {name: _kept(folder, scorer, name) for name in config.proxies}
     standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
     jobs = [(name, architecture) for name in config.proxies for architecture in dict.fromkeys(standing[name])]
-    missing = [(name, scored) for name, scored in jobs if config.space.format(scored) not in caches[name].values]
+    missing = [
+        (name, architecture) for name, architecture in jobs if config.space.format(architecture) not in kept[name]
+    ]
     report = on_progress or (lambda done, of: None)
     report(len(jobs) - len(missing), len(jobs))
     alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
     if alone:
-        values: Iterable[float] = (scorer.score(*job) for job in missing)
+        found: Iterable[Measures] = (scorer.measure(*job) for job in missing)
     else:
-        prepare = partial(_score_in, tuple(config.proxies), json.dumps(config.document()))
-        values = in_processes(prepare, missing, workers, _CHUNK)
+        prepare = partial(_measure_in, tuple(config.proxies), json.dumps(config.document()))
+        found = in_processes(prepare, missing, workers, _CHUNK)
     with ExitStack() as files:
-        add = {name: files.enter_context(cache.open()) for name, cache in caches.items()}
-        for number, ((name, architecture), value) in enumerate(zip(missing, values, strict=True), start=1):
-            add[name](config.space.format(architecture), value if math.isfinite(value) else None)
+        add = {name: files.enter_context(mine.open()) for name, mine in kept.items()}
+        for number, ((name, architecture), measures) in enumerate(zip(missing, found, strict=True), start=1):
+            add[name](config.space.format(architecture), measures)
             report(len(jobs) - len(missing) + number, len(jobs))
+    measured = {name: _measured(kept[name], config.space, standing[name]) for name in config.proxies}
     return Scores(
         config,
         wanted,
-        {name: _values(caches[name], config, name, standing[name]) for name in config.proxies},
-        {name: cache.path for name, cache in caches.items()},
+        measured,
+        {name: _among(wanted, config.proxies[name], measures) for name, measures in measured.items()},
+        {name: mine.path for name, mine in kept.items()},
         _scale(scorer),
     )
 
 
-def _cache(folder: Path, scorer: Scorer, name: str) -> Cache:
-    return Cache(folder, f"{scorer.config.space.name}-{name}", scorer.describe(name))
+def _kept(folder: Path, scorer: Scorer, name: str) -> KeptMeasures:
+    config = scorer.config
+    return KeptMeasures(config.proxies[name], folder, f"{config.space.name}-{name}", scorer.describe(name))
 
 
-def _values(cache: Cache, config: ScoreConfig, name: str, standing: Sequence[Architecture]) -> np.ndarray:
-    values = (cache.values[config.space.format(architecture)] for architecture in standing)
-    worst = config.proxies[name].worst
-    return np.array([worst if value is None else value for value in values])
+def _measured(kept: KeptMeasures, space: Space, standing: Sequence[Architecture]) -> np.ndarray:
+    return np.array([kept[space.format(architecture)] for architecture in standing]).reshape(len(standing), -1)
+
+
+def _among(architectures: Sequence[Architecture], proxy: Proxy, measures: np.ndarray) -> np.ndarray:
+    """The score of each among the different ones."""
+    places = {architecture: place for place, architecture in enumerate(architectures)}
+    scores = dict(zip(places, proxy.scores(measures[list(places.values())]), strict=True))
+    return np.array([scores[architecture] for architecture in architectures])
 
 
 def _scale(scorer: Scorer) -> str:
@@ -275,7 +284,7 @@ def _scale(scorer: Scorer) -> str:
 
 
 def _standing(space: Space, architectures: Sequence[Architecture], proxy: Proxy) -> list[Architecture]:
-    """The architecture whose score each one has."""
+    """The architecture whose measures each one has."""
     if not (proxy.live_only and space.enumerable):
         return list(architectures)
     first = _first_of_live(space)
@@ -290,7 +299,7 @@ def _first_of_live(space: Space) -> dict[tuple[Pair, ...], Architecture]:
     return first
 
 
-def _score_in(names: tuple[str, ...], document: str) -> Callable[[tuple[str, Architecture]], float]:
-    """What a process of several does: of (proxy, architecture), the score."""
+def _measure_in(names: tuple[str, ...], document: str) -> Callable[[tuple[str, Architecture]], Measures]:
+    """What a process of several does: of (proxy, architecture), the measures."""
     scorer = Scorer(resolve_scores(names, json.loads(document)))
-    return lambda job: scorer.score(*job)
+    return lambda job: scorer.measure(*job)

@@ -1,8 +1,10 @@
 """The search methods, one paper a file; the folder lists itself."""
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.steps.contracts import Method
 
-__all__ = ["get", "names"]
+__all__ = ["PARTS", "get", "names"]
 
-names, get = registry.of(__name__, Method, "method")
+PARTS = Registry(__name__, Method, "method", check=unfit)
+names, get = PARTS.names, PARTS.get

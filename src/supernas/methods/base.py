@@ -21,7 +21,7 @@ from supernas.data import Batch
 from supernas.networks.base import Mixture, Weights
 from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Stage, Validate, stage_starts
 from supernas.steps.hypergradients import gradients_of
-from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, derived, option_mask_of
+from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, crossed, derived, option_mask_of
 from supernas.steps.weights import MixtureTrainer, PathTrainer, TrainedState
 
 __all__ = ["AlphaState", "Alternating", "Change", "best_of", "descend", "drawn_architecture", "unchanged"]
@@ -142,7 +142,8 @@ class Alternating(Method[AlphaState], Differentiable):
         if on == "mean":
             return Mixture(self.relax(state, state.alpha))
         assert isinstance(self.relaxation, RandomRelaxation), "nothing to draw from"
-        return self.relaxation.draw(state.alpha, state.support, progress, generator)
+        drawn = self.relaxation.draw(state.alpha, state.support, progress, generator)
+        return drawn._replace(W=crossed(drawn.W, state.context.device)) if drawn.W else drawn
 
     def step_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
@@ -172,7 +173,7 @@ class Alternating(Method[AlphaState], Differentiable):
     def init(self, context: SearchContext) -> AlphaState:
         """Alpha near 0 and a fresh optimiser."""
         space, generator = context.space, torch.Generator().manual_seed(context.seed)
-        device = next(context.network.parameters()).device
+        device = torch.device("cpu") if self.relaxation.on_host else context.device
         shapes: dict[str, tuple[int, ...]] = dict(space.shapes)
         if self.relaxation.edges:
             shapes |= {edges_of(kind): (choices,) for kind, (choices, _) in space.shapes.items()}
@@ -200,8 +201,8 @@ class Alternating(Method[AlphaState], Differentiable):
         return state.alpha
 
     def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
-        """The relaxation's mean at given parameters."""
-        return self.relaxation.mean(alpha, state.support)
+        """The relaxation's mean at given parameters, on the network's device."""
+        return crossed(self.relaxation.mean(alpha, state.support), state.context.device)
 
 
 def edges_of(kind: str) -> str:

@@ -44,7 +44,7 @@ from supernas.networks.base import Mixture
 from supernas.networks.widen import widen
 from supernas.steps.contracts import Distribution, Metrics, SearchContext, Stage
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, dirichlet
+from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, crossed, dirichlet
 
 __all__ = ["DrNAS"]
 
@@ -52,6 +52,8 @@ __all__ = ["DrNAS"]
 @dataclass(frozen=True)
 class DirichletMixtures(RandomRelaxation):
     """theta ~ Dirichlet(beta) at each choice."""
+
+    on_host: ClassVar[bool] = True  # the sampler goes by the values, and draws from the host's generator
 
     def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
         """Beta / sum of beta at each choice."""
@@ -96,7 +98,9 @@ class DrNAS(Alternating, Distribution):
         """Alpha <- alpha - grad_alpha (L_val(w, theta) + kl KL(Dir(beta) | Dir(1))), with another draw of theta."""
         theta = self.alpha_forward(state, progress, state.generator)
         loss = state.trainer.validation_loss(valid, theta)
-        return descend(state, loss + self.kl * divergence(state) if self.kl else loss, change)
+        if self.kl:
+            loss = loss + crossed({"": self.kl * divergence(state)}, loss.device)[""]
+        return descend(state, loss, change)
 
     def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
         """The architecture of the largest entries of a draw."""

@@ -42,6 +42,8 @@ __all__ = ["GDAS"]
 class HardGumbel(RandomRelaxation):
     """W = onehot(argmax P), dW = dP, with tau falling linearly from `temperature` to `temperature_end`."""
 
+    on_host: ClassVar[bool] = True  # a draw says which path runs
+
     temperature: float
     temperature_end: float
     noise: float
@@ -55,7 +57,7 @@ class HardGumbel(RandomRelaxation):
         """A path at the temperature of this moment, with gradient to alpha."""
         tau = self.temperature + (self.temperature_end - self.temperature) * progress.fraction
         P = gumbel(alpha, support.option_mask, tau, generator, self.noise)
-        W, path = straight_through(P, support.space, next(iter(P.values())).device)
+        W, path = straight_through(P, support.space)
         return Mixture(W, path.pairs, self.unselected)
 
 

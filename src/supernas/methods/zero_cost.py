@@ -3,10 +3,12 @@
 M. Abdelfattah, A. Mehrotra, L. Dudziak and N. Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021; the baseline of
 that name beside BaLeNAS (M. Zhang et al., CVPR 2022, table 2) draws 10, 50 or 100:
 
-    a_1 .. a_n ~ Uniform(space),    answer = argmax_i proxy(a_i).
+    a_1 .. a_n ~ Uniform(space),    answer = argmax_i proxy(a_i),
+
+where a proxy that ranks does so among the n.
 
 No weights are trained: no training batch is looked at, and the supernet stays as it began, so what a run records of
-inherited accuracy is that of untrained weights. The candidates are drawn at the start and scored in equal shares over
+inherited accuracy is that of untrained weights. The candidates are drawn at the start and measured in equal shares over
 the steps of the search, all on the first validation batch, each with initial weights of its own.
 """
 
@@ -23,9 +25,10 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import setting, settings
+from supernas.core.settings import build, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
+from supernas.proxies import Measures, Proxy
 from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate
 
 __all__ = ["ZeroCost"]
@@ -33,12 +36,12 @@ __all__ = ["ZeroCost"]
 
 @dataclass(kw_only=True)
 class _Scored(MethodState):
-    """The candidates, the batch that they are scored on, and the scores of the first of them."""
+    """The candidates, the batch that they are measured on, and what was measured of the first of them."""
 
     candidates: list[Architecture] = field(metadata=UNSAVED)  # follow from the seed
     inputs: Tensor | None = None
     targets: Tensor | None = None
-    scores: list[float] = field(default_factory=list)
+    measures: list[Measures] = field(default_factory=list)
 
     @property
     def last_path(self) -> None:
@@ -52,13 +55,15 @@ class ZeroCost(Method[_Scored]):
 
     trains_paths: ClassVar[bool] = False
     trains_weights: ClassVar[bool] = False
+    needs_float64: ClassVar[bool] = True
     published: ClassVar[Document] = {"search": {"epochs": 1}}
 
     candidates: int = setting(100, "random architectures that are compared", equation="n", ge=1)
     proxy: str = setting("synflow", "what scores them; `supernas list proxies`")
+    settings: Document = setting({}, "of the proxy, as method.settings.name=value")
 
     def __post_init__(self) -> None:
-        proxies.get(self.proxy)
+        self._made()
 
     def init(self, context: SearchContext) -> _Scored:
         """Draws the candidates."""
@@ -75,19 +80,19 @@ class ZeroCost(Method[_Scored]):
         return f"does not go with the space {space.name}, whose networks read {space.data_kind}: {why}"
 
     def step(self, state: _Scored, train: Batch, valid: Batch, progress: Progress) -> Metrics:
-        """Scores this step's share of the candidates."""
+        """Measures this step's share of the candidates."""
         if state.inputs is None or state.targets is None:
             state.inputs, state.targets = valid.inputs, valid.targets
         batch = Batch(state.inputs, state.targets)
         due = math.ceil(self.candidates * (progress.step + 1) / progress.steps)
-        for architecture in state.candidates[len(state.scores) : due]:
-            state.scores.append(self._score(state, architecture, batch))
+        for architecture in state.candidates[len(state.measures) : due]:
+            state.measures.append(self._measure(state, architecture, batch))
         return {}
 
     def epoch(self, state: _Scored, validate: Validate, progress: Progress) -> Metrics:
-        """How many are scored, and the best score where there is any."""
-        best = state.scores[self._best(state)]
-        report = {"scored": float(len(state.scores)), **({"best_score": best} if math.isfinite(best) else {})}
+        """How many are measured, and the best score among them where there is any."""
+        best = self._best(state)[1]
+        report = {"scored": float(len(state.measures)), **({"best_score": best} if math.isfinite(best) else {})}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in report.items()}
 
     def derive(self, state: _Scored, validate: Validate) -> Architecture:
@@ -96,18 +101,31 @@ class ZeroCost(Method[_Scored]):
         Raises:
             UserError: if the proxy is defined for none of all candidates.
         """
-        if len(state.scores) == self.candidates and not any(map(math.isfinite, state.scores)):
+        place, best = self._best(state)
+        if len(state.measures) == self.candidates and not math.isfinite(best):
             raise UserError(
                 f"{self.proxy} is not defined for any of the {self.candidates} candidates; take another method.proxy"
             )
-        return state.candidates[self._best(state)]
+        return state.candidates[place]
 
-    def _best(self, state: _Scored) -> int:
-        best = max if proxies.get(self.proxy).direction == "max" else min
-        return best(range(len(state.scores)), key=lambda place: state.scores[place])
+    def _best(self, state: _Scored) -> tuple[int, float]:
+        """(its place, its score among those so far)."""
+        proxy = self._made()
+        scores = proxy.scores(np.array(state.measures))
+        place = proxies.place_of_best(proxy, scores)
+        return place, float(scores[place])
 
-    def _score(self, state: _Scored, architecture: Architecture, batch: Batch) -> float:
-        context, proxy = state.context, proxies.get(self.proxy)()
-        return proxies.score_architecture(
-            proxy, context.space, architecture, context.network_settings, batch, context.task.loss, context.seed
+    def _measure(self, state: _Scored, architecture: Architecture, batch: Batch) -> Measures:
+        context = state.context
+        return proxies.measure_architecture(
+            self._made(),
+            context.space,
+            architecture,
+            context.network_settings,
+            batch,
+            context.task.loss,
+            context.seed,
         )
+
+    def _made(self) -> Proxy:
+        return build(proxies.get(self.proxy), self.settings, "method.settings")

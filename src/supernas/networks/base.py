@@ -177,6 +177,14 @@ class Network(nn.Module, ABC):
         """How many inputs a batch must have for its statistics to normalise: two where one leaves a single number."""
         return 1
 
+    @property
+    def blocks(self) -> tuple[nn.Module, ...]:
+        """The stem, and what follows it one behind the other (cells, reductions), of which each gives one feature map;
+        none where a network has no such order.
+        """
+        stem, body = getattr(self, "stem", None), getattr(self, "body", None)
+        return (stem, *body) if isinstance(stem, nn.Module) and isinstance(body, nn.ModuleList) else ()
+
     def advance(self, progress: Progress) -> None:
         """Told before each step of a training from scratch how far it has come; most networks do not care."""
 

@@ -6,7 +6,7 @@ without dilation, and at stride 2 only one of the four is asked for.
 
 Nor is it quick at the gradient in kernels of more than three columns: a 5x5 kernel's takes 5 to 17 times as long as one
 of 5x3 on images of 8x8 to 32x32, so it is computed as the gradients of kernels of three columns or fewer, side by side
-(PyTorch 2.13; docs/spaces/darts-cnn.md has figures).
+(PyTorch 2.13; docs/guides/spaces/darts-cnn.md has figures).
 """
 
 from collections.abc import Callable

@@ -1,9 +1,11 @@
 """Zero-cost proxies: what an untrained network says of an architecture, one file each; the folder lists itself."""
 
-from supernas.core import registry
-from supernas.proxies._scoring import best_by_proxy, score_architecture
-from supernas.proxies.base import Proxy
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
+from supernas.proxies._scoring import measure_architecture, place_of_best
+from supernas.proxies.base import Measures, Proxy
 
-__all__ = ["Proxy", "best_by_proxy", "get", "names", "score_architecture"]
+__all__ = ["PARTS", "Measures", "Proxy", "get", "measure_architecture", "names", "place_of_best"]
 
-names, get = registry.of(__name__, Proxy, "proxy")
+PARTS = Registry(__name__, Proxy, "proxy", check=unfit)
+names, get = PARTS.names, PARTS.get

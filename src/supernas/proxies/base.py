@@ -1,4 +1,7 @@
-"""What every proxy is: a number for a network that was never trained.
+"""What every proxy is: a number for a network that was never trained, or several that become one among candidates.
+
+A proxy *measures* a network by itself, in one part or in several, and then *scores* a set of candidates by what was
+measured of each. For most there is one part, which is the score; a sum of ranks needs them all.
 
 The published networks of zero-cost proxies normalise with the statistics of the batch and learn no scale and shift. A
 stand-alone network of form `evaluation` in training mode is the same: its scales are 1 and its shifts 0 at the start.
@@ -8,19 +11,26 @@ Scores count the weights of convolutions and linear layers alone, as published.
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from supernas.data import Batch
 from supernas.networks.base import Auxiliary, Standalone
 
-__all__ = ["Loss", "Needs", "Proxy", "gradients", "weighted_layers", "weights"]
+__all__ = ["Loss", "Measures", "Needs", "Proxy", "Value", "gradients", "weighted_layers", "weights"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of (prediction, target), a mean over the batch."""
+
+Value = Tensor | float
+"""A number that is not finite where it is not defined."""
+
+Measures = tuple[float, ...]
+"""What a proxy measures of one network, in the order of its parts: finite numbers, and NaN where one is not defined."""
 
 Needs = Literal["shape", "images", "labels"]
 """What a proxy looks at: the shape of the images alone, the images, or their labels too."""
@@ -31,24 +41,48 @@ class Proxy(ABC):
 
     Attributes:
         direction: whether a good score is large (`max`) or small (`min`).
-        needs: what of the batch decides the score.
-        live_only: whether edges on no path from input to output leave the score as it is. Such architectures score
-            alike, up to the draw of initial weights. Those of one canonical form need not: a form of NAS-Bench-201 does
-            not tell one convolution that is read twice from two convolutions.
         reference: where it was published.
     """
 
     direction: ClassVar[Literal["max", "min"]] = "max"
-    needs: ClassVar[Needs]
-    live_only: ClassVar[bool]
     reference: ClassVar[str]
 
+    @property
     @abstractmethod
-    def value(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Tensor | float:
-        """The score, not finite where it is not defined. The network is in training mode, and for this score alone."""
+    def needs(self) -> Needs:
+        """What of the batch decides what it measures."""
 
-    def score(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> float:
-        """The score of a network: finite, or `worst` where it is not defined (nothing leads from input to output, say).
+    @property
+    @abstractmethod
+    def live_only(self) -> bool:
+        """Whether edges on no path from input to output leave what it measures as it is.
+
+        Such architectures measure alike, up to the draw of initial weights. Those of one canonical form need not: a
+        form of NAS-Bench-201 does not tell one convolution that is read twice from two convolutions.
+        """
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of what it measures of a network, which differ; one part needs no name."""
+        return ("",)
+
+    @abstractmethod
+    def value(
+        self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator
+    ) -> Value | Sequence[Value]:
+        """What it measures, in the order of its parts. The network is in training mode, and for this alone."""
+
+    def scores(self, measures: np.ndarray) -> np.ndarray:
+        """The scores of some candidates [candidates]: finite, or `worst` where one is not defined.
+
+        Args:
+            measures: what was measured of each [candidates, parts]; NaN where it is not defined.
+        """
+        (only,) = measures.T
+        return np.where(np.isnan(only), self.worst, only)
+
+    def measure(self, network: Standalone, batch: Batch, loss: Loss, generator: torch.Generator) -> Measures:
+        """What it measures of a network (nothing is defined where nothing leads from input to output, say).
 
         Args:
             network: the untrained network; it is left as it was.
@@ -60,18 +94,26 @@ class Proxy(ABC):
         device = batch.inputs.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))  # noise operations draw from it
-            score = self.value(mine, batch, loss, generator)
-        value = float(score.detach() if isinstance(score, Tensor) else score) + 0.0  # no -0
-        return value if math.isfinite(value) else self.worst
+            found = self.value(mine, batch, loss, generator)
+        return tuple(_number(part) for part in (found if isinstance(found, Sequence) else [found]))
 
     @property
     def worst(self) -> float:
         """The lowest score, of a network whose score is not defined: an infinity."""
         return -math.inf if self.direction == "max" else math.inf
 
+    def rising(self, scores: np.ndarray) -> np.ndarray:
+        """Scores, so that larger is better."""
+        return scores if self.direction == "max" else -scores
+
     def better(self, one: float, other: float) -> bool:
         """Whether score `one` is better than `other`."""
         return one > other if self.direction == "max" else one < other
+
+
+def _number(value: Value) -> float:
+    number = float(value.detach() if isinstance(value, Tensor) else value) + 0.0  # no -0
+    return number if math.isfinite(number) else math.nan
 
 
 def weighted_layers(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:

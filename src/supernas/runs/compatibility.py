@@ -62,4 +62,12 @@ def _that_go(chosen: Chosen, section: str) -> list[str]:
         return []
     others = [name for name in registry.names() if name != getattr(chosen, f"{section}_name")]
     changed = {name: {section: registry.get(name)(), f"{section}_name": name} for name in others}
-    return [name for name, change in changed.items() if _first_refusal(replace(chosen, **change)) is None]
+    return [name for name, change in changed.items() if _goes(replace(chosen, **change))]
+
+
+def _goes(chosen: Chosen) -> bool:
+    """Whether nothing is refused; what cannot be asked, such as a part of a faulty package, is no advice."""
+    try:
+        return _first_refusal(chosen) is None
+    except Exception:
+        return False

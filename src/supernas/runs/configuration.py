@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import pydantic
 
@@ -21,6 +21,7 @@ from supernas.core.errors import UserError, unknown
 from supernas.core.identity import digest_of
 from supernas.core.reading import read_text
 from supernas.core.records import Record, checked_model, read_checked
+from supernas.core.registry import recorded
 from supernas.core.settings import build, field_names, parse_value, setting, settings, to_plain
 from supernas.core.spelling import assigned
 from supernas.core.spelling import assignment as spelled
@@ -64,9 +65,10 @@ __all__ = [
 
 SEARCH_SECTIONS = (
     *("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search", "watch"),
+    "plugins",
 )
 DEFAULT_SPACE = "nas-bench-201"
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = Annotated[str, pydantic.StringConstraints(pattern=r"^(auto|cpu|cuda(:\d{1,3})?|mps)$")]
 Disconnected = Literal["refuse", "allow"]
 
 
@@ -78,7 +80,7 @@ class SearchSettings:
     batch_size: int = setting(64, "images in a training batch, and in an architecture batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    device: Device = setting("auto", "where to compute")
+    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
     split: float | None = setting(
         None,
         "part of the training data that trains weights; the rest judges. By default half of the images; a text has a "
@@ -111,7 +113,7 @@ class TrainSettings:
     batch_size: int = setting(64, "images in a batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    device: Device = setting("auto", "where to compute")
+    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
     label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
     split: float | None = setting(
         None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
@@ -159,6 +161,8 @@ class SearchConfig(Chosen):
     search: SearchSettings
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     task: GivenTask | None = None
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Parts of other packages, such as `method mine`, -> the packages."""
 
     @property
     def extends(self) -> bool:
@@ -192,6 +196,7 @@ class SearchConfig(Chosen):
             "budget": to_plain(self.budget),
             **({"watch": {name: to_plain(one) for name, one in self.watch.items()}} if self.watch else {}),
             **_task_section(self.task),
+            **_plugins_section(self.plugins),
         }
 
 
@@ -206,6 +211,8 @@ class TrainConfig:
     data: DataKind
     train: TrainSettings
     task: GivenTask | None = None
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Parts of other packages, such as `space mine`, -> the packages."""
 
     @property
     def text(self) -> str:
@@ -227,6 +234,7 @@ class TrainConfig:
             "data": to_plain(self.data),
             "train": to_plain(self.train),
             **_task_section(self.task),
+            **_plugins_section(self.plugins),
         }
 
 
@@ -237,10 +245,16 @@ def resolve_search(document: Values) -> SearchConfig:
     """The search that a partial document means.
 
     Raises:
-        UserError: for an unknown name, an unknown setting, a wrong type, a value out of range, or parts that do not go
-            together.
+        UserError: for an unknown name, an unknown setting, a wrong type, a value out of range, parts that do not go
+            together, or a part that is not of the package that section `plugins` says it was of.
     """
     _check_sections(document, [*SEARCH_SECTIONS, "task"])
+    with recorded(document.get("plugins", {})) as plugins:
+        config = _resolved_search(document)
+    return replace(config, plugins=plugins)
+
+
+def _resolved_search(document: Values) -> SearchConfig:
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "search", presets.get(space.family).search)
     method = _part(methods, given.get("method", {}), "method", "e2nas")
@@ -278,7 +292,13 @@ def resolve_train(document: Values) -> TrainConfig:
     Raises:
         UserError: as `resolve_search`, and for an architecture that the space cannot read.
     """
-    _check_sections(document, ["space", "architecture", "network", "weights", "data", "train", "task"])
+    _check_sections(document, ["space", "architecture", "network", "weights", "data", "train", "task", "plugins"])
+    with recorded(document.get("plugins", {})) as plugins:
+        config = _resolved_train(document)
+    return replace(config, plugins=plugins)
+
+
+def _resolved_train(document: Values) -> TrainConfig:
     space = read_space(document.get("space", DEFAULT_SPACE))
     given = _with_preset(document, "train", presets.get(space.family).train)
     if "architecture" not in given:
@@ -417,6 +437,7 @@ class _ConfigRecord(Record):
     search: _Table = _ABSENT
     train: _Table = _ABSENT
     watch: dict[str, _Table] = _ABSENT
+    plugins: dict[str, str] = _ABSENT
 
 
 def read_own(folder: Path) -> Document | None:
@@ -449,6 +470,10 @@ def _given_task(given: Values) -> GivenTask | None:
 
 def _task_section(task: GivenTask | None) -> Document:
     return {} if task is None else {"task": to_plain(task)}
+
+
+def _plugins_section(plugins: Mapping[str, str]) -> Document:
+    return {"plugins": dict(sorted(plugins.items()))} if plugins else {}
 
 
 def _with_preset(document: Values, section: str, known: Mapping[str, Values]) -> Document:
@@ -513,3 +538,5 @@ def _check_sections(document: Values, known: Iterable[str]) -> None:
                 raise UserError(f"{section} = {value!r}: wanted its text")
         elif section not in ("space", "method", "objective", "stopping") and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
+        elif section == "plugins" and not all(isinstance(package, str) for package in value.values()):
+            raise UserError(f"{section} = {value!r}: wanted parts and their packages, as a run notes them")

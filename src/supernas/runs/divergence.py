@@ -1,5 +1,6 @@
 """Losses and weights that are no longer numbers, and what is said of them."""
 
+import math
 from typing import Any, NoReturn
 
 from torch import Tensor, nn
@@ -12,9 +13,9 @@ from supernas.runs.folder import RunFolder
 __all__ = ["diverged", "holds_nan", "is_finite"]
 
 
-def is_finite(network: nn.Module) -> bool:
-    """Whether all weights are numbers."""
-    return all(bool(weight.isfinite().all()) for weight in network.parameters())
+def is_finite(network: nn.Module, *more: Tensor) -> bool:
+    """Whether all weights, and other tensors, are numbers: one reduction over all of them, one look at the device."""
+    return bool(nn.utils.get_total_norm([*network.parameters(), *more], math.inf).isfinite())
 
 
 def holds_nan(tree: Any) -> bool:

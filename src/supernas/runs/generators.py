@@ -26,6 +26,7 @@ def generator_states() -> Document:
         "numpy": [name, keys.tolist(), *place],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "mps": [torch.mps.get_rng_state()] if torch.backends.mps.is_available() else [],
     }
 
 
@@ -36,3 +37,5 @@ def restore_generators(states: Document) -> None:
     torch.set_rng_state(states["torch"])
     if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(states["cuda"])
+    if torch.backends.mps.is_available() and states["mps"]:
+        torch.mps.set_rng_state(states["mps"][0])

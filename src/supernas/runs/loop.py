@@ -100,9 +100,10 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         on_step: Callable[[Progress, Metrics], None] | None,
     ) -> None:
         self._settings, self.data = settings, data
+        self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
-        self.device = choose_device(settings.device)
+        self.device = choose_device(settings.device, float64=self._needs_float64)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
         contents = {"data": data.digest}
         if settings.inherit:
@@ -124,7 +125,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
         self.notes += self._about_batches()
-        self.folder.begin(environment(self.device), finished=self.finished)
+        self.folder.begin(environment(self.device, *self._packages), finished=self.finished)
         self._kept = self.folder.result() if self.finished else None  # what an earlier process wrote at the end
         self._mark = time.perf_counter()
 
@@ -164,6 +165,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _tried_pairs(self) -> tuple[Pair, ...] | None:
         """The (choice, option) pairs that it is about; None is all of the space."""
         return None
+
+    @property
+    def _needs_float64(self) -> bool:
+        """Whether something in it computes in double precision on the device."""
+        return False
 
     def _trained(self) -> nn.Module:
         """The network whose weights are the run's outcome."""
@@ -329,7 +335,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _resume(self, tree: Document) -> None:
         try:
             self._rebuild(tree["state"])
-            self.state.load(tree["state"])
+            self.state.load(tree["state"], self.device)
             restore_generators(tree["generators"])
             epochs, lines = self.state.step // self.steps_per_epoch, len(tree["lines"])
             if epochs != lines:

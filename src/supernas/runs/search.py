@@ -231,6 +231,10 @@ class Search(Loop[Epoch, Result]):
         method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
+    @property
+    def _needs_float64(self) -> bool:
+        return self.config.method.needs_float64
+
     # -- steps and epochs ---------------------------------------------------------------------------------------------
 
     def _step(self, progress: Progress) -> Metrics:

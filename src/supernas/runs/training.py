@@ -228,7 +228,7 @@ class Training(Loop[EpochReport, TrainResult]):
         if state.average is not None:
             state.average.update(state.network)
         state.carry = output.carry and tuple(part.detach() for part in output.carry)
-        if state.best and not (bool(loss.isfinite()) and is_finite(state.network)):
+        if state.best and not is_finite(state.network, loss.detach()):
             return self._reload(progress)
         return {"loss": loss.detach(), "train_metric": self.task.metric(output.prediction.detach(), batch.targets)}
 

@@ -1,16 +1,17 @@
 """The search spaces, one file each; the folder lists itself."""
 
-from supernas.core import registry
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
-from supernas.core.settings import build, field_names
+from supernas.core.registry import Registry
+from supernas.core.settings import build, field_names, unfit
 from supernas.spaces.base import ChoicePoint, CostConvention, Space
 
-__all__ = ["ChoicePoint", "CostConvention", "Space", "get", "names", "settings_class"]
+__all__ = ["PARTS", "ChoicePoint", "CostConvention", "Space", "get", "names", "settings_class"]
 
 _made: dict[Space, Space] = {}  # equal spaces are one, so that what they remember of themselves is computed once
 
-names, settings_class = registry.of(__name__, Space, "space")
+PARTS = Registry(__name__, Space, "space", check=unfit)
+names, settings_class = PARTS.names, PARTS.get
 
 
 def get(name: str, settings: Values | None = None) -> Space:

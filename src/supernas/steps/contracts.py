@@ -240,6 +240,11 @@ class SearchContext:
     data_shape: Values = field(default_factory=dict)
     make_supernet: Callable[[], Network] | None = None
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.network.parameters()).device
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -280,12 +285,14 @@ class Method(Part, ABC, Generic[MethodStateT]):
         objective: the name of the objective that it uses unless told otherwise.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
+        needs_float64: whether its step computes in double precision on the network's device.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
 
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
+    needs_float64: ClassVar[bool] = False
     published: ClassVar[Values] = {}
 
     @property

@@ -13,7 +13,7 @@ H. Liu, K. Simonyan and Y. Yang, "DARTS: Differentiable Architecture Search", IC
 two more passes forward and backward instead of a backward pass through a backward pass. The published radius is 0.01.
 Where the network has ReLUs, as all here have, some of them switch between w+ and w-, and what they jump by is divided
 by epsilon: on tiny networks the error is then as large as the gradient, and only a radius so small that nothing
-switches (in double precision) gives the product itself (docs/methods/baselines.md has figures).
+switches (in double precision) gives the product itself (docs/methods/darts.md has figures).
 
 What a network draws by itself (masks of dropout, noise) it draws once: w+ and w- see what the step at w saw, since the
 difference of two draws would be divided by epsilon (`Replay`).

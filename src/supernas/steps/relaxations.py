@@ -8,7 +8,7 @@ its mean, and, where it is random, draws.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ __all__ = [
     "Relaxed",
     "Softmax",
     "Support",
+    "crossed",
     "derived",
     "dirichlet",
     "gumbel",
@@ -47,9 +48,12 @@ class Relaxation(ABC):
 
     Attributes:
         edges: whether alpha holds a logit of each edge too, `<kind> edges` -> Float[choices].
+        on_host: whether a draw must know the values of alpha (it decides which options run, or is made by a sampler
+            that needs them): alpha then lies on the host, and `W` crosses over to the network (`crossed`).
     """
 
     edges: ClassVar[bool] = False
+    on_host: ClassVar[bool] = False
 
     @abstractmethod
     def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
@@ -111,33 +115,56 @@ def gumbel(
 def dirichlet(concentrations: Matrices, option_mask: Matrices, generator: torch.Generator) -> dict[str, Tensor]:
     """A draw from the Dirichlet distribution at each choice, with the gradient of implicit reparameterisation.
 
-    A Dirichlet vector is a vector of independent Gamma variables divided by its sum; the Gamma variables carry their
-    derivative in the concentration (M. Figurnov, S. Mohamed and A. Mnih, "Implicit Reparameterization Gradients",
-    NeurIPS 2018).
+    The concentrations lie where the generator does. A Dirichlet vector is a vector of independent Gamma variables
+    divided by its sum; the Gamma variables carry their derivative in the concentration (M. Figurnov, S. Mohamed and A.
+    Mnih, "Implicit Reparameterization Gradients", NeurIPS 2018).
     """
     drawn = {}
     for kind, concentration in concentrations.items():
-        gamma = torch._standard_gamma(concentration.cpu(), generator=generator).to(concentration.device)
+        gamma = torch._standard_gamma(concentration, generator=generator)
         gamma = gamma.clamp_min(torch.finfo(concentration.dtype).tiny) * option_mask[kind]
         drawn[kind] = gamma / gamma.sum(dim=-1, keepdim=True)
     return drawn
 
 
-def straight_through(
-    probabilities: Matrices, space: Space, device: torch.device, architecture: Architecture | None = None
-) -> Relaxed:
+class _Crossing(torch.autograd.Function):
+    """A tensor of the host on another device; its gradient comes back."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, device: torch.device) -> Tensor:
+        ctx.home = value.device
+        return value.to(device, non_blocking=True)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return brought_home(gradients[0], ctx.home), None
+
+
+def brought_home(gradient: Tensor, home: torch.device) -> Tensor:
+    """A gradient on the device where its variable lies. The one place where a step waits for a device."""
+    return gradient.to(home)
+
+
+def crossed(W: Weights, device: torch.device) -> Weights:
+    """A weights matrix on the network's device, with a gradient to where it was made; nothing if it is there."""
+    return {
+        kind: matrix if matrix.device == device else cast(Tensor, _Crossing.apply(matrix, device))
+        for kind, matrix in W.items()
+    }
+
+
+def straight_through(probabilities: Matrices, space: Space, architecture: Architecture | None = None) -> Relaxed:
     """An architecture as a 0/1 `W` whose gradient is that of the probabilities.
 
     Args:
         probabilities: kind -> Float[choices, options], differentiable in the architecture parameters.
         space: says which architecture the probabilities mean.
-        device: where the network is; the probabilities may be elsewhere.
         architecture: which; by default the one that the space derives from the probabilities.
     """
     if architecture is None:
         architecture = derived(probabilities, space)
     hard = space.matrices(architecture)
-    W = {kind: (torch.as_tensor(hard[kind]).to(p) + (p - p.detach())).to(device) for kind, p in probabilities.items()}
+    W = {kind: torch.as_tensor(hard[kind]).to(p) + (p - p.detach()) for kind, p in probabilities.items()}
     return Relaxed(W, architecture)
 
 

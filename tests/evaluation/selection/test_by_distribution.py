@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 import torch
 
@@ -96,11 +97,11 @@ def test_the_best_draw_by_a_proxy_is_derived_from_a_finished_search(tmp_path, mo
     space = supernas.space("nas-bench-201")
     size = {"num_classes": 10, "in_channels": 1, "channels": 2, "cells": 1}
     batch = Batch(torch.ones(1, 1, 8, 8), torch.zeros(1, dtype=torch.int64))  # synflow reads its shape alone
-    again = proxies.score_architecture(proxies.get("synflow")(), space, found.architecture, size, batch, None, 0)
+    (again,) = proxies.measure_architecture(proxies.get("synflow")(), space, found.architecture, size, batch, None, 0)
     assert again == pytest.approx(found.score)
     for path in tmp_path.glob("derive-proxy-*.json"):
         path.unlink()
-    monkeypatch.setattr(proxies, "score_architecture", None)  # what was scored is not scored again
+    monkeypatch.setattr(proxies, "measure_architecture", None)  # what was scored is not scored again
     assert supernas.derive(tmp_path, by="proxy", proxy="synflow", draws=12).record["scores"] == scores
     monkeypatch.undo()
     with pytest.raises(UserError, match="less than 2"):
@@ -133,15 +134,17 @@ def test_a_proxy_sees_training_images_its_seed_and_its_direction(balenas_run, sp
     batch = dataset.first("train", 4, torch.device("cpu"))
     size = {"num_classes": 10, "in_channels": 1, "channels": 2, "cells": 1}
     ntk = proxies.get("ntk")()
-    scores = [
-        proxies.score_architecture(ntk, space, space.parse(text), size, batch, torch.nn.functional.cross_entropy, 5)
+    loss = torch.nn.functional.cross_entropy
+    measured = [
+        proxies.measure_architecture(ntk, space, space.parse(text), size, batch, loss, 5)
         for text in found.record["drawn"]
     ]
+    scores = ntk.scores(np.array(measured)).tolist()
     assert [math.inf if one is None else one for one in found.record["scores"]] == scores
     assert found.score == min(scores)
 
 
 def test_a_score_that_is_defined_for_nothing_chooses_nothing(balenas_run, monkeypatch):
-    monkeypatch.setattr(proxies, "score_architecture", lambda *_: -math.inf)
+    monkeypatch.setattr(proxies, "measure_architecture", lambda *_: (math.nan,))
     with pytest.raises(UserError, match="synflow is not defined for any of the"):
         supernas.derive(balenas_run, by="proxy", draws=3)

@@ -63,10 +63,16 @@ def test_what_a_search_visited_is_a_source_of_candidates(e2nas_run, run, space):
     size = {"num_classes": 10, "in_channels": 1, "channels": 3, "cells": 2}
     batch = Batch(torch.ones(1, 1, 4, 4), torch.zeros(1, dtype=torch.int64))  # synflow reads its shape alone
     synflow = proxies.get("synflow")()
-    scores = np.array([proxies.score_architecture(synflow, space, one, size, batch, None, 0) for one in latest])
+    scores = np.concatenate([proxies.measure_architecture(synflow, space, one, size, batch, None, 0) for one in latest])
     larger = {"source": "visited", "set": ("network.cells=2",)}
     by_proxy = supernas.derive(e2nas_run.folder, by="proxy", draws=6, **larger)
     assert by_proxy.architecture == latest[int(scores.argmax())]
+    ensemble = proxies.get("ensemble")(of=("synflow", "parameters"))
+    parts = [proxies.measure_architecture(ensemble, space, one, size, batch, None, 0) for one in latest]
+    among = np.where([space.connected(one) for one in latest], ensemble.scores(np.array(parts)), -np.inf)
+    members = ("network.cells=2", 'ensemble.of=["synflow", "parameters"]')
+    by_several = supernas.derive(e2nas_run.folder, by="proxy", proxy="ensemble", draws=6, source="visited", set=members)
+    assert (by_several.architecture, by_several.score) == (latest[int(among.argmax())], among.max())
     found = supernas.derive(e2nas_run.folder, by="ranks", candidates=6, images=40, **larger)
     ranks = rankdata(-accuracies) + rankdata(-scores)
     assert found.score == ranks.min() / 2

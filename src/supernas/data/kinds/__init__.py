@@ -1,8 +1,10 @@
 """The kinds of data, one file each; the folder lists itself."""
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.data.kinds.base import DataKind, DataShape
 
-__all__ = ["DataKind", "DataShape", "get", "names"]
+__all__ = ["PARTS", "DataKind", "DataShape", "get", "names"]
 
-names, get = registry.of(__name__, DataKind, "kind of data")
+PARTS = Registry(__name__, DataKind, "kind of data", "data_kinds", check=unfit)
+names, get = PARTS.names, PARTS.get

@@ -19,8 +19,8 @@ from supernas.core.files import environment, write_atomically
 from supernas.core.records import Record, read_record, write_record
 from supernas.core.settings import build, field_names, to_plain
 from supernas.core.spelling import named, option
+from supernas.evaluation.selection import selectors
 from supernas.evaluation.selection.question import Question, Selector
-from supernas.evaluation.selection.selectors import SELECTORS
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import fingerprint
@@ -80,7 +80,7 @@ def derive(
 
     Args:
         folder: the run folder of the search.
-        by: a name of `selectors.SELECTORS`: `best-sampled`, `evolution`, `proxy`, `ranks` or `top-k`.
+        by: the name of a selector: `best-sampled`, `evolution`, `proxy`, `ranks`, `top-k`, or that of a plug-in.
         images: validation images on which an architecture is asked about; by default as many as in the search.
         batch_norm: which statistics normalise (see `EvaluationSettings`).
         seed: of what is drawn, and of trainings; the search's own by default.
@@ -148,21 +148,22 @@ def _selector(by: str, options: Values, workers: int | None) -> Selector:
     Raises:
         UserError: naming the selector that an option belongs to.
     """
-    if by not in SELECTORS:
-        raise unknown("selector", by, SELECTORS)
-    takes = {
-        name: [*field_names(selector), *(["workers"] if selector.asks_many else [])]  # what more processes cannot help
-        for name, selector in SELECTORS.items()
-    }
+    chosen = selectors.get(by)
+    mine = _takes(chosen)
     for given in [*options, *(["workers"] if workers is not None else [])]:
-        if given in takes[by]:
+        if given in mine:
             continue
+        takes = {name: _takes(selectors.get(name)) for name in selectors.names()}
         owners = [name for name, taken in takes.items() if given in taken]
         if not owners:
             raise unknown("option", given, {name for taken in takes.values() for name in taken})
-        mine = ", ".join(takes[by])
-        raise UserError(f"{given} is an option of {' and '.join(owners)}, not of {by}, which takes {mine}")
-    return build(SELECTORS[by], options, "derive")
+        raise UserError(f"{given} is an option of {' and '.join(owners)}, not of {by}, which takes {', '.join(mine)}")
+    return build(chosen, options, "derive")
+
+
+def _takes(selector: type[Selector]) -> list[str]:
+    """The options of a selector; `workers` only where more processes help."""
+    return [*field_names(selector), *(["workers"] if selector.asks_many else [])]
 
 
 def _how(selector: Selector, by: str, question: Question, weights: bytes) -> Document:

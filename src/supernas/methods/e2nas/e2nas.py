@@ -49,7 +49,7 @@ from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.core.spelling import assigned
-from supernas.core.state import UNSAVED
+from supernas.core.state import ON_HOST, UNSAVED
 from supernas.data import Batch
 from supernas.methods.base import best_of
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
@@ -57,7 +57,7 @@ from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
 from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate, Visiting
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Relaxed, option_mask_of, softmax, straight_through
+from supernas.steps.relaxations import Relaxed, crossed, option_mask_of, softmax, straight_through
 from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["E2NAS", "E2NASState"]
@@ -75,8 +75,8 @@ class E2NASState(TrainedState):
     trainer: PathTrainer
     alpha: Tensor  # [kinds, n]; logits that mean no option are 0
     alpha_optimiser: torch.optim.Adam
-    novelty: list[Novelty]  # one a kind of cell
-    archive: deque[Tensor]  # latents [kinds, n] of visited architectures
+    novelty: list[Novelty] = field(metadata=ON_HOST)  # one a kind of cell
+    archive: deque[Tensor] = field(metadata=ON_HOST)  # latents [kinds, n] of visited architectures
     archived: deque[Architecture]  # the same as architectures
     visited: deque[Architecture]  # the last distinct ones, the latest last
     gradient_norm: Tensor  # [kinds, 1], running norm of the validation gradient, not yet corrected for its start at 0
@@ -236,16 +236,17 @@ class E2NAS(Method[E2NASState], Visiting):
         """Alpha, or a latent code that is some noise away, -> W, whose value is the architecture that runs and whose
         gradient that of its probabilities.
         """
-        space, network = state.context.space, state.context.network
-        device = next(network.parameters()).device
+        space, device = state.context.space, state.context.device
         if state.autoencoder is None:
             rows = zip(space.shapes.items(), state.alpha, strict=True)
             logits = {kind: row[: math.prod(shape)].view(shape) for (kind, shape), row in rows}
-            return straight_through(softmax(logits, state.option_mask, self.temperature), space, device)
+            W, architecture = straight_through(softmax(logits, state.option_mask, self.temperature), space)
+            return Relaxed(crossed(W, device), architecture)
         code = state.alpha if noise is None else state.alpha + noise
         relaxed, decoded = state.autoencoder.relax(code, self.temperature)
         made = dict(zip(space.kinds, relaxed, strict=True))
-        return straight_through(made, space, device, space.from_graphs(decoded.graphs))
+        W, architecture = straight_through(made, space, space.from_graphs(decoded.graphs))
+        return Relaxed(crossed(W, device), architecture)
 
     def _validation_gradient(self, state: E2NASState, relaxed: Relaxed, batch: Batch) -> tuple[Tensor, Tensor]:
         """The validation loss of the decoded path, or the mean over draws around it, and its gradient, [kinds, n]."""

@@ -47,7 +47,7 @@ def cost(
     if convention is None:
         assert isinstance(model, Standalone), "a module without a space needs a convention"
         convention = model.network.space.cost_convention
-    device = next(model.parameters()).device
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     with _counting(model, convention) as counter:
         model(torch.zeros(1, *input_shape, device=device, dtype=dtype))
     return Cost(sum(parameter.numel() for parameter in _counted(model)), counter.multiply_adds, convention.name)

@@ -8,7 +8,6 @@ import pydantic
 import torch
 from torch import Tensor
 
-from supernas import spaces
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.records import RESULT, Record, RunRecord, checked_model, read_record
@@ -143,7 +142,7 @@ def _config(run: Path, folder: Path, space: Space | None) -> TrainConfig:
         )
     named = document.get("space")
     named = named.get("name") if isinstance(named, dict) else named
-    if space is None and named not in spaces.names():
+    if space is None and isinstance(document.get("space"), dict) and "choices" in document["space"]:
         raise UserError(
             f"{folder} is a training of the model '{named}': its code is yours, so export it in Python with "
             "supernas.export(..., space=...)"

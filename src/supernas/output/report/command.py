@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
@@ -38,13 +38,13 @@ def _command(document: Document) -> str | None:
     searches = "search" in document
     section = "search" if searches else "train"
     resolve: Any = resolve_search if searches else resolve_train
-    wanted = resolve(document).document()
+    wanted = _chosen(resolve(document).document())
     base = _base(wanted, section)
     sets = list(_differences(_defaults(base, resolve), wanted))
     again = merge(base)
     for path, value in sets:
         assign(again, f"{path}={_text(value)}")
-    if resolve(again).document() != wanted:
+    if _chosen(resolve(again).document()) != wanted:
         return None
     words = ["supernas", section]
     if searches:
@@ -62,6 +62,11 @@ def _command(document: Document) -> str | None:
         else:
             words += ["--set", f"{path}={_text(value)}"]
     return shlex.join(words)
+
+
+def _chosen(document: Document) -> Document:
+    """What can be asked for: all but where its parts were found."""
+    return {section: value for section, value in document.items() if section != "plugins"}
 
 
 def _base(wanted: Document, section: str) -> Document:
@@ -82,10 +87,10 @@ def _defaults(base: Document, resolve: Any) -> Document:
     watched), so they are put in afterwards.
     """
     if "stopping" not in base:
-        return cast(Document, resolve(base).document())
+        return _chosen(resolve(base).document())
     name = base["stopping"]["name"]
     return {
-        **resolve({**base, "stopping": "never"}).document(),
+        **_chosen(resolve({**base, "stopping": "never"}).document()),
         "stopping": {"name": name, **to_plain(stopping.get(name)())},
     }
 

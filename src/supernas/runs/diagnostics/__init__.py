@@ -1,8 +1,10 @@
 """Diagnostics that can be watched through a search, one file each; the folder lists itself."""
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.steps.contracts import Diagnostic
 
-__all__ = ["get", "names"]
+__all__ = ["PARTS", "get", "names"]
 
-names, get = registry.of(__name__, Diagnostic, "diagnostic")
+PARTS = Registry(__name__, Diagnostic, "diagnostic", check=unfit)
+names, get = PARTS.names, PARTS.get

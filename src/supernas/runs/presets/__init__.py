@@ -1,11 +1,12 @@
 """Named sizes of a run, one file a space; the folder lists itself."""
 
-from supernas.core import registry
+from supernas.core.registry import Registry
 from supernas.runs.presets.base import Presets
 
-__all__ = ["Presets", "get", "meanings"]
+__all__ = ["PARTS", "Presets", "get", "meanings"]
 
-_spaces, get = registry.of(__name__, Presets, "space")
+PARTS = Registry(__name__, Presets, "preset family")
+_spaces, get = PARTS.names, PARTS.get
 
 
 def meanings() -> dict[str, str]:

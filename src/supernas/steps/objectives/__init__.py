@@ -1,8 +1,10 @@
 """The losses that train a supernet's weights, one file each; the folder lists itself."""
 
-from supernas.core import registry
+from supernas.core.registry import Registry
+from supernas.core.settings import unfit
 from supernas.steps.contracts import Objective
 
-__all__ = ["get", "names"]
+__all__ = ["PARTS", "get", "names"]
 
-names, get = registry.of(__name__, Objective, "objective")
+PARTS = Registry(__name__, Objective, "objective", check=unfit)
+names, get = PARTS.names, PARTS.get

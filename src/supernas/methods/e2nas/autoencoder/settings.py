@@ -9,7 +9,7 @@ __all__ = ["AutoencoderSettings"]
 class AutoencoderSettings:
     """What a graph autoencoder is and how it is trained.
 
-    D-VAE's own values (Zhang et al. 2019) are given where ours differ; `docs/autoencoder.md` says why they do.
+    D-VAE's own values (Zhang et al. 2019) are given where ours differ; `docs/design/autoencoder.md` says why they do.
     """
 
     latent: int = setting(16, "dimensions n of the latent space (D-VAE: 56)", ge=1, le=512)

@@ -1,11 +1,12 @@
 """What a trained network can be written as, one file a format; the folder lists itself."""
 
-from supernas.core import registry
+from supernas.core.registry import Registry
 from supernas.output.export.formats.base import Format
 
-__all__ = ["Format", "get", "names"]
+__all__ = ["PARTS", "Format", "get", "names"]
 
-names, _class = registry.of(__name__, Format, "format")
+PARTS = Registry(__name__, Format, "format")
+names = PARTS.names
 
 
 def get(name: str) -> Format:
@@ -14,4 +15,4 @@ def get(name: str) -> Format:
     Raises:
         UserError: if there is none; the message names the nearest.
     """
-    return _class(name)()
+    return PARTS.get(name)()

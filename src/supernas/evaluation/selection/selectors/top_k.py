@@ -1,0 +1,74 @@
+"""The best few by inherited accuracy are trained for a short time on the search's training half, and judged on its
+validation half.
+
+`source=visited` takes what the search visited as candidates, if it remembers that.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from supernas.core.documents import Document
+from supernas.core.errors import UserError
+from supernas.core.settings import setting, settings
+from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.successive_halving import train_by_halving
+from supernas.runs.configuration import TrainConfig, assign, merge, resolve_train
+from supernas.runs.finished import check_halves, training_beside
+
+__all__ = ["TopK"]
+
+
+@settings
+class TopK(Selector):
+    """The best few of some architectures by inherited accuracy; then training, by successive halving."""
+
+    candidates: int = setting(100, "architectures that are compared", ge=2)
+    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
+    top: int = setting(8, "K: so many of them, the best, are trained", ge=2)
+    epochs: int = setting(2, "of the first trainings; they double while the architectures halve", ge=1)
+    weights: Literal["fresh", "inherited"] = setting("fresh", "what trainings start from: nothing, or the supernet")
+    set: tuple[str, ...] = setting((), "settings of the trainings, as section.name=value")
+
+    def __post_init__(self) -> None:
+        if self.top > self.candidates:
+            raise ValueError(f"top is {self.top}, of {self.candidates} candidates; wanted at most as many")
+
+    def training(self, question: Question) -> TrainConfig:
+        """By the recipe of the search's preset, on its halves, at its supernet's size."""
+        config = question.config
+        stand_in = config.space.sample(np.random.default_rng(0))
+        mine: Document = {
+            "architecture": config.space.format(stand_in),
+            "train": {"seed": question.seed, "device": question.device.type, "epochs": self.epochs},
+        }
+        document = merge(training_beside(config), mine)
+        for assignment in self.set:
+            assign(document, assignment)
+        training = resolve_train(document)
+        check_halves(config, training)
+        if (training.architecture, training.train.epochs) != (stand_in, self.epochs):
+            raise UserError(
+                "set must not give the architecture, which is chosen, or train.epochs; the option epochs does"
+            )
+        return training
+
+    def choose(self, question: Question, runs: Path) -> Selection:
+        """Ranks all, and trains the best."""
+        architectures = question.candidates(self.source, self.candidates)
+        accuracies = question.accuracies(architectures)
+        order = question.ranked(architectures, accuracies)[: self.top]
+        training = self.training(question)
+        if self.weights == "inherited":
+            training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
+        if len(order) < 2:
+            raise UserError(f"the search visited {len(order)} architecture; wanted two or more to train and compare")
+        halving = train_by_halving(training, [architectures[at] for at in order], runs, question.on_training)
+        return Selection(
+            halving.winner,
+            halving.accuracy,
+            f"accuracy on the validation half after {halving.epochs} epochs of training, %",
+            {"inherited": [float(accuracies[at]) for at in order], "rounds": halving.rounds},
+        )
