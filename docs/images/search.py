@@ -2,8 +2,8 @@
 
 python docs/images/search.py --data-dir FOLDER --benchmark nb201.safetensors
 
-It searches CIFAR-10 with the preset `cpu` (about nine minutes of one thread) and keeps the run in `runs/search-picture`,
-so that the same command draws again at once.
+It searches CIFAR-10 with the preset `cpu` (about nine minutes of one thread) and keeps the run in
+`runs/search-picture`, so that the same command draws again at once.
 """
 
 import argparse
@@ -60,7 +60,9 @@ def draw(path: torch.Tensor, table: Table, pixels: int = 400) -> None:
     way = (path - mean) @ axes.T
     centre = (way.amax(0) + way.amin(0)) / 2
     reach = 0.62 * (way.amax(0) - way.amin(0)).amax() * torch.tensor([1.6, 1.0])
-    across, up = (torch.linspace(-1, 1, count) * side for count, side in zip((pixels * 8 // 5, pixels), reach))
+    across, up = (
+        torch.linspace(-1, 1, count) * side for count, side in zip((pixels * 8 // 5, pixels), reach, strict=True)
+    )
     plane = centre + torch.stack(torch.meshgrid(across, up, indexing="xy"), dim=-1)
     accuracy = heights(table, mean + plane.reshape(-1, 2) @ axes).reshape(plane.shape[:2])
 
@@ -71,9 +73,8 @@ def draw(path: torch.Tensor, table: Table, pixels: int = 400) -> None:
     area.plot(*way.T, color="#d1006f", linewidth=2.2)
     for place, mark, size, name in ((0, "o", 12, "start"), (-1, "*", 22, "end")):
         area.plot(*way[place], mark, color="#d1006f", markersize=size, markeredgecolor="white", markeredgewidth=1.5)
-        area.annotate(
-            name, way[place], (0, 14), textcoords="offset points", ha="center", weight="bold", color="white", fontsize=13
-        )
+        text = {"ha": "center", "weight": "bold", "color": "white", "fontsize": 13}
+        area.annotate(name, way[place], (0, 14), textcoords="offset points", **text)
     area.set(xticks=[], yticks=[], title="A search through the latent space: each patch is one cell")
     figure.colorbar(shown, label="true accuracy on CIFAR-10 (%)", extend="min")
     figure.savefig(OUT, dpi=120)
