@@ -17,7 +17,7 @@ from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.evaluation.selection.derive import derive as derive_from
 from supernas.output.export import export
 from supernas.output.report import report
-from supernas.runs import training
+from supernas.runs import trackers, training
 from supernas.runs.configuration import assign, merge, resolve_search, resolve_train
 from supernas.runs.loop import EpochReport
 from supernas.runs.search import Epoch, Result
@@ -76,6 +76,8 @@ class Search(RecordedSearch):
         on_epoch: listeners, called with each finished `Epoch`; what they return (a dictionary or None) is added to the
             epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
+        tracker: what shows the epochs as well, in `trackers/` of the run's folder: `tensorboard`, `wandb`, `mlflow`,
+            several, or one text with commas.
         benchmark: a table whose truth is recorded; no method sees it.
 
     Raises:
@@ -108,8 +110,10 @@ class Search(RecordedSearch):
         resume: bool = True,
         on_epoch: Iterable[Callable[[Epoch], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
+        tracker: str | Iterable[str] | None = None,
         benchmark: str | Path | None = None,
     ) -> None:
+        shown = trackers.chosen(_names(tracker))
         source, dataset = _data(data)
         flags: Values = {
             "method": method,
@@ -144,6 +148,7 @@ class Search(RecordedSearch):
             task=task,
             data=dataset,
         )
+        self.track(shown)
 
 
 class Training(training.Training):
@@ -168,6 +173,8 @@ class Training(training.Training):
         on_epoch: listeners, called with each finished epoch's report; what they return (a dictionary or None) is added
             to the epoch's line of `metrics.jsonl`.
         on_step: called after every step with the progress and the metrics of that step.
+        tracker: what shows the epochs as well, in `trackers/` of the run's folder: `tensorboard`, `wandb`, `mlflow`,
+            several, or one text with commas.
         parameters: the size of the network, for which its channels are then chosen.
 
     Raises:
@@ -194,8 +201,10 @@ class Training(training.Training):
         resume: bool = True,
         on_epoch: Iterable[Callable[[EpochReport], Document | None]] = (),
         on_step: Callable[[Progress, Metrics], None] | None = None,
+        tracker: str | Iterable[str] | None = None,
         parameters: int | None = None,
     ) -> None:
+        shown = trackers.chosen(_names(tracker))
         source, dataset = _data(data)
         flags: Values = {
             "space": space,
@@ -224,6 +233,7 @@ class Training(training.Training):
             task=task,
             data=dataset,
         )
+        self.track(shown)
 
 
 def _arguments_of(run: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:

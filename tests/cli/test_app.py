@@ -40,7 +40,7 @@ def test_an_unforeseen_error_is_one_line_and_a_file(monkeypatch, capsys, tmp_pat
     assert said.count("\n") == 1
     assert "supernas --debug report 'a folder'" in said
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", said)
-    written = Path(re.search(r"with the file (\S+);", said)[1])
+    written = Path(re.search(r"; (\S+) holds all", said)[1])
     assert written.parent == tmp_path
     text = written.read_text()
     assert text.startswith("supernas --debug report 'a folder'\nsupernas ")

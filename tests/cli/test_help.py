@@ -73,3 +73,11 @@ def test_every_section_of_a_configuration_is_described():
 
 def test_the_version():
     assert said("--version").startswith(f"supernas {version('supernas')} (torch ")
+
+
+@pytest.mark.parametrize("typed", ["8_5", "٣", "nan", "inf", "1e999", "9" * 19, "9" * 5000, ".", "", " 3", "0x10"])
+def test_numbers_are_those_that_everybody_writes(typed):
+    for option in ("show 6111 --classes", "search --max-latency-ms"):
+        outcome = CliRunner().invoke(app.app, [*option.split(), typed])
+        assert outcome.exit_code == 2
+        assert "wanted a number of at most 18 digits" in " ".join(outcome.output.replace("│", " ").split())

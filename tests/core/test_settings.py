@@ -70,6 +70,20 @@ def test_values_are_checked_and_taken():
         made.epsilon = 0.1
 
 
+@pytest.mark.parametrize("value", [True, "8_5", "٣", "0x10", "nan", "1e400", "9" * 400, "9" * 5000, "true", "", "[1]"])
+@pytest.mark.parametrize("name", ["count", "epsilon", "limit"])
+def test_what_is_no_number_is_not_taken_for_one(name, value):
+    with pytest.raises(UserError, match=rf"toy\.{name} = .*wanted a valid") as error:
+        build(Outer, {name: value}, "toy")
+    assert len(str(error.value)) < 300
+
+
+def test_a_number_in_quotation_marks_is_one():
+    assert build(Outer, {"count": "7", "epsilon": ".5", "limit": "4"}, "toy") == Outer(count=7, epsilon=0.5, limit=4)
+    with pytest.raises(UserError, match="fewer digits"):
+        build(Outer, {"count": "1" + "0" * 30}, "toy")
+
+
 NAMES = st.sampled_from(["width", "widht", "", "x y"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

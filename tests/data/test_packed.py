@@ -6,8 +6,10 @@ import io
 import os
 import struct
 import tarfile
+import threading
 import tracemalloc
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from supernas.benchmarks import import_table
 from supernas.core.errors import UserError
 from supernas.core.stored import check_stored
 from supernas.data.archives import Untar, unpack_tar
+from supernas.data.download import retrieve
 from supernas.data.formats import npz
 from supernas.data.formats.idx import parse
 from supernas.data.packed import check_claim, unpacked_bz2, unpacked_gzip
@@ -214,3 +217,52 @@ def test_a_cut_archive_is_refused(cut, tmp_path):
     path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size)])
     with pytest.raises(UserError, match="damaged"):
         unpack_tar(path, tmp_path, 1 << 20)
+
+
+def test_what_lies_behind_the_content_is_not_read(tmp_path):
+    for unpack, pack in ((unpacked_gzip, gzip.compress), (unpacked_bz2, bz2.compress)):
+        path = tmp_path / "file"
+        path.write_bytes(pack(b"content"))
+        with path.open("r+b") as file:
+            file.truncate(64 << 30)  # takes no room on the disk, and minutes to read
+        with pytest.raises(UserError, match="larger than all that it should hold"):
+            unpack(path, 1000)
+
+
+def test_a_part_of_an_archive_whose_checksum_is_another_is_refused():
+    written = io.BytesIO()
+    torch.save({"accuracy": [88.61]}, written)
+    check_stored(written)
+    content = bytearray(written.getvalue())
+    content[content.index(b"accuracy")] ^= 1
+    with pytest.raises(ValueError, match="checksum"):
+        check_stored(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["said", "unsaid"])
+def test_a_download_that_is_too_large_or_never_ends_is_broken_off(length, tmp_path):
+    sent = []
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            if length:
+                self.send_header("Content-Length", str(1 << 40))
+            self.end_headers()
+            while len(sent) < 1000:
+                self.wfile.write(bytes(1 << 16))
+                sent.append(1 << 16)
+
+        def log_message(self, *about):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    server.handle_error = lambda *about: None  # the other side hangs up
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/x.tar"
+    with pytest.raises(UserError, match=r"larger than the 0\.0 GB that it may have"):
+        retrieve(url, "md5:0", tmp_path / "x.tar", 1 << 20, archive=True)
+    server.shutdown()
+    server.server_close()
+    assert sum(sent) < 1 << 24
+    assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from runs_toy import noted_anew
 from supernas import api
 from supernas.cli import app
 from supernas.core.errors import UserError
-from supernas.core.records import digests, write_record
+from supernas.core.records import digest_file, digests, write_record
 from supernas.core.settings import parse_value
 from supernas.output import report as report_package
 from supernas.output.report import charts, command
@@ -379,6 +379,39 @@ def test_what_is_damaged_is_refused(folder, tmp_path, damage):
     with pytest.raises(UserError, match=f"{damage} is damaged") as caught:
         render(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["config.json", "metrics.jsonl"])
+def test_what_is_damaged_of_a_run_that_goes_on_is_refused(tmp_path, damage):
+    run = api.Search(config=TOY, out=tmp_path)
+    steps = iter(run)
+    next(steps)
+    run.on_step = lambda *step: run.stop()
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    checked(render(tmp_path))
+    whole = (tmp_path / damage).read_bytes()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "loss": 1.0}\n')  # written after the checkpoint
+    checked(render(tmp_path))
+    (tmp_path / damage).write_bytes(whole.replace(b"1", b"3", 1))
+    with pytest.raises(UserError, match=f"{damage} is damaged .* checkpoint"):
+        render(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg/>", None])
+def test_a_picture_beside_a_correlation_is_the_one_that_was_drawn(folder, tmp_path, content):
+    for name in FILES:
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    picture = tmp_path / "correlation-x.svg"
+    picture.write_bytes(b"<svg></svg>")
+    about = {"truth": "t", "architectures": 3, "evaluation": {}, "rankings": {}}
+    files = {picture.name: digest_file(picture.name, picture.read_bytes())}
+    write_record(picture.with_suffix(".json"), {**about, "files": files})
+    assert any("PHN2Zz48" in link for link in checked(render(tmp_path)).links)
+    picture.unlink() if content is None else picture.write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.svg is damaged .*x\.json"):
+        render(tmp_path)
 
 
 @pytest.mark.parametrize("name", [*FILES, "correlation-x.json", "correlation-x.svg"])

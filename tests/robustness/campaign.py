@@ -1,209 +1,72 @@
-"""Whatever the commands read is damaged, by seed, and each command is judged by what it says, does and touches.
+"""Whatever the commands read is damaged, by seed, or something hostile is typed; each is judged by what it says, does
+and touches.
 
 `python -m robustness.campaign --seed 0 --cases 300` (from `tests/`) prints what was counted, and every fault.
 """
 
 import argparse
+import hashlib
+import os
 import random
-import re
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
-from .damage import EXECUTED, Damage, a_link_outside, damages
+from .commands import COMMANDS, OWN, Command
+from .damage import PLACES, Damage, a_link_outside, damages, missing
 from .door import Outcome, command
-from .world import SECRET, build, copied
+from .judge import FAULTS, Answer, Suspect, answered, verdict_of, wrong
+from .served import served
+from .typed import typed_words
+from .world import build, copied
 
-__all__ = ["COMMANDS", "FAULTS", "Campaign", "Case", "Command", "main", "run", "verdict_of", "words"]
+__all__ = ["Campaign", "Case", "main", "run", "words"]
 
-MEGABYTES = 500
-FAULTS = ("traceback", "hang", "memory", "executed", "foreign", "terminal", "not one line", "silently wrong")
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command, what it reads, and what may change in its answer.
-
-    Attributes:
-        line: as typed, in a folder that holds a copy of `needs`.
-        needs: what lies in that folder.
-        reads: patterns of the files below it that are damaged.
-        sealed: patterns of those which supernas wrote and whose content it can vouch for: an answer from a damaged one
-            is the answer from the whole one.
-        cost: seconds of a run that comes to its end, roughly; dear commands come up more rarely.
-    """
-
-    line: str
-    needs: tuple[str, ...]
-    reads: tuple[str, ...]
-    sealed: tuple[str, ...] = ()
-    cost: float = 1.0
-
-
-_RUN = ("config.json", "result.json", "metrics.jsonl", "*.svg", "derive-*.json", "tracked.json")
-_WEIGHTS = ("*.safetensors",)
-_COLUMN = "--dataset cifar10 --split test --epochs 200 --trained-on train+valid"
-_CELL = "train 6111 --config small.json --out new"
-
-
-def _below(folder: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{folder}/{name}" for name in names)
-
-
-COMMANDS = (
-    Command("show search", ("search",), _below("search", "config.json", "result.json")),
-    Command(
-        f"query search --benchmark table.safetensors {_COLUMN}",
-        ("search", "table.safetensors"),
-        ("table.safetensors", "search/result.json"),
-        _WEIGHTS,
-    ),
-    Command("benchmark info table.safetensors", ("table.safetensors",), ("table.safetensors",), _WEIGHTS),
-    Command(
-        "benchmark baselines table.safetensors --evaluations 20 --runs 1",
-        ("table.safetensors",),
-        ("table.safetensors",),
-        _WEIGHTS,
-    ),
-    Command("benchmark import accuracies.csv new.safetensors", ("accuracies.csv",), ("accuracies.csv",)),
-    Command("benchmark import official.pth new.safetensors", ("official.pth",), ("official.pth",)),
-    Command(
-        "benchmark import NATS-tss-v1_0-3ffb9.pickle.pbz2 new.safetensors",
-        ("NATS-tss-v1_0-3ffb9.pickle.pbz2",),
-        ("NATS-tss-v1_0-3ffb9.pickle.pbz2",),
-    ),
-    Command(
-        "benchmark import NATS-tss-v1_0-3ffb9-simple new.safetensors",
-        ("NATS-tss-v1_0-3ffb9-simple",),
-        ("NATS-tss-v1_0-3ffb9-simple/*",),
-    ),
-    Command("report search", ("search",), _below("search", *_RUN)),
-    Command("report train", ("train",), _below("train", *_RUN)),
-    Command("report stopped-search", ("stopped-search",), _below("stopped-search", *_RUN)),
-    Command("report study", ("study",), ("study/*.json", "study/*/*.json", "study/*/*.jsonl", "study/*.md"), cost=2),
-    Command(
-        "study study.toml --out study --table-only",
-        ("study.toml", "study", "table.safetensors"),
-        ("study.toml", "study/*/*.json", "study/*/*.jsonl", "study/*.json"),
-    ),
-    Command("search --config search.json --out new", ("search.json",), ("search.json",), cost=2),
-    Command(
-        "search --config search.json --track 3 --out stopped-search --resume",
-        ("search.json", "stopped-search"),
-        _below("stopped-search", "checkpoint.pt", "config.json", "metrics.jsonl", "tracked.json"),
-        ("checkpoint.pt", "metrics.jsonl"),
-        cost=2,
-    ),
-    Command(
-        "search --config search.json --out new --from search",
-        ("search.json", "search"),
-        _below("search", "config.json", "result.json", "supernet.safetensors"),
-        _WEIGHTS,
-        cost=2,
-    ),
-    Command(_CELL, ("small.json",), ("small.json",)),
-    Command(
-        "train search --config small.json --out new",
-        ("small.json", "search"),
-        _below("search", "config.json", "result.json"),
-    ),
-    Command(
-        "train search/derive-*.json --config small.json --out new", ("small.json", "search"), ("search/derive-*.json",)
-    ),
-    Command(
-        "train 6111 --config train.json --out stopped-train --resume",
-        ("train.json", "stopped-train"),
-        _below("stopped-train", "checkpoint.pt", "config.json", "metrics.jsonl"),
-        ("checkpoint.pt", "metrics.jsonl"),
-    ),
-    Command(
-        "train 6111 --config train.json --out new --from train",
-        ("train.json", "train"),
-        _below("train", "config.json", "result.json", "weights.safetensors"),
-        _WEIGHTS,
-    ),
-    Command(
-        "derive search --by best-sampled --candidates 5 --images 16 --workers 1",
-        ("search",),
-        _below("search", "config.json", "result.json", "supernet.safetensors", "metrics.jsonl", "accuracies-*.jsonl"),
-        _WEIGHTS,
-    ),
-    Command(
-        "derive search --by ranks --candidates 3 --images 16 --workers 1",
-        ("search",),
-        _below("search", "scores-*.jsonl", "accuracies-*.jsonl"),
-    ),
-    Command(
-        f"correlate search --benchmark table.safetensors {_COLUMN} --architectures 5 --images 16 --workers 1",
-        ("search", "table.safetensors"),
-        ("table.safetensors", *_below("search", "config.json", "result.json", "supernet.safetensors")),
-        _WEIGHTS,
-        cost=2,
-    ),
-    Command(
-        f"score --sample 4 --config score.json --benchmark table.safetensors {_COLUMN} --workers 1 --out new",
-        ("score.json", "table.safetensors"),
-        ("score.json", "table.safetensors"),
-        _WEIGHTS,
-    ),
-    Command(
-        "retrain search --epochs 1",
-        ("search",),
-        _below("search", "config.json", "result.json", "tracked.json", "metrics.jsonl"),
-        cost=4,
-    ),
-    Command(
-        "export train --out new",
-        ("train",),
-        _below("train", "config.json", "result.json", "weights.safetensors"),
-        _WEIGHTS,
-        cost=6,
-    ),
-    Command(
-        "autoencoder evaluate --file autoencoder.safetensors --draws 5",
-        ("autoencoder.safetensors", "autoencoder.json"),
-        ("autoencoder.*",),
-        ("autoencoder.*",),
-        cost=3,
-    ),
-    *(
-        Command(f"{_CELL} --data {source} --resolution 4", ("small.json", source), (f"{source}/*",))
-        for source in ("images", "idx")
-    ),
-    Command(f"{_CELL} --data cifar/cifar-10-batches-py --resolution 4", ("small.json", "cifar"), ("cifar/*",)),
-    Command(f"{_CELL} --data arrays.npz --resolution 4", ("small.json", "arrays.npz"), ("arrays.npz",)),
-    Command(
-        "train DARTS_V2 --space darts-rnn --config text.json --data texts --out new",
-        ("text.json", "texts"),
-        ("texts/*",),
-    ),
-)
+_TYPED = 0.3  # part of the cases in which something is typed
+_DAMAGED = tuple(one for one in COMMANDS if one.reads)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A command, a file of those that it reads, and what is done to it; all by the case's own generator."""
+    """A command, and what is wrong with what it is given; all by the case's own generator.
+
+    Attributes:
+        file: that is damaged; None where something is typed.
+        damage: what is done to it.
+    """
 
     number: int
     seed: int
     command: Command
-    file: Path
-    damage: Damage
+    file: Path | None = None
+    damage: Damage | None = None
 
     def __str__(self) -> str:
-        return f"{self.seed}-{self.number}: {self.command.line} [{self.file}: {self.damage.__name__}]"
+        what = f"{self.file}: {self.damage.__name__}" if self.damage else f"typed {self.typed()!r:.300}"
+        return f"{self.seed}-{self.number}: {self.command.line} [{what}]"
 
     @property
     def generator(self) -> random.Random:
         """Draws what the damage leaves open."""
         return random.Random(f"{self.seed} {self.number} damage")
+
+    @property
+    def suspect(self) -> Suspect:
+        """What the judge has to know."""
+        own = any(fnmatch(str(self.file), pattern) for pattern in OWN) or "{sha256}" in self.command.line
+        return Suspect(self.file, own, self.damage is missing, self.damage is a_link_outside)
+
+    def typed(self) -> list[str]:
+        """The words of the command line."""
+        line = self.command.line.split()
+        return line if self.damage else typed_words(self.command, line, self.generator)
 
 
 class Campaign:
@@ -218,110 +81,99 @@ class Campaign:
         self.world = build(root / "whole" / "world")
 
     @cached_property
-    def answers(self) -> dict[Command, Outcome]:
+    def answers(self) -> dict[Command, Answer]:
         """What each command says of whole files."""
-        whole = {one: self._run(one, self.root / f"whole-{number}") for number, one in enumerate(COMMANDS)}
-        wrong = [f"{one.line}: {outcome}" for one, outcome in whole.items() if outcome.code != 0]
-        assert not wrong, "\n".join(wrong)
+        whole = {one: self._answer(one, self.root / f"whole-{number}") for number, one in enumerate(_DAMAGED)}
+        bad = [f"{one.line}: {answer.outcome}" for one, answer in whole.items() if answer.outcome.code != 0]
+        assert not bad, "\n".join(bad)
         return whole
 
     def cases(self, seed: int, count: int) -> Iterator[Case]:
-        """So many cases, which each command shares in."""
+        """So many cases, which each command shares in: with each file that it reads damaged, and typed otherwise."""
         generator = random.Random(seed)
-        weights = [1 / one.cost for one in COMMANDS]
+        each = [(one, bool(one.reads)) for one in COMMANDS]
         for number in range(count):
-            chosen = COMMANDS[number] if number < len(COMMANDS) else generator.choices(COMMANDS, weights)[0]
-            file = generator.choice(self._files(chosen))
-            yield Case(number, seed, chosen, file, generator.choice(damages(self.world / file)))
+            chosen, damaged = each[number] if number < len(each) else self._drawn(generator)
+            if not damaged:
+                yield Case(number, seed, chosen)
+                continue
+            file = generator.choice(self.files(chosen))
+            fitting = damages(self.world / file)
+            if "{server}" in chosen.line:  # what is sent is content, whatever it lay in
+                fitting = tuple(damage for damage in fitting if damage not in PLACES)
+            yield Case(number, seed, chosen, file, generator.choice(fitting))
 
-    def _files(self, one: Command) -> list[Path]:
+    def _drawn(self, generator: random.Random) -> tuple[Command, bool]:
+        damaged = generator.random() >= _TYPED
+        among = _DAMAGED if damaged else COMMANDS
+        return generator.choices(among, [1 / one.cost for one in among])[0], damaged
+
+    def files(self, one: Command) -> list[Path]:
+        """What of the world a command reads."""
         below = sorted(path.relative_to(self.world) for path in self.world.rglob("*") if path.is_file())
         return [path for path in below if any(fnmatch(str(path), pattern) for pattern in one.reads)]
 
     def judged(self, case: Case) -> tuple[str, Outcome]:
         """(verdict, what the command did)."""
         folder = self.root / f"{case.seed}-{case.number}" / "work"
-        outcome = self._run(case.command, folder.parent, case)
-        verdict = verdict_of(case, outcome, self.answers[case.command], folder)
+        answer = self._answer(case.command, folder.parent, case)
+        whole = self.answers.get(case.command, Answer(Outcome(0)))
+        verdict = verdict_of(case.suspect, answer, whole, folder)
+        if verdict == "silently wrong":
+            verdict += f" ({wrong(case.suspect, answer, whole, folder)})"
         shutil.rmtree(folder.parent)
-        return verdict, outcome
+        return verdict, answer.outcome
 
-    def _run(self, one: Command, place: Path, case: Case | None = None) -> Outcome:
+    def _answer(self, one: Command, place: Path, case: Case | None = None) -> Answer:
         folder = copied(self.world, one.needs, place / "work")
         shutil.copytree(self.world.with_name("outside"), place / "outside")
+        line = one.line.split()
         if case:
+            line = case.typed()
+            self._spoil(folder, case)
+        with served(folder) as address:
+            outcome = command(*words(line, folder, address), folder=folder)
+        return answered(outcome, folder)
+
+    def _spoil(self, folder: Path, case: Case) -> None:
+        if case.damage and case.file:
             case.damage(folder / case.file, case.generator)
-        return command(*words(one.line, folder), folder=folder)
+        else:
+            _traps(folder)
 
 
-def words(line: str, folder: Path) -> list[str]:
-    """The words of a command, as a shell splits it, with the first file that a pattern names."""
-    named = ((word, sorted(folder.glob(word)) if "*" in word else []) for word in line.split())
-    return [str(found[0].relative_to(folder)) if found else word for word, found in named]
+def _traps(folder: Path) -> None:
+    """What a typed path may lead to."""
+    os.mkfifo(folder / "pipe")
+    (folder / "loop").symlink_to("loop")
+    (folder / "dangling").symlink_to("nothing")
 
 
-# -- what is asked of a command ----------------------------------------------------------------------------------------
+def words(line: list[str], folder: Path, address: str = "") -> list[str]:
+    """The words of a command with the first file that a pattern names, the address and the checksum filled in."""
+    return [_filled(_named(word, folder), folder, address, line) for word in line]
 
 
-_NET = "a defect of supernas"  # what the last net says: a traceback that was not foreseen
+def _named(word: str, folder: Path) -> str:
+    found = sorted(folder.glob(word)) if word.count("*") == 1 and "/" in word else []
+    return str(found[0].relative_to(folder)) if found else word
 
 
-def verdict_of(case: Case, outcome: Outcome, whole: Outcome, folder: Path) -> str:
-    """The first fault, or how the command came out of it well."""
-    outside = folder.with_name("outside")
-    said = outcome.out + outcome.err
-    written = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    faults = {
-        "executed": (outside / EXECUTED).exists() or any(not _expected(start) for start in outcome.started),
-        "hang": outcome.code is None,
-        "traceback": "Traceback" in said or _NET in said or outcome.code not in (None, 0, 1, 2),
-        "memory": outcome.megabytes > MEGABYTES,
-        "foreign": SECRET in said or _reads(case, outcome, outside) or any(SECRET in _text(path) for path in written),
-        "terminal": re.search(r"[^\n\t\r -~\xa0-\u2027\u2030-\u2065\u2070-\ud7ff\ue000-\U0010ffff]", said) is not None,
-        "not one line": outcome.code in (1, 2) and not _one_line(outcome),
-        "silently wrong": outcome.code == 0 and _wrong(case, outcome, whole),
-    }
-    return next((fault for fault in FAULTS if faults[fault]), "refused" if outcome.code else "right")
+def _filled(word: str, folder: Path, address: str, line: list[str]) -> str:
+    if "{sha256}" in word:
+        file = next((folder / other.rpartition("/")[2] for other in line if "{server}" in other), folder)
+        content = b""
+        with suppress(OSError):
+            content = _beginning(file)
+        word = word.replace("{sha256}", hashlib.sha256(content).hexdigest())
+    return word.replace("{server}", address)
 
 
-def _expected(start: str) -> bool:
-    """A process of this very interpreter checks an export."""
-    return sys.executable in start or "lscpu" in start
-
-
-def _reads(case: Case, outcome: Outcome, outside: Path) -> bool:
-    """A folder from a stranger leads nowhere else; a file that the user names may be a link."""
-    from_strangers = case.file.parts[0] in ("search", "train", "study", "stopped-search", "stopped-train")
-    return (
-        case.damage is a_link_outside
-        and from_strangers
-        and any(name.startswith(str(outside)) for name in outcome.opened)
-    )
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(10_000_000).decode("utf-8", "replace")  # a damaged one may be endless
-
-
-def _one_line(outcome: Outcome) -> bool:
-    """The last line says what is wrong; it is the only one that does."""
-    lines = [line for line in outcome.err.splitlines() if line.startswith("supernas: ")]
-    failed_runs = outcome.code == 1 and "FAILED" in outcome.err
-    return failed_runs or (len(lines) == 1 and outcome.err.splitlines()[-1] == lines[0])
-
-
-def _wrong(case: Case, outcome: Outcome, whole: Outcome) -> bool:
-    if re.search(r"\b(nan|inf)\b", outcome.out):
-        return True
-    sealed = any(fnmatch(case.file.name, pattern) for pattern in case.command.sealed)
-    return sealed and _timeless(outcome.out) != _timeless(whole.out)
-
-
-def _timeless(text: str) -> str:
-    """Without what may differ between two runs."""
-    lines = (line for line in text.splitlines() if not re.search(r"second|\b\d+ s\b|\bs;", line))
-    return "\n".join(lines)
+def _beginning(file: Path) -> bytes:
+    if not file.is_file():
+        return b""
+    with file.open("rb") as opened:
+        return opened.read(100_000_000)
 
 
 # -- the door ----------------------------------------------------------------------------------------------------------
@@ -337,26 +189,28 @@ def run(campaign: Campaign, seed: int, count: int, workers: int = 2) -> tuple[Co
         f"{verdict}: {case}\n    {outcome.code} {outcome.seconds:.1f} s {outcome.megabytes:.0f} MB "
         f"{outcome.started} {outcome.err[-600:]!r}{outcome.out[-200:]!r}"
         for case, (verdict, outcome) in zip(cases, judged, strict=True)
-        if verdict in FAULTS
+        if verdict.partition(" (")[0] in FAULTS
     ]
-    return Counter(verdict for verdict, _ in judged), faults, max(outcome.megabytes for _, outcome in judged)
+    counts = Counter(verdict.partition(" (")[0] for verdict, _ in judged)
+    return counts, faults, max(outcome.megabytes for _, outcome in judged)
 
 
 def main() -> None:
     """Prints what was counted."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--only", type=int, help="the number of one case")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         campaign = Campaign(Path(root))
-        if asked.only is not None:
-            case = list(campaign.cases(asked.seed, asked.only + 1))[-1]
-            print(case, *campaign.judged(case), sep="\n")
-            return
-        counts, faults, most = run(campaign, asked.seed, asked.cases)
-        print("\n".join(faults), dict(counts), f"at most {most:.0f} MB above the start", sep="\n")
+        for seed in asked.seed:
+            if asked.only is not None:
+                case = list(campaign.cases(seed, asked.only + 1))[-1]
+                print(case, *campaign.judged(case), sep="\n")
+                continue
+            counts, faults, most = run(campaign, seed, asked.cases)
+            print(*faults, f"seed {seed}: {dict(counts)}, at most {most:.0f} MB above the start", sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A damage is a function of a path and a generator; `damages(path)` says which one
 import bz2
 import contextlib
 import gzip
+import io
 import json
 import os
 import pickle
@@ -13,6 +14,7 @@ import random
 import re
 import shutil
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from typing import Any
 
 from .world import SECRET
 
-__all__ = ["Damage", "damages"]
+__all__ = ["PLACES", "Damage", "damages"]
 
 Damage = Callable[[Path, random.Random], None]
 
@@ -160,6 +162,10 @@ ANY: tuple[Damage, ...] = (
     sparse,
     missing,
 )
+
+
+PLACES: tuple[Damage, ...] = (a_folder, a_fifo, a_link_outside, a_link_to_itself, sparse)
+"""What is done to the place of a file rather than to its content."""
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
@@ -362,13 +368,39 @@ def other_image(path: Path, generator: random.Random) -> None:
         Image.new("1" if kind == "large" else "I;16", size).save(path, "PNG")
 
 
+def other_archive(path: Path, generator: random.Random) -> None:
+    """A member more, which leads elsewhere, is no file, or unpacks to very much."""
+    kind = generator.choice(
+        ("up", "absolute", "drive", "link", "hard link", "device", "pipe", "large", "twice", "over")
+    )
+    info = tarfile.TarInfo(f"{path.stem}/{kind}")
+    info.type = {"device": tarfile.CHRTYPE, "pipe": tarfile.FIFOTYPE}.get(kind, tarfile.REGTYPE)
+    outside = _outside(path)
+    if kind in ("up", "absolute", "drive"):
+        info.name = {"up": f"{path.stem}/../../../outside/{EXECUTED}", "absolute": str(outside / EXECUTED)}.get(
+            kind, f"C:\\{EXECUTED}"
+        )
+    elif kind in ("link", "hard link", "over"):
+        info.type = tarfile.LNKTYPE if kind == "hard link" else tarfile.SYMTYPE
+        info.linkname = str(outside if kind == "over" else outside / "secret.txt")
+    with tarfile.open(path, "a") as archive:
+        if kind == "twice":
+            info = archive.getmembers()[-1]
+        archive.addfile(info, io.BytesIO(bytes(info.size)) if info.isreg() else None)
+        if kind == "over":  # a file below the link
+            archive.addfile(tarfile.TarInfo(f"{info.name}/{EXECUTED}"))
+        if kind == "large":  # a header alone
+            info.size = 1 << 40
+            archive.fileobj.write(info.tobuf())
+
+
 def renamed(path: Path, generator: random.Random) -> None:
     """Its name is as long as a name can be, or says something to a terminal."""
     stem = generator.choice(
         (
             "x" * (255 - len(path.suffix)),
             "\x1b[31mx\x07",
-            "[red]x[/red]",
+            "[red]x[bold]",
             b"\xff\xfe".decode("utf-8", "surrogateescape"),
             "-o",
             "a\nb",
@@ -394,6 +426,7 @@ def damages(path: Path) -> tuple[Damage, ...]:
         ".safetensors": TENSORS,
         ".pbz2": (*PACKED, compressed_bomb),
         ".gz": (compressed_bomb,),
+        ".tar": (other_archive,) * 12,
         ".pt": PACKED,
         ".pth": PACKED,
         ".npz": (*PACKED, compressed_bomb, compressed_bomb),

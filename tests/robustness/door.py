@@ -89,6 +89,7 @@ def _typed(*arguments: str) -> None:
 
 def _within(sender: Any, folder: str, function: Any, arguments: tuple[Any, ...]) -> None:
     os.chdir(folder)
+    os.environ |= {"SUPERNAS_CACHE": "cache", "no_proxy": "127.0.0.1"}
     started, opened = _listened()
     before, began = _peak(), time.monotonic()
     resource.setrlimit(resource.RLIMIT_AS, (_addresses() + _SPACE,) * 2)
@@ -114,7 +115,7 @@ def _listened() -> tuple[list[str], list[str]]:
     around = str(Path.cwd().resolve().parent)
 
     def listen(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _STARTS:
+        if event in _STARTS and not (event == "socket.connect" and arguments[1][:1] == ("127.0.0.1",)):
             started.append(f"{event} {arguments[0]!r}")
         elif event == "open" and isinstance(arguments[0], str | bytes):
             place = os.path.realpath(os.fsdecode(arguments[0]))

@@ -55,7 +55,7 @@ def test_killed_at_random_moments(name, world, tmp_path):
     line, needs, pattern = COMMANDS[name]
 
     def run(folder: Path, limit: float = LIMIT):
-        return command(*words(line, folder), folder=folder, limit=limit)
+        return command(*words(line.split(), folder), folder=folder, limit=limit)
 
     whole = copied(world, needs, tmp_path / "whole")
     seconds = run(whole).seconds

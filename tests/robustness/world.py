@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from supernas import spaces
 from supernas.benchmarks import made_up_table
 from supernas.benchmarks.collect import Collector
 
-from .door import Outcome, call
+from .door import Outcome, call, command
 
 __all__ = ["SECRET", "build", "copied"]
 
@@ -50,6 +51,19 @@ search = {epochs = 1, batch_size = 16, validation_images = 16, device = "cpu"}
 [grid]
 objective = ["plain"]
 """
+COMMANDS = (
+    "correlate search --benchmark table.safetensors --dataset cifar10 --split test --epochs 200 --trained-on "
+    "train+valid --architectures 3 --images 16 --workers 1",
+    "score --sample 4 --config score.json --workers 1 --out scores",
+)
+TEXT_DATA = {"test_columns": 2, "valid_columns": 2}
+TEXT = {"network": {"units": 3}, "data": TEXT_DATA, "train": {"epochs": 1, "batch_size": 4}}
+LANGUAGE: dict[str, Any] = {
+    "method": {"name": "random-nas", "candidates": 2, "glance": 1},
+    "supernet": {"units": 3},
+    "data": TEXT_DATA,
+    "search": {"epochs": 1, "batch_size": 4, "device": "cpu"},
+}
 
 
 def build(folder: Path) -> Path:
@@ -62,6 +76,8 @@ def build(folder: Path) -> Path:
     _data(folder)
     for make in (_table, _interrupted, _run_folders):
         _must(call(make, folder=folder, limit=300))
+    for line in COMMANDS:
+        _must(command(*line.split(), folder=folder, limit=300))
     return folder
 
 
@@ -74,10 +90,11 @@ def _settings(folder: Path) -> None:
     (folder / "train.json").write_text(json.dumps(TRAIN))
     (folder / "small.json").write_text(json.dumps(ONE_EPOCH))
     (folder / "score.json").write_text(json.dumps({name: TRAIN[name] for name in ("network", "data")}))
-    (folder / "text.json").write_text(
-        json.dumps({"network": {"units": 3}, "data": {"test_columns": 2}, "train": {"epochs": 1, "batch_size": 4}})
-    )
+    (folder / "text.json").write_text(json.dumps(TEXT))
+    (folder / "language.json").write_text(json.dumps(LANGUAGE))
     (folder / "study.toml").write_text(STUDY)
+    study = {"name": "grid", "seeds": [0], "random": 1, "common": SEARCH, "grid": {"search": {"epochs": [1]}}}
+    (folder / "study.json").write_text(json.dumps(study))
 
 
 def _data(folder: Path) -> None:
@@ -117,10 +134,11 @@ def _idx(folder: Path) -> None:
 def _table() -> None:
     folder = Path.cwd()
     table = made_up_table(trainings=1)
-    with Collector("nas-bench-201", folder / "table.safetensors", curves=False) as collector:
+    with Collector("nas-bench-201", folder / "table.safetensors") as collector:
         for column in table.columns:
             for index, accuracy in enumerate(table.column(**vars(column))):
                 collector.accuracy(index, column, "mean", accuracy)
+            collector.curve(0, column, 777, np.linspace(10, 60, column.epochs))
         collector.write(table.source)
     _published(folder)
 
@@ -143,6 +161,8 @@ def _published(folder: Path) -> None:
     for index in range(2):
         one = {"12": state(space, index, 12, [111]), "200": state(space, index, 200, [777, 888])}
         (simple / f"{index:06d}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(one, 4), 1))
+    with tarfile.open(folder / f"{simple.name}.tar", "w") as archive:
+        archive.add(simple, simple.name)
 
 
 def _interrupted() -> None:
@@ -173,6 +193,11 @@ def _run_folders() -> None:
     for by, options in {"best-sampled": {"candidates": 3}, "ranks": {"candidates": 3}}.items():
         supernas.derive("search", by=by, images=16, workers=1, **options)
     supernas.train("6111", config=TRAIN, out="train")
+    supernas.search(config={**SEARCH, "method": "gdas"}, out="gdas")  # ends with a distribution
+    supernas.derive("gdas", by="proxy", draws=3)
+    for index in ("0", "77", "1000"):
+        supernas.train(index, config=ONE_EPOCH, out=f"trained/{index}")
+    supernas.train("DARTS_V2", space="darts-rnn", data="texts", config=TEXT, out="language")
     supernas.study("study.toml", out="study", workers=1)
     small = AutoencoderSettings(latent=4, epochs=1)
     file = Path("autoencoder.safetensors")

@@ -307,3 +307,10 @@ def test_values_of_another_kind_or_size_are_a_users_error(setting, value):
 def test_names_are_not_nested_endlessly():
     with pytest.raises(UserError, match="10001 names"):
         assign({}, "a." * 10_000 + "b=1")
+
+
+def test_what_stands_twice_in_a_file_is_refused(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text('{"search": {"epochs": 2, "epochs": 50}}')
+    with pytest.raises(UserError, match=rf"^{file}: 'epochs' stands twice"):
+        read_file(file)

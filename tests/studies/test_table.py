@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 
+from supernas.core.errors import UserError
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.studies import writing
 from supernas.studies.plan import read_study
-from supernas.studies.results import SUPERNET_ACCURACY, Failure, Found, Truth
+from supernas.studies.results import SUPERNET_ACCURACY, Failure, Found, Truth, check_tables
 from supernas.studies.run_study import default_workers
 from supernas.studies.table import make_table
 from supernas.studies.writing import csv_text, latex, markdown, save_study
@@ -162,6 +163,13 @@ def test_files(table, study, tmp_path):
     before = files[-1].read_bytes()
     assert before.startswith(b"<?xml")
     assert save_study(table, found, None, tmp_path / "new")[-1].read_bytes() == before
+    for file in files:
+        check_tables(tmp_path / "new")
+        whole = file.read_bytes()
+        file.write_bytes(whole.replace(b"1.0", b"7.0", 1) if b"1.0" in whole else whole + b" ")
+        with pytest.raises(UserError, match=f"{file.name} is damaged"):
+            check_tables(tmp_path / "new")
+        file.write_bytes(whole)
     assert [file.name for file in save_study(table, {}, None, tmp_path / "none")] == [
         "table.md",
         "table.csv",

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from supernas.benchmarks.importers.official import size_space
 from supernas.core.errors import UserError, unknown
-from supernas.data.archives import Untar
-from supernas.data.download import default_directory
+from supernas.data.download import default_directory, retrieve
 
 __all__ = ["PUBLISHED_FILES", "PublishedFile", "fetch"]
 
@@ -26,7 +25,7 @@ class PublishedFile:
     note: str = ""
 
 
-_MOST = 8 << 30  # bytes that a published archive unpacks to, at most: the folder of NATS-Bench has 1 GB
+_MOST = 8 << 30  # bytes that a published file has, and unpacks to, at most: the folder of NATS-Bench has 1 GB
 _NATS = "https://drive.google.com/file/d/"
 PUBLISHED_FILES = {
     "nats-bench": PublishedFile(
@@ -73,17 +72,8 @@ def fetch(name: str, *, url: str | None = None, checksum: str | None = None, dir
 
 
 def _download(url: str, checksum: str, file: str, folder: Path) -> Path:
-    import pooch  # imports an HTTP library, and is needed once
-
     archive = url.rsplit("?", 1)[0].endswith((".tar", ".tar.gz"))
-    unpack = Untar(_MOST) if archive else None
-    try:
-        pooch.retrieve(url, checksum, fname=f"{file}.tar" if archive else file, path=folder, processor=unpack)
-    except UserError:  # it came, and is refused
-        raise
-    except Exception as error:  # of the HTTP library, the file system, the checksum or the archive
-        why = " ".join(str(error).split())[:160]
-        raise UserError(f"could not download {url} ({type(error).__name__}: {why})") from None
+    retrieve(url, checksum, folder / (f"{file}.tar" if archive else file), _MOST, archive=archive)
     if not (folder / file).exists():
         raise UserError(f"{url} does not unpack to {file}; put that at {folder / file} by hand")
     return folder / file

@@ -11,7 +11,7 @@ from supernas.cli.parts import KINDS, registries
 from supernas.cli.rows import print_rows
 from supernas.core.errors import unknown
 from supernas.core.registry import Registry, plug_ins
-from supernas.runs import presets
+from supernas.runs import presets, trackers
 
 __all__ = ["list_"]
 
@@ -51,6 +51,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "spaces": partial(_parts, KINDS["space"]),
     "selectors": partial(_parts, KINDS["selector"]),
     "data-kinds": partial(_parts, KINDS["data"]),
+    "trackers": partial(_parts, lambda: trackers.PARTS),
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },

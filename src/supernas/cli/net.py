@@ -24,7 +24,7 @@ def caught(error: BaseException) -> str:
         file = _write(error, again)
     except OSError:
         return f"{said}; to see where, repeat it with: {again}"
-    return f"{said}; please report it with the file {file}; to see more, repeat it with: {again}"
+    return f"{said}; {file} holds all that a report of it needs; to see where, repeat it with: {again}"
 
 
 def _write(error: BaseException, command: str) -> Path:

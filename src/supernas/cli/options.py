@@ -22,7 +22,7 @@ __all__ = [
     "Seed",
     "Sets",
     "SpaceOption",
-    "Tensorboard",
+    "TrackerOption",
     "read_count",
 ]
 
@@ -47,7 +47,9 @@ From = Annotated[
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps (default auto)")]
 SpaceOption = Annotated[str | None, typer.Option("--space", help="the search space (default nas-bench-201)")]
-Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="also write TensorBoard events")]
+TrackerOption = Annotated[
+    str | None, typer.Option("--tracker", help="show the epochs there too, with commas: tensorboard,wandb,mlflow")
+]
 
 
 def read_count(text: str | None, option: str) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 from supernas import methods, proxies, spaces
 from supernas.core.registry import Registry
 from supernas.data import kinds
-from supernas.runs import diagnostics, presets, stopping
+from supernas.runs import diagnostics, presets, stopping, trackers
 from supernas.steps import objectives
 
 __all__ = ["KINDS", "registries"]
@@ -35,5 +35,11 @@ def registries() -> dict[str, Registry[Any]]:
     """Group of entry points -> the parts of its kind, of all kinds that other packages can add to."""
     from supernas.output.export import families, formats
 
-    several = [*(registry() for registry in KINDS.values()), presets.PARTS, formats.PARTS, families.PARTS]
+    several = [
+        *(registry() for registry in KINDS.values()),
+        presets.PARTS,
+        trackers.PARTS,
+        formats.PARTS,
+        families.PARTS,
+    ]
     return {registry.group: registry for registry in several}

@@ -1,22 +1,18 @@
 """A search or a training on the command line: shown while it runs, saved on ^C."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from supernas.cli.display import Display
-from supernas.core.errors import UserError
 
 __all__ = ["run_displayed"]
 
 
-def run_displayed(run: Any, tensorboard: bool, resume: bool) -> Any:
+def run_displayed(run: Any, resume: bool) -> Any:
     """Runs a search or a training under a display, and says where there was nothing to resume; ^C saves, and says how
     to go on.
     """
     with Display(run.folder.path, run.steps, run.state.step) as display:
-        listeners = [display.epoch, *([_tensorboard(run.folder.path)] if tensorboard else [])]
-        run.on_epoch = (*run.on_epoch, *listeners)
+        run.on_epoch = (*run.on_epoch, display.epoch)
         run.on_step = display.step
         for note in run.notes:
             display.say(f"note: {note}")
@@ -29,18 +25,3 @@ def run_displayed(run: Any, tensorboard: bool, resume: bool) -> Any:
         except KeyboardInterrupt:
             display.say(f"stopped and saved; go on with the same command and --resume --out {run.folder.path}")
             raise
-
-
-def _tensorboard(folder: Path) -> Callable[[Any], None]:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UserError("--tensorboard needs tensorboard: pip install tensorboard") from None
-    writer = SummaryWriter(str(folder))
-
-    def write(epoch: Any) -> None:
-        for name, value in epoch.metrics.items():
-            writer.add_scalar(name, value, epoch.epoch)
-        writer.flush()
-
-    return write

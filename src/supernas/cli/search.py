@@ -20,7 +20,7 @@ from supernas.cli.options import (
     Seed,
     Sets,
     SpaceOption,
-    Tensorboard,
+    TrackerOption,
     read_count,
 )
 from supernas.cli.rows import print_rows
@@ -62,7 +62,7 @@ def search(
     benchmark: Annotated[
         Path | None, typer.Option(help="a table of true accuracies: recorded for every epoch, unseen by the method")
     ] = None,
-    tensorboard: Tensorboard = False,
+    tracker: TrackerOption = None,
 ) -> None:
     """Search for an architecture; leaves it, the supernet's weights, a picture and a record in the run folder."""
     run = Search(
@@ -86,9 +86,10 @@ def search(
         max_parameters=read_count(max_parameters, "--max-parameters"),
         max_flops=read_count(max_flops, "--max-flops"),
         max_latency_ms=max_latency_ms,
+        tracker=tracker,
         benchmark=benchmark,
     )
-    result = run_displayed(run, tensorboard, resume)
+    result = run_displayed(run, resume)
     record, task = result.record, run.task
     valid = task.text(record[f"valid_{task.quantity}"])
     found = record.get("instead_of")

@@ -22,7 +22,7 @@ from supernas.cli.options import (
     Seed,
     Sets,
     SpaceOption,
-    Tensorboard,
+    TrackerOption,
     read_count,
 )
 from supernas.cli.rows import print_rows
@@ -50,7 +50,7 @@ def train(
     resume: Resume = False,
     from_run: From = None,
     device: Device = None,
-    tensorboard: Tensorboard = False,
+    tracker: TrackerOption = None,
     compare_random: Annotated[
         int, typer.Option(min=0, help="also train so many random architectures alike, and print their mean")
     ] = 0,
@@ -74,13 +74,14 @@ def train(
         ),
         "device": device,
         "from_run": from_run,
+        "tracker": tracker,
     }
     run = Training(text, **made, out=out, resume=resume, parameters=read_count(parameters, "--parameters"))
     if compare_random and "test" not in run.data.parts:
         alone = f"train.split leaves the test {run.data.examples} alone"
         why = alone if run.config.train.split else f"{run.data.name} has no test {run.data.examples}"
         raise UserError(f"{why}, so --compare-random has nothing to compare")
-    result = run_displayed(run, tensorboard, resume)
+    result = run_displayed(run, resume)
     rows = {
         "architecture": result.text,
         **_judged(result, run.data.examples),

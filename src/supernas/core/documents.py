@@ -1,11 +1,11 @@
 """Plain nested values: what JSON and TOML hold, and what settings are given as."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from supernas.core.errors import UserError
 
-__all__ = ["DEEPEST", "Document", "Values", "check_depth"]
+__all__ = ["DEEPEST", "Document", "Values", "check_depth", "once"]
 
 Document = dict[str, Any]
 """Names and plain values, perhaps nested: a configuration, a record, a line of metrics."""
@@ -34,3 +34,17 @@ def _inside(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def once(pairs: Iterable[tuple[str, Any]]) -> Document:
+    """The table of the names and values that stand in a JSON file; what `json.loads` calls as its `object_pairs_hook`.
+
+    Raises:
+        UserError: if a name stands there twice, of which JSON's reader would take the last.
+    """
+    document: Document = {}
+    for name, value in pairs:
+        if name in document:
+            raise UserError(f"{name[:80]!r} stands twice in a table; leave one out")
+        document[name] = value
+    return document

@@ -19,11 +19,11 @@ class UserError(ValueError):
     """Something the user gave cannot be used. The message says what was given, what was wanted and the fix.
 
     Of what was given without an end, such as a number of thousands of digits, the message has the beginning; control
-    characters of it are written out.
+    characters of it are written out, and what were lines follow each other.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(_ENDLESS.sub(r"\1...", message)))
+        super().__init__(printable(_ENDLESS.sub(r"\1...", message)).replace("\n", " "))
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:

@@ -23,6 +23,7 @@ from supernas.core.spelling import option
 
 __all__ = [
     "RESULT",
+    "FileName",
     "Record",
     "RunRecord",
     "check_files",
@@ -41,7 +42,8 @@ __all__ = [
 RESULT = "result.json"
 _FREE = frozenset({"seconds", "directory", "device", "checkpoint_minutes"})
 _KEPT = {".json", ".jsonl", ".svg", ".safetensors"}
-_FileName = Annotated[str, pydantic.Field(pattern=r"^[^/\\]+$")]
+FileName = Annotated[str, pydantic.Field(pattern=r"^[^/\\]+$")]
+"""Of a file in the folder itself."""
 
 
 class Record(pydantic.BaseModel):
@@ -79,7 +81,7 @@ class RunRecord(Record):
     truth: dict[str, Annotated[float, pydantic.AllowInfNan(True)]] = {}
     versions: dict[str, str | int] = {}
     earlier_versions: list[dict[str, str | int]] = []
-    files: dict[_FileName, str] = {}
+    files: dict[FileName, str] = {}
 
     @pydantic.model_validator(mode="after")
     def _metrics_are_numbers(self) -> "RunRecord":
@@ -179,19 +181,27 @@ def read_checked(path: Path) -> bytes | None:
     return _as_noted(path, content, record.get("files", {}).get(path.name))
 
 
-def check_files(folder: Path, record: Document) -> None:
-    """Whether all files that a `result.json` names are there, and as they were written.
+def check_files(folder: Path, record: Document, noted: str = RESULT, remedy: str = RunRecord.remedy) -> None:
+    """Whether all files that a record names under `files` are there, and as they were written.
+
+    Args:
+        folder: where the files and the record are.
+        record: the record; a `result.json` by default, like the next two.
+        noted: its name.
+        remedy: what to do where a file is damaged.
 
     Raises:
         UserError: naming one that is not.
     """
     for name, digest in record.get("files", {}).items():
-        _as_noted(folder / name, read_content(folder / name) or b"", digest)
+        _as_noted(folder / name, read_content(folder / name) or b"", digest, noted, remedy)
 
 
-def _as_noted(path: Path, content: bytes, digest: str | None) -> bytes:
+def _as_noted(
+    path: Path, content: bytes, digest: str | None, noted: str = RESULT, remedy: str = RunRecord.remedy
+) -> bytes:
     if digest is not None and digest_file(path.name, content) != digest:
-        raise damaged(path, f"its SHA-256 is not the one in {RESULT}", RunRecord.remedy)
+        raise damaged(path, f"its SHA-256 is not the one in {noted}", remedy)
     return content
 
 

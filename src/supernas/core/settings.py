@@ -106,6 +106,8 @@ def build(cls: type[T], values: Values, where: str) -> T:
     for name in values:
         if name not in field_names(cls):
             raise unknown("setting", f"{where}.{name}", [f"{where}.{known}" for known in field_names(cls)])
+    values = {name: _number(cls, name, value, where) for name, value in values.items()}
+    for name in values:
         if type(values[name]) is int and values[name].bit_length() > _LARGEST:
             raise UserError(f"{where}.{name} = {str(values[name])[:40]}...: wanted a number of fewer digits")
     try:
@@ -120,6 +122,19 @@ def build(cls: type[T], values: Values, where: str) -> T:
         given = repr(first["input"])
         given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
         raise UserError(f"{where}.{name} = {given}: {wanted}") from None
+
+
+def _number(cls: type, name: str, value: Any, where: str) -> Any:
+    """A number in quotation marks as the number, if it is one; pydantic would also take `8_5` as 85, and true as 1."""
+    annotation = cls.__pydantic_fields__[name].annotation  # type: ignore[attr-defined]
+    kinds = set(get_args(annotation) or (annotation,))
+    if not kinds <= {int, float, type(None)} or not isinstance(value, str | bool):
+        return value
+    number = parse_value(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+    if not isinstance(number, int | float):
+        wanted = "number" if float in kinds else "integer"
+        raise UserError(f"{where}.{name} = {repr(value)[:_SHOWN]}: wanted a valid {wanted}")
+    return number
 
 
 def _inner(cls: type, name: str, value: Any, where: str) -> Any:

@@ -1,4 +1,6 @@
-"""PyTorch's archives: a zip file in which nothing is compressed, so that it cannot hold more than its own size."""
+"""PyTorch's archives: a zip file in which nothing is compressed, so that it cannot hold more than its own size. Each
+part has a checksum, at which PyTorch's own reader does not look.
+"""
 
 import os
 import zipfile
@@ -8,7 +10,9 @@ __all__ = ["check_stored"]
 
 
 def check_stored(file: IO[bytes]) -> None:
-    """Refuses a zip file whose parts are compressed, or share their bytes; a file that is no zip file passes.
+    """Refuses a zip file whose parts are compressed, share their bytes or are not those that were written.
+
+    A file that is no zip file passes.
 
     Raises:
         ValueError: if it is such a file.
@@ -18,10 +22,13 @@ def check_stored(file: IO[bytes]) -> None:
         if not zipfile.is_zipfile(file):
             return
         size = file.seek(0, os.SEEK_END)
-        parts = zipfile.ZipFile(file).infolist()
+        archive = zipfile.ZipFile(file)
+        parts = archive.infolist()
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
             raise ValueError("compressed parts")
         if sum(part.file_size for part in parts) > size:
             raise ValueError("parts that hold more than the file")
+        if archive.testzip() is not None:
+            raise ValueError("a part whose checksum is another")
     finally:
         file.seek(0)

@@ -20,6 +20,7 @@ __all__ = ["check_claim", "start_of_gzip", "unpacked_bz2", "unpacked_gzip"]
 
 _BLOCK = 1 << 20
 _FREE, _RATIO = 1 << 25, 100  # bytes that any file may unpack to; of larger ones, the best that images were seen to do
+_SLACK = 1 << 20  # bytes that packing may add; more behind the content, such as endless zeros, would be read in vain
 _COPIES = 2  # of unpacked content that are held at a time
 
 
@@ -78,6 +79,8 @@ def _gzip(file: BufferedIOBase) -> BufferedIOBase:
 
 
 def _unpacked(path: Path, unpack: Callable[[BufferedIOBase], BufferedIOBase], limit: int) -> bytes:
+    if path.stat().st_size > limit + limit // 64 + _SLACK:
+        raise UserError(f"{path} is larger than all that it should hold ({limit:,} bytes); fetch it again")
     content = BytesIO()
     with _unpacking(path, unpack) as source:
         while content.tell() <= limit and (block := source.read(_BLOCK)):

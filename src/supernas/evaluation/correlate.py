@@ -18,7 +18,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
-from supernas.core.records import RESULT, RunRecord, read_record, write_record
+from supernas.core.records import RESULT, RunRecord, digest_file, read_record, write_record
 from supernas.core.settings import to_plain
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
 from supernas.evaluation.plots.scatter import scatter_svg
@@ -96,8 +96,8 @@ class Correlation:
         table, picture = folder / f"{name}.json", folder / f"{name}.svg"
         drawn = self.svg()
         try:
-            write_record(table, self.record())
             write_atomically(picture, lambda file: file.write(drawn))
+            write_record(table, {**self.record(), "files": {picture.name: digest_file(picture.name, drawn)}})
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
         return table, picture

@@ -5,7 +5,6 @@ A checkpoint is a `torch.save` file of tensors, numbers and strings, each of who
 """
 
 import io
-import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +19,7 @@ from supernas.core.records import Record, checked_model, within
 from supernas.core.spelling import option
 from supernas.core.stored import check_stored
 
-__all__ = ["checkpoint_exists", "load_checkpoint", "save_checkpoint"]
+__all__ = ["checkpoint_exists", "load_checkpoint", "read_checkpoint", "save_checkpoint"]
 
 _CURRENT, _PREVIOUS, _DAMAGED = "checkpoint.pt", "checkpoint.previous.pt", "checkpoint.damaged.pt"
 
@@ -77,15 +76,26 @@ def load_checkpoint(folder: Path) -> tuple[Document | None, str]:
     return tree, f"{_CURRENT} is damaged (kept as {_DAMAGED}); going on from {_PREVIOUS}"
 
 
+def read_checkpoint(folder: Path) -> Document | None:
+    """The last good checkpoint of a run folder, in which nothing is changed; None if there is none.
+
+    Raises:
+        UserError: if what was read is something else.
+    """
+    for path in (folder / _CURRENT, folder / _PREVIOUS):
+        tree = _read(path)
+        if tree is not None:
+            checked_model(CheckpointRecord, tree, path)
+            return tree
+    return None
+
+
 def _read(path: Path) -> Document | None:
     """The content of a checkpoint, or None if it is missing, or damaged anywhere."""
     within(path)
     try:
         content = read_bytes(path)
         check_stored(io.BytesIO(content))
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if archive.testzip() is not None:
-                return None
         tree: Document = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # there is no list of what a damaged archive can make its readers raise
         return None

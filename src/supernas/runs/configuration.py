@@ -16,7 +16,7 @@ import pydantic
 
 from supernas import methods, spaces
 from supernas.core.architecture import Architecture
-from supernas.core.documents import DEEPEST, Document, Values, check_depth
+from supernas.core.documents import DEEPEST, Document, Values, check_depth, once
 from supernas.core.errors import UserError, unknown
 from supernas.core.identity import digest_of
 from supernas.core.reading import read_text
@@ -400,12 +400,12 @@ def read_file(path: Path) -> Document:
     """
     try:
         text = read_text(path)
-        document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-        check_depth(document, str(path))
+        document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text, object_pairs_hook=once)
+        check_depth(document, "what it holds")
     except OSError as error:
         raise UserError(f"cannot read the configuration {path}: {error.strerror}") from None
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except RecursionError:
         raise UserError(f"{path} is nested too deeply; wanted sections of settings") from None
     except ValueError as error:
@@ -415,8 +415,17 @@ def read_file(path: Path) -> Document:
     return document
 
 
+class _FreeSettings(Record):
+    """Settings in which equal runs may differ, which no digest covers, of whatever section."""
+
+    device: str | None = None
+    directory: str | None = None
+    checkpoint_minutes: float | None = pydantic.Field(default=None, ge=0)
+
+
 _Table = dict[str, Any]
 _ABSENT: Any = pydantic.Field(default_factory=dict)
+_FREE: Any = _FreeSettings()
 
 
 class _ConfigRecord(Record):
@@ -432,10 +441,10 @@ class _ConfigRecord(Record):
     supernet: _Table = _ABSENT
     network: _Table = _ABSENT
     weights: _Table = _ABSENT
-    data: _Table = _ABSENT
+    data: _FreeSettings = _FREE
     budget: _Table = _ABSENT
-    search: _Table = _ABSENT
-    train: _Table = _ABSENT
+    search: _FreeSettings = _FREE
+    train: _FreeSettings = _FREE
     watch: dict[str, _Table] = _ABSENT
     plugins: dict[str, str] = _ABSENT
 

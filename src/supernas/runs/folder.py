@@ -11,12 +11,24 @@ from supernas.core.claims import CLAIM, Claim
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import append_line, remove_temporaries, write_atomically, write_json
-from supernas.core.records import RESULT, RunRecord, check_files, digests, read_content, read_record, write_record
+from supernas.core.records import (
+    RESULT,
+    RunRecord,
+    check_files,
+    damaged,
+    digest_file,
+    digests,
+    read_content,
+    read_record,
+    write_record,
+)
 from supernas.core.spelling import option
-from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
+from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, read_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "check_unfinished"]
+
+CONFIG, METRICS = "config.json", "metrics.jsonl"
 
 
 class RunFolder:
@@ -77,7 +89,7 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """One line an epoch."""
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def epochs(self) -> list[Document]:
@@ -85,7 +97,7 @@ class RunFolder:
         return [json.loads(line) for line in self.lines]
 
     def _check_owner(self, extends: bool) -> None:
-        config = self.path / "config.json"
+        config = self.path / CONFIG
         if read_content(config) is None:
             return
         theirs = read_file(config)
@@ -122,12 +134,23 @@ class RunFolder:
         self.environment = environment
         with self._writing():
             remove_temporaries(self.path)
-            write_json(self.path / "config.json", self.document)
+            self._note_configuration()
+            write_json(self.path / CONFIG, self.document)
             self._restore_lines()
             if not finished:  # it may have been, with fewer epochs
                 (self.path / RESULT).unlink(missing_ok=True)
         if self.checkpoint and not finished:
             self._compare(self.checkpoint["environment"], self.checkpoint["earlier"])
+
+    def _note_configuration(self) -> None:
+        """A run that goes on with more epochs has another configuration than its checkpoint knows."""
+        if self.checkpoint and self.checkpoint.get("contents", {}).get(CONFIG, self._digest) != self._digest:
+            self.checkpoint["contents"][CONFIG] = self._digest
+            save_checkpoint(self.path, self.checkpoint)
+
+    @property
+    def _digest(self) -> str:
+        return digest_file(CONFIG, json.dumps(self.document).encode())
 
     def _restore_lines(self) -> None:
         """What was written after the checkpoint is written again, and so is what was lost since."""
@@ -170,7 +193,7 @@ class RunFolder:
                 "lines": self.lines,
                 "environment": self.environment,
                 "earlier": self.earlier,
-                "contents": self.contents,
+                "contents": {**self.contents, CONFIG: self._digest},
             }
             save_checkpoint(self.path, {**tree, **about})
 
@@ -227,6 +250,27 @@ class RunFolder:
             raise UserError(
                 f"cannot write to {self.path}: {reason}; make room, or choose another {option('out')}"
             ) from None
+
+
+def check_unfinished(folder: Path) -> None:
+    """Whether the configuration and the lines of a run that has not ended are those that its checkpoint holds.
+
+    The lines may be more. There is nothing to compare before the first checkpoint, and where the lines are gone.
+
+    Raises:
+        UserError: if they are not.
+    """
+    lines = read_content(folder / METRICS)
+    saved = read_checkpoint(folder) if lines is not None else None
+    if lines is None or saved is None:
+        return
+    remedy = f"resume the run ({option('resume', True)})"
+    whole = "".join(f"{line}\n" for line in saved["lines"]).encode()
+    if not lines.startswith(whole):
+        raise damaged(folder / METRICS, "its lines are not those of the checkpoint", remedy)
+    digest = saved.get("contents", {}).get(CONFIG)
+    if digest is not None and digest_file(CONFIG, read_content(folder / CONFIG) or b"") != digest:
+        raise damaged(folder / CONFIG, "its SHA-256 is not the one in the checkpoint", remedy)
 
 
 _LOOPS = ("search", "train")

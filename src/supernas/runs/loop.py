@@ -8,7 +8,7 @@ checkpoint (which holds all lines so far) replaces the one before; after the las
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -34,6 +34,7 @@ from supernas.runs.finished import weights_digest
 from supernas.runs.folder import RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
+from supernas.runs.trackers.base import Tracker, begin, numbers
 from supernas.steps.contracts import Metrics
 
 __all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving"]
@@ -113,6 +114,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if data.note:
             self.notes.insert(0, data.note)
         self.stopping = False
+        self._trackers: list[Tracker] = []
         try:
             self._begin()
         except BaseException:
@@ -203,10 +205,25 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 wait for that.
             UserError: if the loss is not a finite number.
         """
-        with stop_on_interrupt(self.stop):
-            for _ in self:
-                pass
-        return self.finish()
+        try:
+            with stop_on_interrupt(self.stop):
+                for _ in self:
+                    pass
+            return self.finish()
+        finally:
+            self._untrack({})
+
+    def track(self, kinds: Mapping[str, type[Tracker]]) -> None:
+        """Has trackers show the run: its epochs so far, and from now on each that is saved.
+
+        Raises:
+            UserError: if the folder of one cannot be made anew.
+        """
+        self._trackers = begin(kinds, self.folder.path, self.folder.document, self.folder.epochs)
+
+    def _untrack(self, outcome: Document) -> None:
+        while self._trackers:
+            self._trackers.pop().close(numbers(outcome))
 
     def stop(self) -> None:
         """Asks the run to save and stop after the present step; may be called from a signal handler."""
@@ -228,6 +245,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             }
             self.folder.write(self.weights_file, save_tensors(weights))
             record = self._kept = self.folder.finish(record)
+        self._untrack({name: value for name, value in record.items() if name != "versions"})
         self.folder.claim.release()
         return self._result(record)
 
@@ -285,8 +303,11 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         line = self._line(epoch)
         for listener in self.on_epoch:
             line.update(listener(epoch) or {})
-        self.folder.append({**line, **epoch.metrics, "seconds": epoch.seconds})
+        line.update({**epoch.metrics, "seconds": epoch.seconds})
+        self.folder.append(line)
         self._save(progress)
+        for tracker in self._trackers:
+            tracker.write(epoch.epoch, numbers(line))
         if not self.finished:
             self._stop_if_asked()
         return epoch

@@ -12,12 +12,36 @@ from supernas.benchmarks import Table, load, named_columns
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError, unknown
-from supernas.core.records import RESULT, Record, RunRecord, read_lines, read_record, within
+from supernas.core.records import (
+    RESULT,
+    FileName,
+    Record,
+    RunRecord,
+    check_files,
+    digest_file,
+    read_content,
+    read_lines,
+    read_record,
+    within,
+    write_record,
+)
 from supernas.core.settings import field_names
 from supernas.studies.plan import Plan, PlannedRun
 
-__all__ = ["SUPERNET_ACCURACY", "Failure", "Found", "Truth", "read_failures", "read_results"]
+__all__ = [
+    "STUDY",
+    "SUPERNET_ACCURACY",
+    "TABLES",
+    "Failure",
+    "Found",
+    "Truth",
+    "check_tables",
+    "note_tables",
+    "read_failures",
+    "read_results",
+]
 
+STUDY, TABLES = "study.json", "tables.json"
 SUPERNET_ACCURACY = "supernet accuracy (inherited weights, validation half)"
 """What stands in the place of a truth where there is no benchmark."""
 
@@ -45,6 +69,39 @@ class FailuresRecord(Record):
     remedy: ClassVar[str] = "remove it, and run the study again"
 
     failures: list[_Failed]
+
+
+class TablesRecord(Record):
+    """`tables.json`: the digests of what a study leaves for people and for reports."""
+
+    remedy: ClassVar[str] = "tabulate the study again"
+
+    files: dict[FileName, str]
+
+
+def note_tables(folder: Path, files: Sequence[Path]) -> None:
+    """Writes `tables.json` about what was written. Of `study.json` it keeps what it said, if it was there.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    there = {path.name: read_content(path) for path in (folder / STUDY, *files)}
+    now = {name: digest_file(name, content) for name, content in there.items() if content is not None}
+    try:
+        before = (read_record(folder / TABLES, TablesRecord) or {}).get("files", {})
+    except UserError:  # it is damaged, and written again
+        before = {}
+    write_record(folder / TABLES, {"files": {**now, **{name: before[name] for name in before if name == STUDY}}})
+
+
+def check_tables(folder: Path) -> None:
+    """Whether a study's tables, and its own file, are as they were written.
+
+    Raises:
+        UserError: if one is not.
+    """
+    record = read_record(folder / TABLES, TablesRecord) or {}
+    check_files(folder, record, TABLES, TablesRecord.remedy)
 
 
 def read_failures(folder: Path) -> tuple[Failure, ...]:

@@ -17,7 +17,7 @@ from supernas.core.records import RESULT, RunRecord, check_files, read_record, w
 from supernas.core.spelling import option
 from supernas.runs.device import choose_device
 from supernas.studies.plan import Plan, PlannedRun
-from supernas.studies.results import Failure, Truth, read_failures, read_results
+from supernas.studies.results import STUDY, TABLES, Failure, Truth, read_failures, read_results
 from supernas.studies.table import StudyTable, make_table
 from supernas.studies.workers import OnEvent, RunEvent, Workers
 from supernas.studies.writing import save_study
@@ -94,7 +94,8 @@ def _run_all(plan: Plan, folder: Path, workers: int, threads: int, on_event: OnE
     waiting = [run for run in plan.runs if not finished[run]]
     _check_data(waiting)
     with _writing(folder):
-        write_json(folder / "study.json", plan.document)
+        (folder / TABLES).unlink(missing_ok=True)
+        write_json(folder / STUDY, plan.document)
     failures: list[Failure] = []
     _note_failures(folder, failures)
 

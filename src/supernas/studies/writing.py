@@ -10,7 +10,7 @@ import numpy as np
 
 from supernas.core.files import write_atomically
 from supernas.evaluation.plots.trajectory import plot_epochs
-from supernas.studies.results import Found, Truth
+from supernas.studies.results import Found, Truth, note_tables
 from supernas.studies.summary import Paired, Spread
 from supernas.studies.table import Line, StudyTable
 
@@ -20,7 +20,8 @@ __all__ = ["csv_text", "latex", "markdown", "save_study"]
 def save_study(
     table: StudyTable, results: Mapping[str, Sequence[Found]], truth: Truth | None, folder: Path
 ) -> tuple[Path, ...]:
-    """Writes `table.md`, `table.csv`, `table.tex`, and `trajectories.svg` where a run is finished; their paths.
+    """Writes `table.md`, `table.csv`, `table.tex`, and `trajectories.svg` where a run is finished, and their digests;
+    their paths.
 
     Raises:
         OSError: if they cannot be written.
@@ -39,6 +40,7 @@ def save_study(
         ends = {line.label: line.values[first].mean for line in table.lines if first in line.values}
         title = f"{table.name}: derived after each epoch (dots: returned, as in the table)"
         plot_epochs(curves, files[-1], what=f"{first}, %", ends=ends, levels=levels, title=title)
+    note_tables(folder, files)
     return tuple(files)
 
 

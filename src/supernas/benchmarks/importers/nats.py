@@ -96,10 +96,11 @@ def add_all(
 def _unpacked(path: Path, checksum: Any, limit: int) -> bytes:
     """The bytes in a bz2 file, which are added to the checksum as they lie on the disk."""
     try:
+        content = unpacked_bz2(path, limit)  # first, since it refuses what is too large
         with open_ordinary(path) as packed:
             while block := packed.read(1 << 20):
                 checksum.update(block)
-        return unpacked_bz2(path, limit)
+        return content
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; fetch it again") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 from supernas.core.documents import Document
 from supernas.core.records import RESULT, RunRecord, read_lines, read_record
 from supernas.runs.configuration import read_own
+from supernas.runs.folder import check_unfinished
 
 __all__ = ["Run", "is_run", "known", "number", "read", "table"]
 
@@ -95,6 +96,8 @@ def read(folder: Path) -> Run:
         UserError: if a file is damaged, or a link that leads out of the folder.
     """
     record = read_record(folder / RESULT, RunRecord) or {}
+    if not record:
+        check_unfinished(folder)
     return Run(folder, read_own(folder) or {}, record, tuple(read_lines(folder / "metrics.jsonl")))
 
 

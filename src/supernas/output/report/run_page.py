@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import pydantic
 from markupsafe import Markup
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.records import Record, read_checked, read_record
+from supernas.core.records import FileName, Record, check_files, read_checked, read_record
 from supernas.evaluation.plots.watched import by_quantity
 from supernas.output.report import charts
 from supernas.output.report.command import repeating_command
@@ -43,6 +44,9 @@ class _CorrelationRecord(Record):
     architectures: int
     evaluation: dict[str, str | int]
     rankings: dict[str, dict[str, Any]]
+    files: dict[FileName, str] = pydantic.Field(default_factory=dict)
+
+    remedy: ClassVar[str] = "remove it and its picture, and run `supernas correlate` again"
 
 
 @dataclass(frozen=True)
@@ -302,6 +306,7 @@ def _correlations(folder: Path) -> Iterator[Document]:
         document = read_record(path, _CorrelationRecord)
         if document is None:
             continue
+        check_files(folder, document, path.name, _CorrelationRecord.remedy)
         evaluation = document["evaluation"]
         rows = [
             (name, *(_interval(ranking.get(what)) for what in ("tau", "rho")))

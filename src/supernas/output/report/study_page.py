@@ -16,7 +16,7 @@ from supernas.output.report.folder import Run, is_run, known, number, read, tabl
 from supernas.output.report.run_page import DERIVED, Page, Picture, picture, run_page
 from supernas.runs.configuration import read_file, resolve_search
 from supernas.studies.plan import read_study
-from supernas.studies.results import read_failures
+from supernas.studies.results import STUDY, check_tables, read_failures
 
 __all__ = ["StudyPage", "is_study", "study_page"]
 
@@ -50,14 +50,19 @@ class StudyPage:
 
 def is_study(folder: Path) -> bool:
     """Whether a folder holds a study."""
-    return read_content(folder / "study.json") is not None
+    return read_content(folder / STUDY) is not None
 
 
 def study_page(folder: Path) -> StudyPage:
-    """Everything that a page says of a study."""
+    """Everything that a page says of a study.
+
+    Raises:
+        UserError: if something in its folder is damaged.
+    """
+    check_tables(folder)
     runs = [read(path) for path in sorted(folder.iterdir()) if path.is_dir() and is_run(within(path))]
     header, rows, notes = _table(folder / "table.md")
-    document = read_file(folder / "study.json")
+    document = read_file(folder / STUDY)
     names = _names(runs, document)
     return StudyPage(
         str(document.get("name") or folder.name),
