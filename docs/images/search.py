@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.patheffects import withStroke
 
 import supernas
 from supernas.benchmarks import Table, load
@@ -73,8 +74,10 @@ def draw(path: torch.Tensor, table: Table, pixels: int = 400) -> None:
     area.plot(*way.T, color="#d1006f", linewidth=2.2)
     for place, mark, size, name in ((0, "o", 12, "start"), (-1, "*", 22, "end")):
         area.plot(*way[place], mark, color="#d1006f", markersize=size, markeredgecolor="white", markeredgewidth=1.5)
-        text = {"ha": "center", "weight": "bold", "color": "white", "fontsize": 13}
-        area.annotate(name, way[place], (0, 14), textcoords="offset points", **text)
+        text = area.annotate(
+            name, way[place], (0, -24), textcoords="offset points", ha="center", weight="bold", fontsize=13
+        )
+        text.set_path_effects([withStroke(linewidth=3, foreground="white")])
     area.set(xticks=[], yticks=[], title="A search through the latent space: each patch is one cell")
     figure.colorbar(shown, label="true accuracy on CIFAR-10 (%)", extend="min")
     figure.savefig(OUT, dpi=120)
