@@ -42,7 +42,7 @@ names = search.config.space.choices[edge].options
 numbers = np.linspace(-3, 4, 400)
 
 plt.style.use("tableau-colorblind10")
-figure, rows = plt.subplots(3, 1, figsize=(5, 5), sharex=True, sharey=True, layout="constrained")
+figure, rows = plt.subplots(3, 1, figsize=(5, 5), sharex=True, layout="constrained")
 for axes, epoch in zip(rows, (1, 5, 20), strict=True):
     for name, mean, deviation in zip(names, means[epoch - 1][edge], deviations[epoch - 1][edge], strict=True):
         density = norm.pdf(numbers, mean, deviation)

@@ -24,6 +24,7 @@ from supernas.spaces import get as space_of
 from supernas.spaces import names as spaces
 
 from .pages import PAGES, ROOT, blocks
+from .pages import WRITTEN as KEPT
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,11 +42,7 @@ def hook(name):
 
 navigation, pictures, reference = hook("navigation"), hook("pictures"), hook("reference")
 GENERATED = reference.pages()
-WRITTEN = {
-    path.relative_to(ROOT / "docs").as_posix(): path
-    for path in ROOT.glob("docs/**/*.md")
-    if "generated" not in path.relative_to(ROOT).parts
-}
+WRITTEN = {page.relative_to(ROOT / "docs").as_posix(): page for page in KEPT}
 SCRIPTS = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/gallery/*.*")]
 TEXTS = {
     **{f"docs/{name}": path.read_text("utf-8") for name, path in WRITTEN.items()},
