@@ -11,6 +11,7 @@ from jaxtyping import install_import_hook
 
 SHAPED = ["supernas.data"] + [f"supernas.methods.e2nas.{part}" for part in ("autoencoder", "densities", "novelty")]
 with install_import_hook(SHAPED, "beartype.beartype"):  # checks shapes and types where tensors enter
+    import supernas.api
     import supernas.data
     import supernas.methods.e2nas.novelty
     from supernas.benchmarks import made_up_table

@@ -12,7 +12,7 @@ from supernas.core.errors import UserError
 from supernas.core.records import RESULT, RunRecord, read_record
 from supernas.core.task import CLASSIFICATION
 from supernas.data import Batch, Stream
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import cached
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.networks.base import Network
 from supernas.runs import presets
@@ -53,7 +53,6 @@ class Frozen:
         search = self.config.search
         self.dataset = self.config.data.load().for_search(search.seed, search.split)
         keep.mkdir(parents=True, exist_ok=True)
-        self._losses = Cache(keep, "losses", self.supernet.described())
 
     @property
     def network(self) -> Network:
@@ -80,28 +79,26 @@ class Frozen:
     def losses(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Validation losses on the same images [architectures]."""
         keys = [self.supernet.key(architecture) for architecture in architectures]
-        missing = [key for key in dict.fromkeys(keys) if str(key) not in self._losses.values]
         self.network.eval()
-        if missing:
-            with self._losses.open() as add, torch.inference_mode():
-                for key in missing:
+        with cached(self.keep, "losses", self.supernet.described()) as cache, torch.inference_mode():
+            for key in dict.fromkeys(keys):
+                if str(key) not in cache.values:
                     parts = [self._loss(batch, key) * len(batch.targets) for batch in self.supernet.batches]
-                    add(str(key), sum(parts) / self.evaluation.images)
-        return np.array([self._losses.values[str(key)] for key in keys], dtype=float)
+                    cache.add(str(key), sum(parts) / self.evaluation.images)
+        return np.array([cache.values[str(key)] for key in keys], dtype=float)
 
     def noises(self, architectures: Sequence[Architecture], batches: int) -> np.ndarray:
         """The standard deviation of each one's loss over batches that alpha would be judged on [architectures]."""
         about = {**self.supernet.described(), "batches": batches, "batch_size": self.config.search.batch_size}
-        cache = Cache(self.keep, "noise", {**about, "augmentation": vars(self.dataset.augmentation)})
-        missing = [one for one in architectures if self.space.format(one) not in cache.values]
-        if missing:
-            stream = self.stream("valid", _NOISE_SEED)
-            drawn = [next(stream) for _ in range(batches)]
-            self.network.train()
-            with cache.open() as add, torch.inference_mode():
-                for one in missing:
+        stream = self.stream("valid", _NOISE_SEED)
+        drawn = [next(stream) for _ in range(batches)]
+        self.network.train()
+        described = {**about, "augmentation": vars(self.dataset.augmentation)}
+        with cached(self.keep, "noise", described) as cache, torch.inference_mode():
+            for one in architectures:
+                if self.space.format(one) not in cache.values:
                     losses = [self._loss(batch, one.pairs) for batch in drawn]
-                    add(self.space.format(one), float(np.std(losses, ddof=1)))
+                    cache.add(self.space.format(one), float(np.std(losses, ddof=1)))
         return np.array([cache.values[self.space.format(one)] for one in architectures], dtype=float)
 
     def _loss(self, batch: Batch, pairs: tuple) -> float:

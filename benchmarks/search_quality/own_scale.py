@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from supernas.core.architecture import Architecture
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import cached
 from supernas.runs.configuration import SearchConfig, TrainConfig, fingerprint, merge, resolve_train
 from supernas.runs.finished import training_beside
 from supernas.runs.training import train_each
@@ -35,13 +35,11 @@ def own_accuracies(training: TrainConfig, architectures: Sequence[Architecture],
     """
     space = training.space
     described = fingerprint({**training.document(), "architecture": ""})
-    cache = Cache(folder, "own-scale", {"training": described, "seed": training.train.seed})
-    missing = [one for one in architectures if space.format(one) not in cache.values]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        with cache.open() as add:
-            for one in missing:
+    folder.mkdir(parents=True, exist_ok=True)
+    with cached(folder, "own-scale", {"training": described, "seed": training.train.seed}) as cache:
+        for one in architectures:
+            if space.format(one) not in cache.values:
                 [result] = train_each(training, [one], folder / "trainings")
-                add(space.format(one), result.valid_metric)
+                cache.add(space.format(one), result.valid_metric)
                 shutil.rmtree(result.folder)
     return np.array([cache.values[space.format(one)] for one in architectures], dtype=float)

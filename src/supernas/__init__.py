@@ -7,17 +7,21 @@
 """
 
 from importlib.metadata import version
+from importlib.util import find_spec
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
-from supernas.api import Search, Training, derive, export, report, score, search, study, train
-from supernas.core.architecture import Architecture
-from supernas.core.errors import UserError
-from supernas.core.task import Task, classification, regression
-from supernas.data import TensorDataset
-from supernas.networks.choice import Choice
-from supernas.networks.model_space import ModelSpace
-from supernas.spaces import get as space
+if TYPE_CHECKING:
+    from supernas.api import Search, Training, derive, export, report, score, search, study, train
+    from supernas.core.architecture import Architecture
+    from supernas.core.errors import UserError
+    from supernas.core.task import Task, classification, regression
+    from supernas.data import TensorDataset
+    from supernas.networks.choice import Choice
+    from supernas.networks.model_space import ModelSpace
+    from supernas.spaces import get as space
 
-Data = TensorDataset.of
+    Data = TensorDataset.of
 
 __all__ = [
     "Architecture",
@@ -42,3 +46,29 @@ __all__ = [
 ]
 
 __version__ = version("supernas")
+
+_PLACES = {name: f"supernas.api:{name}" for name in __all__} | {
+    "Architecture": "supernas.core.architecture:Architecture",
+    "Choice": "supernas.networks.choice:Choice",
+    "Data": "supernas.data:TensorDataset.of",
+    "ModelSpace": "supernas.networks.model_space:ModelSpace",
+    "Task": "supernas.core.task:Task",
+    "UserError": "supernas.core.errors:UserError",
+    "classification": "supernas.core.task:classification",
+    "regression": "supernas.core.task:regression",
+    "space": "supernas.spaces:get",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for, a room of the package included: the command line begins before torch is there."""
+    if name in _PLACES:
+        return resolve_name(_PLACES[name])
+    if find_spec(f"supernas.{name}") is None:
+        raise AttributeError(f"module 'supernas' has no attribute {name!r}")
+    return resolve_name(f"supernas.{name}")
+
+
+def __dir__() -> list[str]:
+    """What can be asked for."""
+    return __all__

@@ -1,6 +1,6 @@
 """`python -m supernas`."""
 
-from supernas.cli.app import main
+from supernas.cli.start import main
 
 __all__: list[str] = []
 

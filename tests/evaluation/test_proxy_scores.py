@@ -265,3 +265,9 @@ def test_a_model_of_ones_own_has_no_kept_scores():
 def test_one_architecture_is_one_architecture(tmp_path):
     scores = supernas.score("6111", proxy="parameters", data="digits", channels=2, cells=1, out=tmp_path)
     assert len(scores.architectures) == 1
+
+
+def test_networks_that_do_not_fit_are_refused_before_a_file_is_made(tmp_path, some):
+    with pytest.raises(UserError, match=r"this network and a batch of \d need about .* GB are free"):
+        supernas.score(some, proxy="snip", out=tmp_path / "out", **{**TOY, "channels": 10**8})
+    assert not (tmp_path / "out").exists()

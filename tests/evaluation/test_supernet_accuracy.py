@@ -274,3 +274,11 @@ def test_a_narrowed_supernet_is_refused(batchwise, tmp_path):
     (tmp_path / "supernet.safetensors").write_bytes((batchwise.folder / "supernet.safetensors").read_bytes())
     with pytest.raises(UserError, match=r"is not the one that its config\.json describes"):
         Supernet(tmp_path, EvaluationSettings(images=40))
+
+
+def test_more_supernets_than_memory_are_refused(batchwise, some, monkeypatch):
+    """Which several processes would make."""
+    monkeypatch.setattr("supernas.core.memory.free_memory", lambda: 2 * 10**5)
+    evaluation = EvaluationSettings(images=36)
+    with pytest.raises(UserError, match=r"this supernet and a batch of 36 in 500 processes need .*, or fewer workers$"):
+        supernet_accuracies(batchwise.folder, some[:2], evaluation, workers=500)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LIMIT", "Outcome", "call", "command"]
+__all__ = ["LIMIT", "Outcome", "call", "command", "typed"]
 
 LIMIT = 120.0
 """Seconds; on an idle machine no command of the campaign needs more than five."""
@@ -28,7 +28,7 @@ class Outcome:
     """What a command did.
 
     Attributes:
-        code: that it ended with; None if it had to be stopped.
+        code: that it ended with; None if it had to be stopped, or was killed.
         out: what it printed.
         err: what it said beside that.
         seconds: how long it took.
@@ -48,7 +48,7 @@ class Outcome:
 
 def command(*arguments: str, folder: Path, limit: float = LIMIT) -> Outcome:
     """`supernas ...` in a folder; it is killed after so many seconds."""
-    return call(_typed, *arguments, folder=folder, limit=limit)
+    return call(typed, *arguments, folder=folder, limit=limit)
 
 
 def call(function: Any, *arguments: Any, folder: Path, limit: float = LIMIT) -> Outcome:
@@ -59,7 +59,10 @@ def call(function: Any, *arguments: Any, folder: Path, limit: float = LIMIT) -> 
     process.start()
     sender.close()
     started = time.monotonic()
-    answer = receiver.recv() if receiver.poll(limit) else None
+    try:
+        answer = receiver.recv() if receiver.poll(limit) else None
+    except EOFError:  # it has ended without a word
+        answer = None
     if answer is None:
         process.kill()
     process.join()
@@ -80,8 +83,9 @@ def _forkserver() -> Any:
     return context
 
 
-def _typed(*arguments: str) -> None:
-    from supernas.cli.app import main
+def typed(*arguments: str) -> None:
+    """The command line with such words."""
+    from supernas.cli.start import main
 
     sys.argv = ["supernas", *arguments]
     main()

@@ -9,7 +9,7 @@ import pytest
 from supernas.benchmarks import importers
 from supernas.data import formats
 
-from .campaign import Campaign, run
+from .campaign import run
 from .commands import COMMANDS, paths
 from .door import Outcome
 from .judge import FAULTS, Answer, Suspect, verdict_of
@@ -17,11 +17,6 @@ from .world import SECRET
 
 CASES = 300
 MANY = 1500
-
-
-@pytest.fixture(scope="session")
-def campaign(tmp_path_factory):
-    return Campaign(tmp_path_factory.mktemp("campaign") / "root")
 
 
 def _judged(campaign, seed, count):

@@ -12,7 +12,7 @@ ANSWER = "canonical"
 
 def typed(encoding, environment, *arguments):
     """A command with another encoding and other variables; runs in a fork."""
-    from supernas.cli.app import main
+    from supernas.cli.start import main
 
     os.environ.update(environment)
     for stream in (sys.stdout, sys.stderr):

@@ -34,7 +34,7 @@ from supernas.core.text import printable
 from supernas.core.weights import read_weights
 from supernas.data.archives import unpack_tar
 from supernas.data.formats import text_folder
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import cached
 from supernas.output.report.run_page import picture
 from supernas.runs.checkpoint import load_checkpoint, save_checkpoint
 from supernas.runs.configuration import assign, read_file, resolve_search, resolve_train
@@ -155,15 +155,15 @@ def test_damaged_archives_leave_nothing_outside(tmp_path, noise, kept, seed):
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_of_a_cache_are_those_that_were_written(tmp_path, pairs, noise):
-    cache = Cache(tmp_path, "scores", {"about": 1})
-    cache.path.unlink(missing_ok=True)
-    cache = Cache(tmp_path, "scores", {"about": 1})
-    with cache.open() as add:
+    for old in tmp_path.iterdir():  # what the example before left
+        old.unlink()
+    with cached(tmp_path, "scores", {"about": 1}) as cache:
         for key, value in pairs:
-            add(key, value)
+            cache.add(key, value)
     with cache.path.open("ab") as file:
         file.write(b"\n" + noise + b'\n["x", 3.0, 12345]\n[[], {}, null]\n')
-    assert Cache(tmp_path, "scores", {"about": 1}).values == dict(pairs)
+    with cached(tmp_path, "scores", {"about": 1}) as cache:
+        assert cache.values == dict(pairs)
 
 
 # -- records and documents ---------------------------------------------------------------------------------------------

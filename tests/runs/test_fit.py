@@ -142,3 +142,22 @@ def test_images_that_are_given_in_python_have_no_resolution_to_set(tmp_path):
 def test_the_command_line_is_told_its_own_words(tmp_path):
     with at_command_line(), pytest.raises(UserError, match=r"give --set data\.resolution=28$"):
         supernas.search(data=images(tmp_path, 30), out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["nas-bench-201", "darts-cnn"])
+@pytest.mark.parametrize("head", [0.0, 0.4])
+def test_what_is_said_to_fit_does_and_nothing_else(name, head):
+    """All that a forward pass refuses is refused before, by what the network says of itself."""
+    space = spaces.get(name)
+    kind = space.network_class
+    size = kind.network_settings(**TOY[name], **({"auxiliary_weight": head} if name == "darts-cnn" else {}))
+    network = space.standalone(space.parse(ARCHITECTURES[name]), num_classes=2, in_channels=1, **vars(size)).train()
+    for side in (*range(1, 14), 15, 16, 17, 31, 32, 33):
+        for batch in (1, 2):
+            fits = not kind.misfit((1, side, side), size) and batch >= kind.smallest_batch((1, side, side), size)
+            try:
+                network.output(torch.zeros(batch, 1, side, side))
+                runs = True
+            except (RuntimeError, ValueError):
+                runs = False
+            assert runs or not fits, (side, batch)

@@ -21,7 +21,7 @@ from supernas.benchmarks.curves import curves_path
 from supernas.benchmarks.table import COSTS, FORMAT, Source
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import write_atomically
+from supernas.core.files import check_place, write_atomically
 
 __all__ = ["Collector"]
 
@@ -44,6 +44,8 @@ class Collector:
         self._spool: BinaryIO | None = None
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
+            check_place(destination)
+            check_place(curves_path(destination))
             if curves:
                 self._spool = tempfile.TemporaryFile(dir=destination.parent)  # noqa: SIM115  # closed by __exit__
         except OSError as error:

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from supernas.core.errors import UserError
-from supernas.core.files import read_json
+from supernas.core.files import check_place, read_json
 from supernas.core.spelling import option
 
 __all__ = ["CLAIM", "Claim", "Holder", "claimed"]
@@ -84,6 +84,7 @@ class Claim:
     Args:
         path: its file.
         what: is claimed, for messages.
+        movable: whether `out` would say that it is elsewhere.
 
     Attributes:
         taken_from: the holder of a stale claim in whose place it is, if there was one on another machine.
@@ -93,8 +94,9 @@ class Claim:
         OSError: if the file cannot be written.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, *, movable: bool = True) -> None:
         self.path, self.what = path, what
+        self._advice = _advice(movable)
         self.holder = Holder.me()
         fresh = not path.parent.exists()
         self.taken_from = self._acquire()
@@ -114,29 +116,30 @@ class Claim:
 
     def _acquire(self) -> Holder | None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        check_place(self.path)
         before = None
         for _ in range(3):  # whoever loses a race looks again
             if _create(self.path, self.holder):
                 return before
             there = _read(self.path)
             if there is None and not _older(self.path, BEAT_SECONDS):  # it is being written
-                raise UserError(f"{self.what} is in use by a process that has just begun; {_advice()}")
+                raise UserError(f"{self.what} is in use by a process that has just begun; {self._advice}")
             if there is not None and not (there.mine or there.gone or _older(self.path, STALE_SECONDS)):
-                raise UserError(f"{self.what} is in use by {there}; {_advice()}")
+                raise UserError(f"{self.what} is in use by {there}; {self._advice}")
             before = there if there is not None and there.machine != self.holder.machine else None
             _set_aside(self.path, there)
-        raise UserError(f"{self.what} is wanted by several processes at once; {_advice()}")
+        raise UserError(f"{self.what} is wanted by several processes at once; {self._advice}")
 
 
 @contextlib.contextmanager
-def claimed(path: Path, what: str) -> Iterator[Claim]:
-    """A claim for as long as something is done.
+def claimed(path: Path, what: str, *, movable: bool = True) -> Iterator[Claim]:
+    """A claim for as long as something is done; the arguments are those of `Claim`.
 
     Raises:
         UserError: if another process holds it.
         OSError: if the file cannot be written.
     """
-    claim = Claim(path, what)
+    claim = Claim(path, what, movable=movable)
     try:
         yield claim
     finally:
@@ -180,8 +183,8 @@ def _older(path: Path, seconds: float) -> bool:
     """Whether a claim was last written so long ago, by the clock of its disk."""
     now = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        now.touch()
-        return now.stat().st_mtime - path.stat().st_mtime > seconds
+        with now.open("xb") as file:  # whose time can be asked, whatever others remove meanwhile
+            return os.fstat(file.fileno()).st_mtime - path.stat().st_mtime > seconds
     except FileNotFoundError:  # it was released meanwhile
         return True
     finally:
@@ -228,5 +231,7 @@ def _born(process: int) -> str:
     return status.rpartition(")")[2].split()[19]
 
 
-def _advice() -> str:
-    return f"wait until it ends, stop it there, or choose another {option('out')}"
+def _advice(movable: bool) -> str:
+    if movable:
+        return f"wait until it ends, stop it there, or choose another {option('out')}"
+    return "wait until it ends, or stop it there"

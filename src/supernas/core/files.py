@@ -8,22 +8,48 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import torch
 
 from supernas.core.documents import Document
-from supernas.core.reading import read_text
+from supernas.core.reading import open_handle, read_text
 
 __all__ = [
     "append_line",
+    "check_place",
+    "check_places",
     "environment",
+    "open_to_append",
     "read_json",
     "remove_temporaries",
     "versions",
     "write_atomically",
     "write_json",
 ]
+
+_WRITTEN = {".claim", ".csv", ".json", ".jsonl", ".md", ".pt", ".safetensors", ".svg", ".tex", ".txt"}
+
+
+def check_place(path: Path) -> None:
+    """Refuses a place where something else is than a file: a folder cannot be replaced, and a device must not be.
+
+    Raises:
+        OSError: if something is.
+    """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, f"{path.name} is there, and is no ordinary file", str(path))
+
+
+def check_places(folder: Path) -> None:
+    """The same of all files of a folder: what is in the way is said before there is anything to be lost.
+
+    Raises:
+        OSError: if something is.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix in _WRITTEN:
+            check_place(path)
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any], *, before: Path | None = None) -> None:
@@ -38,8 +64,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any], *, before: Pa
         OSError: if it cannot be written, or something else than a file is in its place.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():  # a folder cannot be replaced, and a device must not be
-        raise FileExistsError(errno.EEXIST, "there is something that is no file", str(path))
+    check_place(path)
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)
     try:
@@ -54,10 +79,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any], *, before: Pa
         temporary.unlink(missing_ok=True)
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Removes what a process that was killed in `write_atomically` left behind."""
+def remove_temporaries(folder: Path, mine: Callable[[str], bool]) -> None:
+    """Removes what a process that was killed in `write_atomically` left behind of files whose names are `mine`."""
     for left in folder.glob(".*.part"):
-        left.unlink(missing_ok=True)
+        if mine(left.name[1:].rsplit(".", 2)[0]):
+            left.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -75,9 +101,19 @@ def read_json(path: Path) -> Document | None:
     return value if isinstance(value, dict) else None
 
 
+def open_to_append(path: Path) -> TextIO:
+    """An ordinary file, open for lines at its end, each of which is written at once; it is made if there is none.
+
+    Raises:
+        OSError: if it cannot be opened, or is a folder, a pipe or a device.
+    """
+    handle = open_handle(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    return os.fdopen(handle, "a", encoding="utf-8", buffering=1)
+
+
 def append_line(path: Path, line: str) -> None:
     """Adds a line to a file, and waits until it is on the disk."""
-    with path.open("a", encoding="utf-8") as file:
+    with open_to_append(path) as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -31,6 +31,7 @@ __all__ = [
     "damaged",
     "digest_file",
     "digests",
+    "is_found_later",
     "read_checked",
     "read_content",
     "read_lines",
@@ -113,14 +114,21 @@ def digest_file(name: str, content: bytes) -> str:
 
 def digests(folder: Path) -> dict[str, str]:
     """The digests of the files in a run folder, name -> digest; not of `result.json`, the claim, checkpoints and logs,
-    nor of what is found of a run later and may grow: its names have a dash (`derive-...`), and it looks after itself.
+    nor of what is found of a run later.
     """
     there = sorted(path for path in folder.iterdir() if _is_own_file(path))
     return {path.name: digest_file(path.name, read_content(path) or b"") for path in there}
 
 
+def is_found_later(name: str) -> bool:
+    """Whether a file of a run folder is found of the run when it is over, perhaps by several processes at once, and may
+    grow: its name has a dash (`derive-...`), and it looks after itself.
+    """
+    return "-" in name
+
+
 def _is_own_file(path: Path) -> bool:
-    own = path.suffix in _KEPT and "-" not in path.stem and path.name not in (RESULT, CLAIM)
+    own = path.suffix in _KEPT and not is_found_later(path.name) and path.name not in (RESULT, CLAIM)
     return own and path.is_file() and not path.is_symlink()
 
 

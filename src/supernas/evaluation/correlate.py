@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from supernas.core.architecture import Architecture
+from supernas.core.claims import claimed
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import write_atomically
+from supernas.core.files import remove_temporaries, write_atomically
 from supernas.core.records import RESULT, RunRecord, digest_file, read_record, write_record
 from supernas.core.settings import to_plain
 from supernas.evaluation.live_parameters import pair_parameters, parameter_scores
@@ -89,15 +90,17 @@ class Correlation:
         """Writes `correlation-<policy>-<truth>-<architectures>.json` and `.svg`; returns their paths.
 
         Raises:
-            UserError: if they cannot be written.
+            UserError: if they cannot be written, or another process writes them.
         """
         truth = re.sub(r"[^a-z0-9+]+", "-", self.truth_name.lower()).strip("-")
         name = f"correlation-{self.evaluation.batch_norm}-{truth}-{len(self.architectures)}"
         table, picture = folder / f"{name}.json", folder / f"{name}.svg"
         drawn = self.svg()
         try:
-            write_atomically(picture, lambda file: file.write(drawn))
-            write_record(table, {**self.record(), "files": {picture.name: digest_file(picture.name, drawn)}})
+            with claimed(folder / f"{name}.claim", str(table), movable=False):
+                remove_temporaries(folder, lambda left: left.startswith(f"{name}."))
+                write_atomically(picture, lambda file: file.write(drawn))
+                write_record(table, {**self.record(), "files": {picture.name: digest_file(picture.name, drawn)}})
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
         return table, picture

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from supernas.evaluation.processes import follow_parent
+from supernas.evaluation.processes import follow_parent, uninterrupted
 
 __all__ = ["in_processes"]
 
@@ -28,7 +28,9 @@ def in_processes(
     context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(prepare,)) as pool:
         try:
-            yield from pool.map(_do, jobs, chunksize=chunk)
+            with uninterrupted():  # all processes are started here
+                results = pool.map(_do, jobs, chunksize=chunk)
+            yield from results
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Work", "Worker", "WorkerDiedError", "follow_parent"]
+__all__ = ["Work", "Worker", "WorkerDiedError", "follow_parent", "uninterrupted"]
 
 Work = Callable[[Any, Callable[[], bool]], Any]
 """What a worker does: of a job, and a function that says whether it was asked to stop, to a result."""
@@ -49,7 +49,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, work, threads))
-        with _uninterrupted():  # the process inherits it, so that ^C does not meet it half set up
+        with uninterrupted():
             self._process.start()
         theirs.close()  # the worker has its own; now its death is the end of the connection
 
@@ -101,7 +101,8 @@ def _serve(connection: Connection, work: Work, threads: int) -> None:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
+    """Where processes are started: they inherit that ^C is ignored, so that it does not meet them half set up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

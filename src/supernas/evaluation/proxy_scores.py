@@ -10,7 +10,7 @@ about.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,18 +26,28 @@ from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
-from supernas.evaluation.measures import KeptMeasures
+from supernas.evaluation.measures import KeptMeasures, kept_measures
 from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
-from supernas.networks.base import NetworkSettings
+from supernas.networks.base import Network, NetworkSettings
+from supernas.networks.costs.memory import Pass
 from supernas.networks.model_space import ModelSpace
 from supernas.proxies import Measures, Proxy
 from supernas.runs.configuration import DEFAULT_SPACE, Device, read_space, space_document
 from supernas.runs.device import choose_device
-from supernas.runs.fit import check_fit
+from supernas.runs.fit import check_fit, check_room
 from supernas.spaces.base import Space
 
-__all__ = ["ScoreConfig", "ScoreSettings", "Scorer", "Scores", "digest_of", "resolve_scores", "score"]
+__all__ = [
+    "ScoreConfig",
+    "ScoreSettings",
+    "Scorer",
+    "Scores",
+    "check_scorable",
+    "digest_of",
+    "resolve_scores",
+    "score",
+]
 
 OnProgress = Callable[[int, int], None]
 """Called with (scored, to be scored), over all proxies."""
@@ -165,6 +175,34 @@ class Scorer:
         }
 
 
+def check_scorable(
+    asked: Iterable[Proxy], space: Space, architecture: Architecture, size: Values, batch: Batch, processes: int = 1
+) -> None:
+    """Whether an architecture's network can be scored in the memory that is free.
+
+    Args:
+        asked: what scores it.
+        space: the search space.
+        architecture: one that stands for all.
+        size: settings of the network.
+        batch: what the proxies look at.
+        processes: that score at once.
+
+    Raises:
+        UserError: if it cannot.
+    """
+
+    def build(**changed: object) -> Network:
+        network: Network = space.standalone(architecture, **changed).network
+        return network
+
+    needs = {proxy.needs for proxy in asked}
+    count = 0 if needs == {"shape"} else len(batch.inputs)
+    copies = 3 if "labels" in needs else 2  # with their gradient
+    run = Pass(count, tuple(batch.inputs.shape[1:]), batch.inputs.dtype, copies, backward="labels" in needs)
+    check_room(space, batch.inputs.device, build, size, run, "network", processes)
+
+
 def digest_of(batch: Batch) -> str:
     """A hash of a batch's images and labels: two files of one name need not hold the same."""
     digest = hashlib.sha256()
@@ -227,28 +265,27 @@ def score(
         on_progress: called with (scored, to be scored), counting what was kept from before.
 
     Raises:
-        UserError: as `Scorer` does, or if the files cannot be written.
+        UserError: as `Scorer` does, or if the files cannot be written, or another process has one of them.
     """
     wanted = tuple(architectures)
     scorer = Scorer(config)
-    kept = {name: _kept(folder, scorer, name) for name in config.proxies}
     standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
     jobs = [(name, architecture) for name in config.proxies for architecture in dict.fromkeys(standing[name])]
-    missing = [
-        (name, architecture) for name, architecture in jobs if config.space.format(architecture) not in kept[name]
-    ]
     report = on_progress or (lambda done, of: None)
-    report(len(jobs) - len(missing), len(jobs))
+    if wanted:
+        check_scorable(config.proxies.values(), config.space, wanted[0], scorer.size, scorer.batch, workers)
     alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
-    if alone:
-        found: Iterable[Measures] = (scorer.measure(*job) for job in missing)
-    else:
-        prepare = partial(_measure_in, tuple(config.proxies), json.dumps(config.document()))
-        found = in_processes(prepare, missing, workers, _CHUNK)
     with ExitStack() as files:
-        add = {name: files.enter_context(mine.open()) for name, mine in kept.items()}
+        kept = {name: files.enter_context(_kept(folder, scorer, name)) for name in config.proxies}
+        missing = [(name, one) for name, one in jobs if config.space.format(one) not in kept[name]]
+        report(len(jobs) - len(missing), len(jobs))
+        if alone:
+            found: Iterable[Measures] = (scorer.measure(*job) for job in missing)
+        else:
+            prepare = partial(_measure_in, tuple(config.proxies), json.dumps(config.document()))
+            found = in_processes(prepare, missing, workers, _CHUNK)
         for number, ((name, architecture), measures) in enumerate(zip(missing, found, strict=True), start=1):
-            add[name](config.space.format(architecture), measures)
+            kept[name].add(config.space.format(architecture), measures)
             report(len(jobs) - len(missing) + number, len(jobs))
     measured = {name: _measured(kept[name], config.space, standing[name]) for name in config.proxies}
     return Scores(
@@ -256,14 +293,15 @@ def score(
         wanted,
         measured,
         {name: _among(wanted, config.proxies[name], measures) for name, measures in measured.items()},
-        {name: mine.path for name, mine in kept.items()},
+        {name: mine.cache.path for name, mine in kept.items()},
         _scale(scorer),
     )
 
 
-def _kept(folder: Path, scorer: Scorer, name: str) -> KeptMeasures:
+def _kept(folder: Path, scorer: Scorer, name: str) -> AbstractContextManager[KeptMeasures]:
     config = scorer.config
-    return KeptMeasures(config.proxies[name], folder, f"{config.space.name}-{name}", scorer.describe(name))
+    beginning = f"{config.space.name}-{name}"
+    return kept_measures(config.proxies[name], folder, beginning, scorer.describe(name), movable=True)
 
 
 def _measured(kept: KeptMeasures, space: Space, standing: Sequence[Architecture]) -> np.ndarray:

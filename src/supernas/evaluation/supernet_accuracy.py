@@ -8,7 +8,7 @@ in the run folder, so that a run that was killed goes on where it was.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -25,12 +25,14 @@ from supernas.core.spelling import assigned, option
 from supernas.core.task import CLASSIFICATION
 from supernas.core.weights import parse_weights
 from supernas.data import Batch, ImageDataset
-from supernas.evaluation.cache import Cache
+from supernas.evaluation.cache import Cache, cached
 from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network, placed
+from supernas.networks.costs.memory import Pass
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
 from supernas.runs.finished import read_run
+from supernas.runs.fit import check_room
 
 __all__ = ["EvaluationSettings", "Policy", "Supernet", "one_by_one", "read_run", "supernet_accuracies"]
 
@@ -70,24 +72,29 @@ class Supernet:
         folder: the run folder of the search.
         evaluation: how it is asked.
         device: where it computes.
+        processes: each of which will have such a supernet.
 
     Raises:
         UserError: if the folder holds no finished search, its weights do not fit its configuration, they hold no
-            running averages where the policy needs them, or there are fewer images than asked for.
+            running averages where the policy needs them, there are fewer images than asked for, or it does not fit into
+            memory.
     """
 
-    def __init__(self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu", processes: int = 1
+    ) -> None:
         config, weights = read_run(folder)
         self.folder, self.space, self.evaluation = folder, config.space, evaluation
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
         dataset = config.data.load().for_search(config.search.seed, config.search.split)
         if not isinstance(dataset, ImageDataset):
             raise UserError(f"{folder} is a search on {dataset.examples}; wanted one on images, which has accuracies")
+        self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
+        _check_room(config, dataset, torch.device(device), len(self.batches[0].targets), processes)
         network = _network(config, dataset, folder, weights, evaluation.batch_norm)
         self.network: Network = placed(network, device)
         self.network.requires_grad_(False).eval()
         self.data, self.content = dataset.name, dataset.digest
-        self.batches = _batches(dataset, "valid", evaluation.images, evaluation.batch_size, device)
         self.training: list[Tensor] = []
         if evaluation.batch_norm == "recalibrate":
             size = evaluation.recalibration_batch_size
@@ -153,24 +160,23 @@ def supernet_accuracies(
         on_progress: called with (evaluated, to be evaluated), counting what was kept from before.
 
     Raises:
-        UserError: as `Supernet` does.
+        UserError: as `Supernet` does, or if another process asks the same.
     """
-    supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
-    cache = _cache(folder, supernet)
+    supernet = Supernet(folder, evaluation or EvaluationSettings(), device, workers)
     keys = [supernet.key(architecture) for architecture in architectures]
     distinct = list(dict.fromkeys(keys))
-    missing = [key for key in distinct if _name(key) not in cache.values]
     report = on_progress or (lambda done, of: None)
-    report(len(distinct) - len(missing), len(distinct))
     alone = workers == 1 or torch.device(device).type != "cpu"
-    if alone:
-        accuracies: Iterable[float] = map(supernet.accuracy, missing)
-    else:
-        prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation)
-        accuracies = in_processes(prepare, missing, workers, _CHUNK)
-    with cache.open() as add:
+    with _cache(folder, supernet) as cache:
+        missing = [key for key in distinct if _name(key) not in cache.values]
+        report(len(distinct) - len(missing), len(distinct))
+        if alone:
+            accuracies: Iterable[float] = map(supernet.accuracy, missing)
+        else:
+            prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation)
+            accuracies = in_processes(prepare, missing, workers, _CHUNK)
         for number, (key, accuracy) in enumerate(zip(missing, accuracies, strict=True), start=1):
-            add(_name(key), accuracy)
+            cache.add(_name(key), accuracy)
             report(len(distinct) - len(missing) + number, len(distinct))
     return np.array([cache.values[_name(key)] for key in keys], dtype=float)
 
@@ -183,25 +189,24 @@ def one_by_one(
     to its accuracy, which keeps what it finds in the same file.
 
     Raises:
-        UserError: as `Supernet` does.
+        UserError: as `Supernet` does, or if another process asks the same.
     """
     supernet = Supernet(folder, evaluation or EvaluationSettings(), device)
-    cache = _cache(folder, supernet)
-    with cache.open() as add:
+    with _cache(folder, supernet) as cache:
 
         def accuracy(architecture: Architecture) -> float:
             key = supernet.key(architecture)
             if (known := cache.values.get(_name(key))) is not None:
                 return known
             evaluated = supernet.accuracy(key)
-            add(_name(key), evaluated)
+            cache.add(_name(key), evaluated)
             return evaluated
 
         yield accuracy
 
 
-def _cache(folder: Path, supernet: Supernet) -> Cache:
-    return Cache(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
+def _cache(folder: Path, supernet: Supernet) -> AbstractContextManager[Cache]:
+    return cached(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
 
 
 def _accuracy_in(folder: Path, evaluation: EvaluationSettings) -> Callable[[tuple[Pair, ...]], float]:
@@ -215,6 +220,17 @@ def _name(key: tuple[Pair, ...]) -> str:
 
 
 # -- the network and its images ----------------------------------------------------------------------------------------
+
+
+def _check_room(config: SearchConfig, dataset: ImageDataset, device: torch.device, batch: int, processes: int) -> None:
+    """Whether as many supernets as there are processes fit into memory."""
+
+    def build(**changed: Any) -> Network:
+        network: Network = config.space.supernet(**dataset.network, **changed)
+        return network
+
+    asked = Pass(batch, dataset.input_shape, dataset.input_type, copies=2, backward=False)
+    check_room(config.space, device, build, vars(config.supernet), asked, "supernet", processes)
 
 
 def _network(config: SearchConfig, dataset: ImageDataset, folder: Path, weights: bytes, policy: Policy) -> Network:

@@ -1,18 +1,24 @@
-"""Whether the networks of a space can take the inputs of a run: asked before anything is written."""
+"""Whether the networks of a space can take the inputs of a run, and fit into memory: asked before it is begun."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.spelling import assigned
 from supernas.data import Dataset
 from supernas.data.datasets import ImageDataset
 from supernas.networks.base import NetworkSettings
+from supernas.networks.costs.memory import Build, Pass, check_fits
+from supernas.networks.model_space import ModelSpace
 from supernas.spaces.base import Space
 
-__all__ = ["check_fit"]
+__all__ = ["Batches", "check_fit", "check_room"]
 
 Batches = Mapping[str, tuple[str, int]]
+"""How many inputs of which part of the data are normalised together, by the setting that decides it."""
 
 
 def check_fit(space: Space, size: NetworkSettings, data: Dataset, batches: Batches) -> None:
@@ -22,7 +28,7 @@ def check_fit(space: Space, size: NetworkSettings, data: Dataset, batches: Batch
         space: the space.
         size: the settings of its network.
         data: what it is to read.
-        batches: how many inputs of which part of the data are normalised together, by the setting that decides it.
+        batches: that are normalised.
 
     Raises:
         UserError: saying which inputs the networks take, and what would make these fit.
@@ -40,6 +46,28 @@ def check_fit(space: Space, size: NetworkSettings, data: Dataset, batches: Batch
                 f"a batch of {count} ({setting}): {space.name} normalises by the statistics of a batch, and needs "
                 f"{least} {data.examples}{size_of} for that; give {how}"
             )
+
+
+def check_room(
+    space: Space, device: torch.device, build: Build, settings: Values, run: Pass, what: str, processes: int = 1
+) -> None:
+    """Refuses networks that do not fit into memory; not on other devices, which say so themselves, nor of a model of
+    one's own, which may do anything.
+
+    Args:
+        space: the space.
+        device: where they compute.
+        build: makes a network of given settings.
+        settings: the settings.
+        run: how it is run.
+        what: the network is called.
+        processes: each of which has a network of its own.
+
+    Raises:
+        UserError: if they need more than is free.
+    """
+    if device.type == "cpu" and not isinstance(space, ModelSpace):
+        check_fits(build, settings, run, f"this {what} and a batch of {run.batch:,}", processes)
 
 
 def _remedy(kind: Any, size: NetworkSettings, data: Dataset) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from supernas.core.claims import CLAIM, Claim
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.files import append_line, remove_temporaries, write_atomically, write_json
+from supernas.core.files import append_line, check_places, remove_temporaries, write_atomically, write_json
 from supernas.core.records import (
     RESULT,
     RunRecord,
@@ -18,6 +18,7 @@ from supernas.core.records import (
     damaged,
     digest_file,
     digests,
+    is_found_later,
     read_content,
     read_record,
     write_record,
@@ -63,6 +64,8 @@ class RunFolder:
         self.earlier: list[Document] = []
         self.lines: list[str] = []
         self._made = False
+        with self._writing():
+            check_places(path)
         self._check_owner(extends)
         with self._writing():
             self.claim = Claim(path / CLAIM, str(path))
@@ -133,7 +136,7 @@ class RunFolder:
         """
         self.environment = environment
         with self._writing():
-            remove_temporaries(self.path)
+            remove_temporaries(self.path, lambda name: not is_found_later(name))
             self._note_configuration()
             write_json(self.path / CONFIG, self.document)
             self._restore_lines()

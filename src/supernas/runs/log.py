@@ -9,6 +9,7 @@ from typing import Any
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.files import open_to_append
 from supernas.core.spelling import option
 from supernas.core.text import printable
 
@@ -19,6 +20,9 @@ _SHOWN = ("loss", "train_metric", "valid_loss", "valid_metric", "distinct")
 
 class _LogFile(logging.FileHandler):
     """A file of lines; what cannot be written ends the run as any other file would."""
+
+    def _open(self) -> Any:
+        return open_to_append(Path(self.baseFilename))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Says it in one line."""

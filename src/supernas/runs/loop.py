@@ -26,11 +26,13 @@ from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset, Stream
-from supernas.networks.base import Output
+from supernas.networks.base import NetworkSettings, Output
+from supernas.networks.costs.memory import Build, Pass
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
 from supernas.runs.device import choose_device
 from supernas.runs.divergence import diverged, holds_nan, is_finite
 from supernas.runs.finished import weights_digest
+from supernas.runs.fit import Batches, check_fit, check_room
 from supernas.runs.folder import RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
@@ -100,7 +102,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         on_epoch: tuple[Callable[[EpochT], Document | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
     ) -> None:
-        self._settings, self.data = settings, data
+        self._settings, self._space, self.data = settings, config.space, data
         self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
@@ -189,6 +191,24 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _line(self, epoch: EpochT) -> Document:
         """What stands in the epoch's line of `metrics.jsonl` before its metrics."""
         return {"epoch": epoch.epoch}
+
+    # -- what it needs ------------------------------------------------------------------------------------------------
+
+    def _check_fit(self, build: Build, size: NetworkSettings, batches: Batches, run: Pass, what: str) -> None:
+        """Whether the networks take these inputs, normalise batches as large as they come, and fit into memory.
+
+        Args:
+            build: makes a network of given settings.
+            size: the settings.
+            batches: that are normalised.
+            run: a step.
+            what: the network is called.
+
+        Raises:
+            UserError: if they do not.
+        """
+        check_fit(self._space, size, self.data, batches)
+        check_room(self._space, self.device, build, vars(size), run, what)
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 

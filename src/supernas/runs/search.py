@@ -23,13 +23,11 @@ from supernas.networks.base import Network, Output, placed
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_costs
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
-from supernas.networks.costs.memory import check_trainable
-from supernas.networks.model_space import ModelSpace
+from supernas.networks.costs.memory import Pass
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
 from supernas.runs.finished import inherit_supernet
-from supernas.runs.fit import check_fit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.steps.contracts import EpochView, MethodState, Metrics, SearchContext, stage_starts
 from supernas.steps.objectives.base import part_sizes
@@ -134,11 +132,10 @@ class Search(Loop[Epoch, Result]):
             for number, part in enumerate(("train", "valid"))
         )
         self.steps_per_epoch = train.steps_per_epoch
-        self._check_fit(train)
-        self._check_supernet()
+        self.stages = self.config.method.stages()
+        self._check_supernet(train.batch_size)
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
-        self.stages = self.config.method.stages()
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         if len({*self.stage_starts, self.epochs}) <= len(self.stages):
             least, name = len(self.stages), self.config.method_name
@@ -152,26 +149,29 @@ class Search(Loop[Epoch, Result]):
         method = self.config.method.init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
-    def _check_fit(self, train: Stream) -> None:
-        """Whether the networks take these inputs, and normalise batches as large as they come."""
-        config, judged = self.config, min(self.config.search.validation_images, self.data.count("valid"))
-        batches = {"search.batch_size": ("train", train.batch_size)}
-        if config.space.data_kind == "images" and getattr(config.supernet, "batch_norm", "") == "batch":
-            batches["search.validation_images"] = ("valid", judged)
-        check_fit(config.space, config.supernet, self.data, batches)
-        if config.paths == "split":
-            part_sizes(train.batch_size, [1.0] * config.most_paths)  # refuses what would end at a step
-
-    def _check_supernet(self) -> None:
-        space, data, settings = self.config.space, self.data, vars(self.config.supernet)
+    def _check_supernet(self, batch: int) -> None:
+        """Whether there can be such a supernet, whose steps see batches of a size."""
+        config, data, method = self.config, self.data, self.config.method
 
         def build(**changed: Any) -> Network:
-            network: Network = space.supernet(**data.network, **changed)
+            network: Network = config.space.supernet(**data.network, **changed)
             return network
 
-        if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
-            batch = min(self.config.search.batch_size, data.count("train"))
-            check_trainable(build, settings, batch, data.input_shape, data.input_type, "this supernet")
+        size = replace(config.supernet, **self.stages[0].supernet)
+        batches = {"search.batch_size": ("train", batch)}
+        if config.space.data_kind == "images" and getattr(size, "batch_norm", "") == "batch":
+            batches["search.validation_images"] = ("valid", min(config.search.validation_images, data.count("valid")))
+        step = Pass(
+            batch,
+            data.input_shape,
+            data.input_type,
+            backward=method.trains_weights,
+            mixture=method.trains_weights and not method.trains_paths,
+            paths=config.most_paths if config.paths == "split" else 1,
+        )
+        self._check_fit(build, size, batches, step, "supernet")
+        if config.paths == "split":
+            part_sizes(batch, [1.0] * config.most_paths)  # refuses what would end at a step
 
     def _rebuild(self, tree: Document) -> None:
         for stage, kept in enumerate(tree["kept"], start=1):  # the networks of later stages hold other options

@@ -27,14 +27,12 @@ from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset
 from supernas.networks.base import Network, Standalone, placed
 from supernas.networks.costs.cost import cost, width_for
-from supernas.networks.costs.memory import check_trainable
-from supernas.networks.model_space import ModelSpace
+from supernas.networks.costs.memory import Pass
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint, with_task
 from supernas.runs.device import check_precision
 from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
-from supernas.runs.fit import check_fit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.spaces.search_strategies import draw
 from supernas.steps.contracts import Metrics
@@ -170,8 +168,7 @@ class Training(Loop[EpochReport, TrainResult]):
         config, data = self.config, self.data
         check_precision(config.train.precision, self.device)
         stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
-        check_fit(config.space, config.network, data, {"train.batch_size": ("train", stream.batch_size)})
-        self._check_network()
+        self._check_network(stream.batch_size)
         model = _build(config, data)
         if config.train.inherit:
             inherit(model.network, config.space, Path(config.train.inherit))
@@ -197,16 +194,16 @@ class Training(Loop[EpochReport, TrainResult]):
     def _first(self, count: int) -> Batch:
         return self.data.first("train", count, self.device)
 
-    def _check_network(self) -> None:
-        space, data, settings = self.config.space, self.data, vars(self.config.network)
+    def _check_network(self, batch: int) -> None:
+        """Whether there can be such a network, whose steps see batches of a size."""
+        config, data = self.config, self.data
 
         def build(**changed: Any) -> Network:
-            network: Network = space.standalone(self.architecture, **data.network, **changed).network
+            network: Network = config.space.standalone(self.architecture, **data.network, **changed).network
             return network
 
-        if self.device.type == "cpu" and not isinstance(space, ModelSpace):  # a model of one's own may do anything
-            batch = min(self.config.train.batch_size, data.count("train"))
-            check_trainable(build, settings, batch, data.input_shape, data.input_type, "this network")
+        step = Pass(batch, data.input_shape, data.input_type)
+        self._check_fit(build, config.network, {"train.batch_size": ("train", batch)}, step, "network")
 
     def _average(self, model: Standalone) -> WeightAverage | None:
         if self.config.weights.patience:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supernas.core.claims import CLAIM, claimed
 from supernas.core.errors import UserError
-from supernas.core.files import write_json
+from supernas.core.files import check_places, write_json
 from supernas.core.records import RESULT, RunRecord, check_files, read_record, write_record
 from supernas.core.spelling import option
 from supernas.runs.device import choose_device
@@ -69,6 +69,8 @@ def run_study(
     """
     folder = folder or Path("runs") / "studies" / plan.settings.name
     truth = Truth.of(plan)
+    with _writing(folder):
+        check_places(folder)
     if not table_only:
         with _writing(folder), claimed(folder / CLAIM, str(folder)):
             _run_all(plan, folder, workers or default_workers(plan, threads), threads, on_event)

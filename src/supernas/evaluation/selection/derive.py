@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from supernas.core.architecture import Architecture
+from supernas.core.claims import claimed
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
-from supernas.core.files import environment, write_atomically
+from supernas.core.files import environment, remove_temporaries, write_atomically
 from supernas.core.records import Record, read_record, write_record
 from supernas.core.settings import build, field_names, to_plain
 from supernas.core.spelling import named, option
@@ -96,7 +97,7 @@ def derive(
 
     Raises:
         UserError: if the folder holds no finished search, there is no such selector, an option is not of this selector
-            or out of range, or as evaluation and training do.
+            or out of range, another process derives the same, or as evaluation and training do.
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise UserError(f"seed is {seed}; wanted 0 or more, and less than 2^32")
@@ -124,22 +125,28 @@ def derive(
     marked = {**how, "training": training and fingerprint(training.document())}
     mark = hashlib.sha256(json.dumps(marked, sort_keys=True).encode()).hexdigest()[:8]
     file = folder / f"derive-{by}-{mark}.json"
-    record = read_record(file, DerivedRecord)
-    if record is None:
-        choice = selector.choose(question, folder / f"derive-{by}-{mark}")
-        record = {
-            "space": config.space.name,
-            "architecture": config.space.format(choice.architecture),
-            "score": choice.score,
-            "score_is": choice.score_is,
-            "preset": config.search.preset,
-            "how": how,
-            **choice.details,
-            "seconds": time.perf_counter() - started,
-            "versions": environment(question.device),
-        }
-        record = _write(file, record, cell_svg(config.space, choice.architecture))
+    with claimed(file.with_suffix(".claim"), str(file), movable=False):
+        record = read_record(file, DerivedRecord) or _choose(question, selector, file, how, started)
     return Derived(config.space.parse(record["architecture"]), record["architecture"], record["score"], record, file)
+
+
+def _choose(question: Question, selector: Selector, file: Path, how: Document, started: float) -> Document:
+    """Chooses, and returns the record that is written."""
+    remove_temporaries(file.parent, lambda name: name.startswith(f"{file.stem}."))
+    config = question.config
+    choice = selector.choose(question, file.with_suffix(""))
+    record = {
+        "space": config.space.name,
+        "architecture": config.space.format(choice.architecture),
+        "score": choice.score,
+        "score_is": choice.score_is,
+        "preset": config.search.preset,
+        "how": how,
+        **choice.details,
+        "seconds": time.perf_counter() - started,
+        "versions": environment(question.device),
+    }
+    return _write(file, record, cell_svg(config.space, choice.architecture))
 
 
 def _selector(by: str, options: Values, workers: int | None) -> Selector:

@@ -24,6 +24,5 @@ def chosen(given: Iterable[str]) -> dict[str, type[Tracker]]:
         try:
             import_module(kind.library)
         except ImportError:
-            missing = kind.library if PARTS.offered(name) else f'"supernas[{name}]"'
-            raise UserError(f"the tracker {name} is not installed; pip install {missing}") from None
+            raise UserError(f"the tracker {name} is not installed; pip install {kind.library}") from None
     return kinds

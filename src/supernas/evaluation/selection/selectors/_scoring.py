@@ -16,8 +16,8 @@ from supernas.core.errors import UserError
 from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
 from supernas.data import Batch
-from supernas.evaluation.measures import KeptMeasures
-from supernas.evaluation.proxy_scores import digest_of
+from supernas.evaluation.measures import kept_measures
+from supernas.evaluation.proxy_scores import check_scorable, digest_of
 from supernas.evaluation.selection.question import Question
 from supernas.proxies import Proxy
 from supernas.runs.configuration import assign, space_document
@@ -68,18 +68,18 @@ def scores_of(options: Scoring, question: Question, architectures: Sequence[Arch
     dataset = config.data.load().for_search(config.search.seed, config.search.split)
     batch = dataset.first("train", options.batch_size, question.device)
     asked = _Asked(options.proxy, proxy, question, batch, _size(document, question, dataset.network))
-    kept = KeptMeasures(proxy, question.folder, f"scores-{options.proxy}", asked.deciding())
+    check_scorable([proxy], config.space, architectures[0], asked.size, batch)
     report = question.on_progress or (lambda done, of: None)
     loss, texts = dataset.task().loss, [config.space.format(one) for one in architectures]
-    with kept.open() as keep:
+    with kept_measures(proxy, question.folder, f"scores-{options.proxy}", asked.deciding()) as kept:
         for done, (text, one) in enumerate(zip(texts, architectures, strict=True), start=1):
             if text not in kept:
                 measures = proxies.measure_architecture(
                     proxy, config.space, one, asked.size, batch, loss, question.seed
                 )
-                keep(text, measures)
+                kept.add(text, measures)
             report(done, len(texts))
-    scores = proxy.scores(np.array([kept[text] for text in texts]))
+        scores = proxy.scores(np.array([kept[text] for text in texts]))
     return proxy, np.where([question.usable(one) for one in architectures], scores, proxy.worst)
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from supernas.core.documents import Document
+from supernas.core.files import check_place
 from supernas.core.graphs import Graph
 from supernas.methods.e2nas.autoencoder.model import GraphAutoencoder
 from supernas.methods.e2nas.autoencoder.packing import Packed
@@ -184,7 +185,10 @@ def train_and_save(
 
     Raises:
         UserError: if the folder of `path` cannot be written.
+        OSError: if something else than a file is there already.
     """
+    for place in (path, path.with_suffix(".json")):
+        check_place(place)
     graphs = training_graphs(space, settings)
     start = time.perf_counter()
     model = train(space.graph_family, graphs, settings, progress)
