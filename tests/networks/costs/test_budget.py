@@ -19,6 +19,7 @@ SIZES = {
     "nas-bench-201": ({"channels": 2, "cells": 1}, (3, 8, 8), torch.float32),
     "darts-cnn": ({"channels": 2, "cells": 3}, (3, 8, 8), torch.float32),
     "darts-rnn": ({"units": 3, "num_classes": 7}, (1,), torch.int64),
+    **{f"nas-bench-1shot1-{number}": ({"channels": 2, "cells": 1}, (3, 8, 8), torch.float32) for number in (1, 2, 3)},
 }
 
 

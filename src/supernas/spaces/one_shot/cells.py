@@ -282,7 +282,7 @@ class OneShotCells(Space):
     @cached_property
     def graph_family(self) -> GraphFamily:
         """Blocks, sums of the sets that they may read, and for each choice a vertex that varies."""
-        return cell_family(self)
+        return cell_family(self.parent_sets, self.parents_choice, self.operation_choice)
 
     def to_graphs(self, architecture: Architecture) -> tuple[Graph, ...]:
         """The cell, blocks that nothing reads included."""

@@ -6,15 +6,11 @@ family is a cell, a decoder picks the set by a softmax over vertices, and an enc
 it. The end has an edge from every block: what a block does that nothing reads is part of the graph, as of the cell.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.spaces.one_shot.modules import OPERATIONS
-
-if TYPE_CHECKING:
-    from supernas.spaces.one_shot.cells import OneShotCells
 
 __all__ = ["cell_family", "cell_graph", "graph_options"]
 
@@ -22,8 +18,18 @@ _TYPES = (*OPERATIONS, "input", "sum", "block", "output", "end")
 _INPUT, _SUM, _BLOCK, _OUTPUT, _END = range(len(OPERATIONS), len(_TYPES))
 
 
-def cell_family(space: "OneShotCells") -> GraphFamily:
-    """The graphs of the cells of a space; pairs are (choice, option)."""
+def cell_family(
+    parent_sets: Sequence[Sequence[tuple[int, ...]]],
+    parents_choice: Callable[[int], int | None],
+    operation_choice: Callable[[int], int],
+) -> GraphFamily:
+    """The graphs of the cells of a space; pairs are (choice, option).
+
+    Args:
+        parent_sets: the sets of nodes that each block, and at last the output, may read.
+        parents_choice: the number of the choice of what a node reads, None where it has none.
+        operation_choice: the number of the choice of a block's operation.
+    """
     vertices = [Vertex((_INPUT,))]
     nodes = [0]  # the vertex of each node: the input's, then that of each block's operation
     known: dict[tuple[int, ...], int] = {}  # set of nodes -> the vertex that stands for it
@@ -38,7 +44,7 @@ def cell_family(space: "OneShotCells") -> GraphFamily:
 
     def reading(node: int, kind: int) -> int:
         """Adds the vertex that reads what a block, or the output, reads."""
-        choice, sets = space.parents_choice(node), space.parent_sets[node - 1]
+        choice, sets = parents_choice(node), parent_sets[node - 1]
         sources = [vertex_of(one) for one in sets]
         if choice is None:
             vertices.append(Vertex((kind,), tuple(sources)))
@@ -47,12 +53,12 @@ def cell_family(space: "OneShotCells") -> GraphFamily:
             vertices.append(Vertex((kind,), tuple(sorted(sources)), "one", pairs=pairs))
         return len(vertices) - 1
 
-    for block in space.blocks:
-        read, choice = reading(block, _BLOCK), space.operation_choice(block)
+    for block in range(1, len(parent_sets)):
+        read, choice = reading(block, _BLOCK), operation_choice(block)
         types = tuple(range(len(OPERATIONS)))
         vertices.append(Vertex(types, (read,), pairs={(read, kind): (choice, kind) for kind in types}))
         nodes.append(len(vertices) - 1)
-    output = reading(len(space.parents), _OUTPUT)
+    output = reading(len(parent_sets), _OUTPUT)
     vertices.append(Vertex((_END,), (*nodes[1:], output)))
     return GraphFamily(_TYPES, tuple(vertices))
 
