@@ -70,7 +70,7 @@ class Softmaxes(nn.Module):
     """The decoder's probabilities side by side: for each open vertex those of its types, and of its predecessors.
 
     Unlike W, whose entries are products and sums of them, these are what the decoder says, one softmax a decision.
-    What a family does not allow is left out, and so is what it leaves no choice of.
+    What a family does not allow is left out.
 
     Attributes:
         widths: the number of probabilities of each softmax.
@@ -87,9 +87,8 @@ class Softmaxes(nn.Module):
             if level.edges == "one":
                 masks.append(level.candidates == 1)
             for mask in masks:
-                open_rows = mask & (mask.sum(1, keepdim=True) > 1)
-                widths += [count for count in open_rows.sum(1).tolist() if count]
-                allowed += open_rows.flatten().tolist()
+                widths += mask.sum(1).tolist()
+                allowed += mask.flatten().tolist()
         self.widths = tuple(widths)
         self.subsets = any(level.open and level.edges == "any" for level in decoder.plan)
         self.register_buffer("allowed", torch.tensor(allowed).nonzero()[:, 0], persistent=False)
