@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from supernas import spaces
 from supernas.core.errors import UserError
 from supernas.core.graphs import Graph
+from supernas.runs.cell_picture import cell_svg
 from supernas.spaces.one_shot import OPERATIONS, Module
 
 NAMES = [f"nas-bench-1shot1-{number}" for number in (1, 2, 3)]
@@ -185,6 +186,13 @@ def test_what_cannot_matter_does_not_change_the_module():
         (1, 2, "", False),
         (2, 3, POOL, False),
     ]
+
+
+def test_a_picture_has_each_block_and_what_it_reads():
+    svg = cell_svg(ONE, ONE.parse(f"{CONV3}~0|{POOL}~0+1|{CONV3}~0+1|{CONV1}~1+3|output~0+4"))
+    assert svg.count('<path d="M') - svg.count('<path d="M0 0L8 4') == 4 + 6 + 2  # operations, parents, the output
+    assert [svg.count(name) for name in (CONV3, POOL, CONV1)] == [2, 1, 1]
+    assert svg.count("#b8b8b8") == 4  # arc and name of the pooling that nothing reads, and the two arcs that enter it
 
 
 @given(SEEDS, SEEDS)
