@@ -246,7 +246,8 @@ def test_a_cell_is_read_from_what_surrounds_it(around):
         ("[[0, 1, 1], [0, 0], [0, 0, 0]] ['input', 'maxpool3x3', 'output']", "a matrix that is not 3x3"),
         ("~" * 30_000, "30,000 characters"),
         ("|conv3x3-bn-relu~0" * 900, "wanted 4 blocks"),
-        ("output~0+1|" * 5, "wanted 4 blocks"),
+        ("output~0+1|" * 5, "operation 'output'"),
+        (f"{CONV3}~0|" * 5, "wanted 4 blocks and then the output"),
     ],
 )
 def test_what_is_no_cell_is_said_in_one_line(text, said):

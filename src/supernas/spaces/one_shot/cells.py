@@ -62,11 +62,6 @@ class OneShotCells(Space):
     cost_convention = CostConvention("convolutions, linear layers and their biases", linear_bias=True)
 
     @property
-    def family(self) -> str:
-        """The three spaces share their presets."""
-        return "nas-bench-1shot1"
-
-    @property
     def blocks(self) -> range:
         """The numbers of the blocks."""
         return range(1, len(self.parents))
@@ -216,7 +211,7 @@ class OneShotCells(Space):
 
     def _from_nodes(self, text: str) -> Architecture:
         found = _NODE.findall(text)
-        if len(found) != len(self.parents) or [name for name, _ in found].index("output") != len(found) - 1:
+        if len(found) != len(self.parents) or found[-1][0] != "output":
             raise UserError(
                 f"cannot read '{text[:200]}' as a {self.name} cell: wanted {len(self.blocks)} blocks and then the "
                 f"output, as in '{self._example}'"
