@@ -7,7 +7,7 @@ from typing import Any
 __all__ = ["LINKED", "PAGES", "ROOT", "in_folder", "in_site", "listed"]
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"changes.md": "CHANGELOG.md", "security.md": "SECURITY.md"}
+PAGES = {"changes.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md", "security.md": "SECURITY.md"}
 """Pages that are files of the repository's root."""
 LINKED = ("examples/*", "benchmarks/**/*.toml")
 """Files of the repository that pages may link to; they become a part of the site, below `repository/`."""
