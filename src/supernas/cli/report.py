@@ -1,4 +1,4 @@
-"""`supernas report`: a page about a run or a study."""
+"""`supernas report`: a page about a run or a study, or about several."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +12,15 @@ __all__ = ["report"]
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="the folder of a search, a training or a study")],
-    out: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the folder)")] = None,
+    folders: Annotated[
+        list[Path], typer.Argument(help="the folder of a search, a training or a study; several are compared")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the file to write (default: report.html in the folder, or comparison.html beside several)"),
+    ] = None,
 ) -> None:
-    """Write one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it."""
-    rows.out.print(str(write(folder, out=out)))
+    """Write one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it. Of
+    several runs: how they rank, what none beats in value and cost, and how they come along in time.
+    """
+    rows.out.print(str(write(*folders, out=out)))

@@ -13,15 +13,14 @@ from typing import Any, ClassVar
 from supernas import methods, proxies
 from supernas.core.asked import Asked, asked, note_part
 from supernas.core.documents import Document, Values
-from supernas.core.errors import UserError
-from supernas.core.records import Record, read_record, within
+from supernas.core.records import Record, read_record
 from supernas.core.references import Reference, bibtex, merged, references
 from supernas.core.registry import Registry, recorded
 from supernas.core.settings import build, field_names, papers_of
 from supernas.data import kinds
 from supernas.evaluation.selection import selectors
 from supernas.networks.costs.budget import BudgetSettings
-from supernas.output.report.folder import is_run
+from supernas.output.report.folder import runs_of
 from supernas.runs import diagnostics, stopping
 from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.runs.configuration import DEFAULT_SPACE, read_own, read_space
@@ -39,6 +38,7 @@ _SECTIONS: Mapping[str, Registry[Any]] = {
     "objective": objectives.PARTS,
     "stopping": stopping.PARTS,
 }
+_CALLED: Mapping[type, str] = {BudgetSettings: "budget", TrainingWeightsSettings: "weights"}
 
 
 class _ChoiceRecord(Record):
@@ -67,7 +67,7 @@ def cite(*folders: Path) -> str:
         UserError: if a folder holds none, something in it is damaged, or a package is missing that has a part of it.
     """
     users: dict[Reference, list[str]] = {}
-    for user, paper in (pair for folder in folders for run in _runs(folder) for pair in papers(run)):
+    for user, paper in (pair for folder in folders for run in runs_of(folder) for pair in papers(run)):
         users.setdefault(paper, []).append(user)
     cited = merged(users)
     by_mark = {paper.mark: dict[str, None]() for paper in cited}
@@ -88,22 +88,10 @@ def papers(run: Path) -> Iterator[tuple[str, Reference]]:
         _build(document)
         _build_choices(run)
     yield from _of_parts(noted)
-    for instance in noted.built:
+    named = {**_CALLED, **{part: name for name, part in noted.parts.items()}}
+    for instance in (one for one in noted.built if type(one) in named):  # others are within those
         for text in papers_of(instance):
-            yield from ((_name(type(instance), noted), paper) for paper in references(text))
-
-
-def _runs(folder: Path) -> list[Path]:
-    """The run of a folder, or those of a study."""
-    if is_run(folder):
-        return [folder]
-    inner = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    runs = [path for path in inner if is_run(within(path))]
-    if not runs:
-        raise UserError(
-            f"no run and no study in {folder}; wanted the folder of a `supernas search`, `train` or `study`"
-        )
-    return runs
+            yield from ((named[type(instance)], paper) for paper in references(text))
 
 
 # -- what was used -----------------------------------------------------------------------------------------------------
@@ -161,8 +149,3 @@ def _own(part: type) -> list[Reference]:
     )
     found = (references(own) or references(module) for own, module in modules)
     return next((several for several in found if several), [])
-
-
-def _name(cls: type, noted: Asked) -> str:
-    """What a part is called whose settings those are; of a section's settings the class's name."""
-    return next((name for name, part in noted.parts.items() if part is cls), cls.__name__)

@@ -4,35 +4,40 @@ The page is made from the files in the folder alone. They are not trusted: every
 as images in which nothing runs, and no text of theirs becomes a link.
 """
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
 from supernas.core.spelling import option
-from supernas.output.report.folder import is_run, read
+from supernas.output.report.comparison_page import comparison_page
+from supernas.output.report.folder import is_run, no_run, read
 from supernas.output.report.run_page import run_page
 from supernas.output.report.study_page import is_study, study_page
 
 __all__ = ["render", "report"]
 
 
-def report(path: str | Path, *, out: str | Path | None = None) -> Path:
-    """Writes the page of a run or a study; equal folders give equal bytes.
+def report(path: str | Path, *more: str | Path, out: str | Path | None = None) -> Path:
+    """Writes the page of a run or a study, or one that compares several; equal folders give equal bytes.
 
     Args:
         path: the folder of a search, a training or a study, finished or not.
-        out: the file to write; `report.html` in the folder by default.
+        *more: others that are compared with it.
+        out: the file to write; `report.html` in the folder by default, of several `comparison.html` in the innermost
+            folder that holds them all.
 
     Returns:
         The file.
 
     Raises:
-        UserError: if the folder holds neither, or the file cannot be written.
+        UserError: if a folder holds neither, a run is given twice, or the file cannot be written.
     """
-    folder = Path(path)
-    page = render(folder).encode(errors="backslashreplace")  # JSON can hold half of a character, UTF-8 cannot
-    target = Path(out) if out else folder / "report.html"
+    folders = [Path(path), *map(Path, more)]
+    page = render(*folders).encode(errors="backslashreplace")  # JSON can hold half of a character, UTF-8 cannot
+    target = Path(out) if out else _usual_place(folders)
     if target.is_dir():
         raise UserError(f"{target} is a folder; wanted a file, such as {target / 'report.html'}")
     try:
@@ -42,18 +47,25 @@ def report(path: str | Path, *, out: str | Path | None = None) -> Path:
     return target
 
 
-def render(folder: Path) -> str:
+def _usual_place(folders: Sequence[Path]) -> Path:
+    if len(folders) == 1:
+        return folders[0] / "report.html"
+    return Path(os.path.commonpath([folder.resolve().parent for folder in folders])) / "comparison.html"
+
+
+def render(folder: Path, *more: Path) -> str:
     """The page as text.
 
     Raises:
-        UserError: if the folder holds no run and no study.
+        UserError: if a folder holds no run and no study, or a run is given twice.
     """
+    if more:
+        return _template("comparison.html").render(page=comparison_page([folder, *more]))
     if is_study(folder):
         return _template("study.html").render(study=study_page(folder))
     if is_run(folder):
         return _template("run.html").render(page=run_page(read(folder)))
-    what = "there is no folder" if not folder.is_dir() else "no run and no study in"
-    raise UserError(f"{what} {folder}; wanted the folder of a `supernas search`, `train` or `study`")
+    raise no_run(folder)
 
 
 def _template(name: str) -> Any:
