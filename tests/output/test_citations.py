@@ -181,7 +181,7 @@ def test_the_command_prints_it_and_refuses_what_is_no_run(tmp_path):
     assert done.exit_code == 0
     assert done.output.strip() == cite(run)
     for nothing in (tmp_path / "missing", run / "config.json"):
-        with pytest.raises(UserError, match="there is no folder|no run and no study"):
+        with pytest.raises(UserError, match=r"there is no folder|no run and no study"):
             cite(nothing)
 
 
