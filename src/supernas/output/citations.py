@@ -5,14 +5,16 @@ was compared with. A part's papers are those that its docstring refers to, the c
 setting may name another one for some of its values. Parts of other packages are asked in the same way.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from supernas import methods, proxies
 from supernas.core.asked import Asked, asked, note_part
 from supernas.core.documents import Document, Values
+from supernas.core.parameters import Option, documented
 from supernas.core.records import Record, read_record
 from supernas.core.references import Reference, bibtex, merged, references
 from supernas.core.registry import Registry, recorded
@@ -57,17 +59,22 @@ class _ComparisonRecord(Record):
     rankings: dict[str, dict[str, Any]]
 
 
-def cite(*folders: Path) -> str:
+@documented
+def cite(
+    *runs: Annotated[
+        os.PathLike[str] | str, Option("the folder of a search, a training or a study, finished or not; or several")
+    ],
+) -> str:
     """BibTeX of supernas and of every paper whose part took part in some runs, each below a comment that says which.
 
-    Args:
-        folders: of searches, trainings and studies, finished or not.
+    Returns:
+        The text of a `.bib` file.
 
     Raises:
         UserError: if a folder holds none, something in it is damaged, or a package is missing that has a part of it.
     """
     users: dict[Reference, list[str]] = {}
-    for user, paper in (pair for folder in folders for run in runs_of(folder) for pair in papers(run)):
+    for user, paper in (pair for folder in map(Path, runs) for run in runs_of(folder) for pair in papers(run)):
         users.setdefault(paper, []).append(user)
     cited = merged(users)
     by_mark = {paper.mark: dict[str, None]() for paper in cited}

@@ -7,10 +7,11 @@ as images in which nothing runs, and no text of theirs becomes a link.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.parameters import Option, documented
 from supernas.core.spelling import option
 from supernas.output.report.comparison_page import comparison_page
 from supernas.output.report.folder import is_run, no_run, read
@@ -20,14 +21,21 @@ from supernas.output.report.study_page import is_study, study_page
 __all__ = ["render", "report"]
 
 
-def report(path: str | Path, *more: str | Path, out: str | Path | None = None) -> Path:
-    """Writes the page of a run or a study, or one that compares several; equal folders give equal bytes.
+@documented
+def report(
+    *runs: Annotated[
+        os.PathLike[str] | str,
+        Option("the folder of a search, a training or a study, finished or not; several are compared"),
+    ],
+    out: Annotated[
+        os.PathLike[str] | str | None,
+        Option("the file to write (default: report.html in the folder, or comparison.html beside several)"),
+    ] = None,
+) -> Path:
+    """Writes one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it.
 
-    Args:
-        path: the folder of a search, a training or a study, finished or not.
-        *more: others that are compared with it.
-        out: the file to write; `report.html` in the folder by default, of several `comparison.html` in the innermost
-            folder that holds them all.
+    Of several runs it says how they rank, what none beats in value and cost, and how they come along in time. Equal
+    folders give equal bytes.
 
     Returns:
         The file.
@@ -35,7 +43,7 @@ def report(path: str | Path, *more: str | Path, out: str | Path | None = None) -
     Raises:
         UserError: if a folder holds neither, a run is given twice, or the file cannot be written.
     """
-    folders = [Path(path), *map(Path, more)]
+    folders = list(map(Path, runs))
     page = render(*folders).encode(errors="backslashreplace")  # JSON can hold half of a character, UTF-8 cannot
     target = Path(out) if out else _usual_place(folders)
     if target.is_dir():
@@ -53,14 +61,17 @@ def _usual_place(folders: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([folder.resolve().parent for folder in folders])) / "comparison.html"
 
 
-def render(folder: Path, *more: Path) -> str:
+def render(*folders: Path) -> str:
     """The page as text.
 
     Raises:
-        UserError: if a folder holds no run and no study, or a run is given twice.
+        UserError: if a folder holds no run and no study, a run is given twice, or none is given.
     """
-    if more:
-        return _template("comparison.html").render(page=comparison_page([folder, *more]))
+    if not folders:
+        raise UserError("nothing to report on; wanted the folder of a `supernas search`, `train` or `study`")
+    if len(folders) > 1:
+        return _template("comparison.html").render(page=comparison_page(folders))
+    folder = folders[0]
     if is_study(folder):
         return _template("study.html").render(study=study_page(folder))
     if is_run(folder):

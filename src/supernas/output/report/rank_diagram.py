@@ -24,7 +24,9 @@ def rank_diagram(test: RankTest, title: str) -> Markup:
     below = _FIRST_BAR + _BAR * len(test.alike) + 18
     between = below + _ROW / 2  # names of the two sides do not meet
     bars = [_bar(test, group, _FIRST_BAR + _BAR * place) for place, group in enumerate(test.alike)]
-    places = [(name, below + _ROW * place, _LEFT) for place, name in enumerate(names[:left])]
+    places: list[tuple[str, float, int]] = [
+        (name, below + _ROW * place, _LEFT) for place, name in enumerate(names[:left])
+    ]
     places += [(name, between + _ROW * place, _RIGHT) for place, name in enumerate(reversed(names[left:]))]
     leaves = [_stem(test, *place) for place in places] + [_name(test, *place) for place in places]
     body = _axis(len(names)) + _scale(test) + Markup("").join([*bars, *leaves])
