@@ -85,9 +85,8 @@ def rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
     for version in arguments.python:
         program = at_hand(version)
         for torch in arguments.torch if program else ("-",):
-            said = outcome(program, torch, arguments.tests) if program else "no such Python here"
+            yield version, torch, outcome(program, torch, arguments.tests) if program else "no such Python here"
             shutil.rmtree(PLACE, ignore_errors=True)
-            yield version, torch, said
 
 
 def main() -> None:
