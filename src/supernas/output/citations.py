@@ -22,10 +22,10 @@ from supernas.core.settings import build, field_names, papers_of
 from supernas.data import kinds
 from supernas.evaluation.selection import selectors
 from supernas.networks.costs.budget import BudgetSettings
-from supernas.output.report.folder import runs_of
+from supernas.output.report.folder import read, runs_of
 from supernas.runs import diagnostics, stopping
 from supernas.runs.averaging import TrainingWeightsSettings
-from supernas.runs.configuration import DEFAULT_SPACE, read_own, read_space
+from supernas.runs.configuration import DEFAULT_SPACE, read_space
 from supernas.steps import objectives
 
 __all__ = ["cite", "papers"]
@@ -90,7 +90,7 @@ def papers(run: Path) -> Iterator[tuple[str, Reference]]:
     Raises:
         UserError: as `cite`.
     """
-    document = read_own(run) or {}
+    document = read(run).document  # what is damaged is refused
     with recorded(document.get("plugins", {})), asked() as noted:
         _build(document)
         _build_choices(run)
@@ -124,7 +124,7 @@ def _build(document: Document) -> None:
 
 def _build_part(registry: Registry[Any], section: str | Values, where: str) -> None:
     values = {"name": section} if isinstance(section, str) else dict(section)
-    build(registry.get(str(values.pop("name"))), values, where)
+    build(registry.get(str(values.pop("name", ""))), values, where)
 
 
 def _build_choices(run: Path) -> None:

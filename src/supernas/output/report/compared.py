@@ -127,7 +127,8 @@ def _is_metric(run: Run, name: str) -> bool:
 
 def _direction(record: Document) -> str:
     """`max` or `min`; nothing where a record of an earlier version does not say so."""
-    return str(record.get("metric_direction") or ("max" if "accuracy" in str(record.get("metric")) else ""))
+    said = record.get("metric_direction") or ("max" if "accuracy" in str(record.get("metric")) else "")
+    return said if said in ("max", "min") else ""
 
 
 def _truth(name: str) -> Quantity:
