@@ -1,6 +1,7 @@
 """The first space of NAS-Bench-1Shot1: four blocks, which read 1, 2, 2 and 2 nodes, and an output that reads 2.
 
-A. Zela, J. Siems and F. Hutter, "NAS-Bench-1Shot1", ICLR 2020; `one_shot/cells.py` has what the three spaces share.
+A. Zela, J. Siems and F. Hutter, "NAS-Bench-1Shot1: Benchmarking and Dissecting One-shot Neural Architecture Search",
+ICLR 2020. `one_shot/cells.py` has what the three spaces share.
 """
 
 from typing import ClassVar

@@ -1,10 +1,10 @@
 """NAS-Bench-101's own files, `nasbench_only108.tfrecord` and `nasbench_full.tfrecord`, for the spaces within it.
 
-C. Ying et al., "NAS-Bench-101", ICML 2019. A record is a training: in JSON the module's hash, epochs, adjacency matrix
-and operations, and in base64 a protocol buffer with three evaluations (before, half-way, at the end), each of training,
-validation and test accuracy, and the number of parameters. Networks were trained on 40,000 images of CIFAR-10 and
-validated on 10,000. Each module was trained three times; which seeds that were is not known, and they are 0, 1 and 2
-here, in the order of the file. Cells with the same module share its values.
+C. Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019. A record is a training: in
+JSON the module's hash, epochs, adjacency matrix and operations, and in base64 a protocol buffer with three evaluations
+(before, half-way, at the end), each of training, validation and test accuracy, and the number of parameters. Networks
+were trained on 40,000 images of CIFAR-10 and validated on 10,000. Each module was trained three times; which seeds that
+were is not known, and they are 0, 1 and 2 here, in the order of the file. Cells with the same module share its values.
 """
 
 import base64
