@@ -2,9 +2,9 @@
 
 A. Zela, J. Siems and F. Hutter, "NAS-Bench-1Shot1: Benchmarking and Dissecting One-shot Neural Architecture Search",
 ICLR 2020, on the skeleton of C. Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML
-2019: a 3x3 convolution, three stages of N cells with C, 2C and 4C channels, 2x2 maximum pooling between stages; then ReLU, a
-1x1 convolution to 4C channels, global average pooling and a linear classifier. A convolution is followed by batch
-normalisation and ReLU.
+2019: a 3x3 convolution, three stages of N cells with C, 2C and 4C channels, 2x2 maximum pooling between stages; then
+ReLU, a 1x1 convolution to 4C channels, global average pooling and a linear classifier. A convolution is followed by
+batch normalisation and ReLU.
 
 In a cell of n blocks the input reaches each block that reads it through a 1x1 convolution of that block's own, to the
 stage's channels. The output is nC channels, those of each block that it reads in their place and zeros in the others';
