@@ -150,6 +150,17 @@ def gdas() -> str:
     )
 
 
+def sdarts() -> str:
+    """A mixture shaken within a box."""
+    box_of = box(85, 65, 70, 70, colour=OPTIONS[1]) + dot(120, 100, 6) + text(120, 155, "within epsilon of softmax(α)")
+    shaken = [[0.45, 0.35, 0.15, 0.05], [0.15, 0.1, 0.65, 0.1], [0.15, 0.6, 0.1, 0.15]]
+    return panels(
+        ("at random, or for the worst", box_of + arrow(120, 100, 150, 70, OPTIONS[1])),
+        ("the weights are trained there", cell(shaken)),
+        ("α is judged at softmax(α)", cell(LEANING)),
+    )
+
+
 def setn() -> str:
     """Two roles: uniform paths for the weights, a mixture as the judge."""
     return panels(
@@ -195,6 +206,16 @@ def pc_darts() -> str:
         ("a quarter of the channels is mixed", channels + mixed + by),
         ("edges of a node are weighed: softmax(β)", sums + dot(190, 100, 8)),
         ("options and edges: the largest", cell(ANSWER)),
+    )
+
+
+def beta_darts() -> str:
+    """A mixture whose heavy options are held back."""
+    held = bars((0.9, 0.4, 0.25, 0.15), x=60) + arrow(67, 46, 67, 84, OPTIONS[1]) + arrow(87, 106, 87, 116, OPTIONS[1])
+    return panels(
+        ("softmax(α) learns weights", cell(LEANING)),
+        ("what weighs much is held back", held),
+        ("the largest are the answer", cell(ANSWER)),
     )
 
 
@@ -296,6 +317,7 @@ def tetlo() -> str:
 
 PICTURES = (
     balenas,
+    beta_darts,
     darts,
     drnas,
     e2nas,
@@ -304,6 +326,7 @@ PICTURES = (
     nao,
     pc_darts,
     random_nas,
+    sdarts,
     setn,
     snas,
     tetlo,

@@ -1,7 +1,7 @@
 """What every network is: one forward for supernet and stand-alone network, and the plain module cut out of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
@@ -43,7 +43,8 @@ class Mixture(NamedTuple):
     """What a forward pass runs at the choices; a path is the mixture in which one option runs at each.
 
     Attributes:
-        W: kind -> Float[choices, options]; carries weight and gradient. None weighs every active pair by 1.
+        W: kind -> Float[choices, options], or Float[cells, choices, options] where each cell of the kind has its own
+            (networks that repeat cells); carries weight and gradient. None weighs every active pair by 1.
         active: which pairs run, known on the host; never found out from the values of `W`. None is all.
         unselected: how gradient reaches the entries of `W` whose options are not active. `skip`: it does not; `scalar`:
             each entry is added to its node as a bare scalar (the released GDAS); `run`: the options are run without a
@@ -130,11 +131,15 @@ class Network(nn.Module, ABC):
         published: the sizes that figures in publications are of.
         width: the name of the setting that makes a network wider; empty if there is none.
         channels_last: whether its kernels are laid out with channels last, which is faster on a processor.
+        repeats_cells: whether several cells share one `W`, so that each could have its own.
+        options_have_weights: whether an option has weights that are its alone.
     """
 
     published: ClassVar[tuple[Published, ...]] = ()
     width: ClassVar[str] = "channels"
     channels_last: ClassVar[bool] = True
+    repeats_cells: ClassVar[bool] = False
+    options_have_weights: ClassVar[bool] = True
 
     supernet_settings: ClassVar[type[NetworkSettings]] = SupernetSettings
     network_settings: ClassVar[type[NetworkSettings]] = NetworkSize
@@ -184,6 +189,19 @@ class Network(nn.Module, ABC):
         """
         stem, body = getattr(self, "stem", None), getattr(self, "body", None)
         return (stem, *body) if isinstance(stem, nn.Module) and isinstance(body, nn.ModuleList) else ()
+
+    @property
+    def cell_counts(self) -> Mapping[str, int]:
+        """How many cells of each kind there are; of networks that repeat cells."""
+        raise TypeError(f"{type(self).__name__} repeats no cell")
+
+    def option_modules(self) -> tuple[nn.Module, ...]:
+        """The modules that are options: one for each option of each choice, in each cell."""
+        return tuple(option for options in self._options() for option in options.values())
+
+    def _options(self) -> Iterator[nn.ModuleDict]:
+        """The options of each choice of each cell; none where they have no weights of their own."""
+        yield from ()
 
     def advance(self, progress: Progress) -> None:
         """Told before each step of a training from scratch how far it has come; most networks do not care."""

@@ -5,7 +5,7 @@ The module around them is the user's: it is run as it is, and may return its pre
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -85,6 +85,10 @@ class ModelNetwork(Network):
             held = {choice.option_names[option] for at, option in self.pairs if at == number}
             for name in set(choice.option_names) - held:
                 del choice.options[name]
+
+    def _options(self) -> Iterator[nn.ModuleDict]:
+        for choice in self.choices:
+            yield choice.options
 
     def embed(self, x: Tensor) -> Tensor:
         """The inputs in torch's usual layout: where a user's choices begin is not known."""

@@ -6,13 +6,24 @@ from supernas import methods
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs import stopping
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 from supernas.steps.contracts import Chosen
 
 __all__ = ["check_together"]
 
-_CALLED = {"method": "method", "objective": "objective", "stopping": "stopping rule", "watch": "diagnostic"}
-_OTHERS: Document = {"method": methods, "objective": objectives, "stopping": stopping}
+_CALLED = {
+    "method": "method",
+    "objective": "objective",
+    "regulariser": "regulariser",
+    "stopping": "stopping rule",
+    "watch": "diagnostic",
+}
+_OTHERS: Document = {
+    "method": methods,
+    "objective": objectives,
+    "regulariser": regularisers,
+    "stopping": stopping,
+}
 _SHOWN = 6
 
 

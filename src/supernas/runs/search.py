@@ -189,6 +189,7 @@ class Search(Loop[Epoch, Result]):
             space=self.space,
             task=self.task,
             objective=config.objective,
+            regulariser=config.regulariser,
             weights=config.weights,
             steps=self.steps,
             seed=config.search.seed,
