@@ -18,7 +18,7 @@ _OWN = "derive."
 
 def derive(
     run_dir: Annotated[Path, typer.Argument(help="the run folder of a finished search")],
-    by: Annotated[str, typer.Option(help="best-sampled, evolution, proxy, ranks or top-k")],
+    by: Annotated[str, typer.Option(help="best-sampled, darts-pt, evolution, proxy, ranks or top-k")],
     candidates: Annotated[
         int | None, typer.Option(help="architectures drawn (default 100), or visited by evolution (default 200)")
     ] = None,
