@@ -1,10 +1,10 @@
 r"""DARTS-PT: what the supernet misses most when it is taken away, not what alpha says.
 
-R. Wang, M. Cheng, X. Chen, X. Tang and C.-J. Hsieh, "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021
-(section 4, Algorithm 1). With W the relaxation's mean of the finished search and M(W) its validation metric:
+R. Wang, M. Cheng, X. Chen, X. Tang and C.-J. Hsieh, "Rethinking Architecture Selection in Differentiable NAS", ICLR
+2021 (section 4, Algorithm 1). With W the relaxation's mean of the finished search and M(W) its validation metric:
 
-    at each choice, in random order:   o* = argmin over options o of M(W without o);   W[choice] <- onehot(o*);  tune
-    at each node, in random order:     keep the edges e of the smallest M(W without e), as many as the space keeps;  tune
+    at each choice, in random order:   o* = argmin over options o of M(W without o);   W[choice] <- onehot(o*);   tune
+    at each node, in random order:     of as many edges e as the space keeps the smallest M(W without e) stay;   tune
 
 Tuning trains the supernet's weights on the mixture that is left, so that it recovers from a decision before the next.
 The second part is for spaces in which a node keeps some of its edges. Taking away is a weight of 0; the others stay.
@@ -56,7 +56,7 @@ class DartsPT(Selector):
         if question.evaluation.batch_norm != "batch":
             raise UserError(
                 "darts-pt asks about mixtures, normalised as in the search; leave out "
-                f"{option('batch-norm', question.evaluation.batch_norm)}"
+                f"{option('batch_norm', question.evaluation.batch_norm)}"
             )
         method, state = learnt(question.folder)
         if not isinstance(method, Differentiable):
