@@ -117,7 +117,10 @@ def _dataset(folder):
 def test_tuning_trains_what_is_left(tmp_path):
     run = supernas.search(method="darts", config=TOY, out=tmp_path / "run")
     before = (run.folder / "supernet.safetensors").read_bytes()
-    scores = {tune: supernas.derive(run.folder, by="darts-pt", tune=tune, lr=0.1).record["score"] for tune in (0, 4)}
+    scores = {
+        tune: supernas.derive(run.folder, by="darts-pt", tune=tune, set="derive.lr=0.1").record["score"]
+        for tune in (0, 4)
+    }
     assert scores[4] > scores[0]
     assert (run.folder / "supernet.safetensors").read_bytes() == before
 

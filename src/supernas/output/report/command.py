@@ -50,7 +50,7 @@ def _command(document: Document) -> str | None:
     if searches:
         words += ["--space", base["space"], "--method", base["method"]["name"]]
         words += ["--objective", base["objective"]["name"]]
-        words += ["--set", f"regulariser={base['regulariser']['name']}"] if "regulariser" in base else []
+        words += ["--regulariser", base["regulariser"]["name"]] if "regulariser" in base else []
         words += ["--watch", ",".join(base["watch"])] if "watch" in base else []
         if base["stopping"]["name"] != "never":
             words += ["--set", f"stopping={base['stopping']['name']}"]
