@@ -219,6 +219,31 @@ def beta_darts() -> str:
     )
 
 
+def robust_darts() -> str:
+    """A valley that becomes sharp, the way back, and more regularisation."""
+
+    def valley(width: float, colour: str = INK) -> str:
+        return curve(lambda x: max(0.0, 1 - (x / width) ** 2) * -0.8 + 0.9, colour)
+
+    back = arrow(180, 70, 70, 70, GOOD, bend=-20) + text(120, 110, "k epochs back") + text(120, 135, "L2 x 3")
+    return panels(
+        ("the loss in alpha, wide", valley(3)),
+        ("it becomes sharp", valley(0.8, OPTIONS[1])),
+        ("back, and regularised more", back),
+    )
+
+
+def p_darts() -> str:
+    """Fewer options, deeper networks."""
+    fewer = [[0.4, 0.35, 0.25, 0], [0, 0.25, 0.5, 0.25], [0.3, 0.4, 0, 0.3]]
+    least = [[0.6, 0.4, 0, 0], [0, 0.3, 0.7, 0], [0.35, 0.65, 0, 0]]
+    return panels(
+        ("5 cells, all options", cell(FLAT)),
+        ("11 cells, the best of them", cell(fewer)),
+        ("17 cells, fewer still", cell(least)),
+    )
+
+
 def enas() -> str:
     """A controller writes paths and is rewarded."""
     chain = "".join(box(20 + 70 * number, 80, 50, 30, "LSTM") for number in range(3))
@@ -324,8 +349,10 @@ PICTURES = (
     enas,
     gdas,
     nao,
+    p_darts,
     pc_darts,
     random_nas,
+    robust_darts,
     sdarts,
     setn,
     snas,

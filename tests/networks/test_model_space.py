@@ -102,7 +102,7 @@ def test_gradient_to_options_that_do_not_run(unselected):
     assert network.model.first.options["deep"][0].weight.grad is None
 
 
-@pytest.mark.parametrize("name", [name for name in methods.names() if name not in ("pc-darts", "zero-cost")])
+@pytest.mark.parametrize("name", [name for name in methods.names() if name not in ("p-darts", "pc-darts", "zero-cost")])
 def test_every_method_searches_it_and_resumes(tmp_path, monkeypatch, name):
     monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path / "cache"))
     arguments = {**TOY, "method": name, "config": QUICK.get(name, {}), "device": "cpu"}

@@ -84,6 +84,7 @@ class Alternating(Method[AlphaState], Differentiable):
     """Alternates between a step of the weights on the training batch and one of alpha on the validation batch.
 
     Attributes:
+        carries_others: whether other methods can stand on it: its step is what its named parts say, and no more.
         weights_on: what the weights are trained on.
         alpha_on: what alpha is judged on.
         first: `alpha` where alpha moves before the weights in every space.
@@ -92,6 +93,7 @@ class Alternating(Method[AlphaState], Differentiable):
     """
 
     alternates: ClassVar[bool] = True
+    carries_others: ClassVar[bool] = True
     weights_on = "mean"
     alpha_on = "mean"
     first = "published"

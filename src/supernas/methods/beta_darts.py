@@ -38,6 +38,7 @@ class BetaDARTS(Alternating):
     """First-order DARTS whose architecture parameters are held back by Beta decay."""
 
     regulariser: ClassVar[str] = "beta"
+    carries_others: ClassVar[bool] = False
     trains_paths: ClassVar[bool] = False
     published: ClassVar[Document] = {
         "search": {"epochs": 100},

@@ -45,6 +45,7 @@ __all__ = ["SDARTS"]
 class SDARTS(Alternating):
     """First-order DARTS whose weights are trained on a perturbed mixture: at random, or for the worst."""
 
+    carries_others: ClassVar[bool] = False
     trains_paths: ClassVar[bool] = False
     published: ClassVar[Document] = {
         "search": {"epochs": 100},

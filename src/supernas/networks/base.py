@@ -195,12 +195,10 @@ class Network(nn.Module, ABC):
         """How many cells of each kind there are; of networks that repeat cells."""
         raise TypeError(f"{type(self).__name__} repeats no cell")
 
-    def option_modules(self) -> tuple[nn.Module, ...]:
-        """The modules that are options: one for each option of each choice, in each cell."""
-        return tuple(option for options in self._options() for option in options.values())
-
-    def _options(self) -> Iterator[nn.ModuleDict]:
-        """The options of each choice of each cell; none where they have no weights of their own."""
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """The modules that are options, one in each cell, with their (choice, option); none where options have no
+        modules of their own.
+        """
         yield from ()
 
     def advance(self, progress: Progress) -> None:

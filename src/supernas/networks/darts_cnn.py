@@ -168,9 +168,12 @@ class DARTSCNNNetwork(Network):
         kinds = [cell.kind for cell in cast(list[Cell], self.body)]
         return {kind: kinds.count(kind) for kind in self.space.kinds}
 
-    def _options(self) -> Iterator[nn.ModuleDict]:
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """Those of all edges of all cells."""
         for cell in cast(list[Cell], self.body):
-            yield from cast(list[nn.ModuleDict], cell.edges)
+            where = self.space.kinds[cell.kind]
+            for choice, edge in zip(where, cast(list[nn.ModuleDict], cell.edges), strict=True):
+                yield from (((choice, int(option)), module) for option, module in edge.items())
 
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first stem: 3C channels, or C at a quarter of the size."""

@@ -86,9 +86,12 @@ class ModelNetwork(Network):
             for name in set(choice.option_names) - held:
                 del choice.options[name]
 
-    def _options(self) -> Iterator[nn.ModuleDict]:
-        for choice in self.choices:
-            yield choice.options
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """Those of all choices."""
+        for number, choice in enumerate(self.choices):
+            for option, name in enumerate(choice.option_names):
+                if name in choice.options:
+                    yield (number, option), choice.options[name]
 
     def embed(self, x: Tensor) -> Tensor:
         """The inputs in torch's usual layout: where a user's choices begin is not known."""

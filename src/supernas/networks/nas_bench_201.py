@@ -137,10 +137,11 @@ class NASBench201Network(Network):
         """All are of one kind."""
         return {"cell": self.cells}
 
-    def _options(self) -> Iterator[nn.ModuleDict]:
-        for block in self.body:
-            if isinstance(block, Cell):
-                yield from cast(list[nn.ModuleDict], block.edges)
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """Those of all edges of all cells."""
+        for cell in (block for block in self.body if isinstance(block, Cell)):
+            for choice, edge in enumerate(cast(list[nn.ModuleDict], cell.edges)):
+                yield from (((choice, int(option)), module) for option, module in edge.items())
 
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""

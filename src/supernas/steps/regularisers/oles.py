@@ -71,7 +71,7 @@ class OLES(Regulariser[Judged]):
         order = {weight: place for place, weight in enumerate(w for w in network.parameters() if w.requires_grad)}
         places = [
             found
-            for module in network.option_modules()
+            for _, module in network.option_modules()
             if (found := [order[w] for w in module.parameters() if w in order])
         ]
         count = len(places)
