@@ -94,6 +94,7 @@ class Alternating(Method[AlphaState], Differentiable):
 
     alternates: ClassVar[bool] = True
     carries_others: ClassVar[bool] = True
+    weighs_options: ClassVar[bool] = True
     weights_on = "mean"
     alpha_on = "mean"
     first = "published"

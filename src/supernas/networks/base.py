@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document, Values
 from supernas.core.progress import Progress
-from supernas.core.settings import field_names, setting, settings
+from supernas.core.settings import field_names, refuse_unused, setting, settings
 from supernas.core.task import Task
 from supernas.data import Dataset
 from supernas.spaces.base import Space
@@ -25,6 +25,7 @@ __all__ = [
     "NetworkSize",
     "Output",
     "Published",
+    "Splitting",
     "Standalone",
     "SupernetSettings",
     "Unselected",
@@ -93,7 +94,24 @@ class NetworkSize(NetworkSettings):
 
 
 @settings
-class SupernetSettings(NetworkSize):
+class Splitting(NetworkSettings):
+    """Whether a supernet is split into several on the way (`networks/few_shot.py`)."""
+
+    few_shot: int | None = setting(
+        None,
+        "number of the choice on whose options the supernet is split into several, each for a part of the space",
+        equation="few-shot NAS, section 3",
+        ge=0,
+    )
+    few_shot_at: float = setting(0.5, "part of the search after which it is split", ge=0, lt=1)
+
+    def __post_init__(self) -> None:
+        if self.few_shot is None:
+            refuse_unused(self, ("few_shot_at",), "a supernet without few_shot", "supernet.")
+
+
+@settings
+class SupernetSettings(NetworkSize, Splitting):
     """The size and form of the network that a search trains."""
 
     batch_norm: Literal["batch", "tracked"] = setting(
@@ -153,6 +171,11 @@ class Network(nn.Module, ABC):
         """The settings of an architecture's network that is as large as a supernet."""
         return {name: getattr(supernet, name) for name in field_names(cls.network_settings) if hasattr(supernet, name)}
 
+    @property
+    def one_shot(self) -> "Network":
+        """The network whose weights all paths share; another one where it is split on the way."""
+        return self
+
     @classmethod
     def try_out(
         cls, space: Space, data: Dataset, task: Task, device: torch.device, pairs: tuple[Pair, ...] | None = None
@@ -202,7 +225,7 @@ class Network(nn.Module, ABC):
         yield from ()
 
     def advance(self, progress: Progress) -> None:
-        """Told before each step of a training from scratch how far it has come; most networks do not care."""
+        """Told before each step how far the run has come; most networks do not care."""
 
     def reads_input(self, architecture: Architecture, inputs: Tensor) -> bool:
         """Whether what it predicts along an architecture says anything of its input; leaves the network as it was.

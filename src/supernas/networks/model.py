@@ -18,7 +18,7 @@ from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
 from supernas.core.task import Task
 from supernas.data import Dataset
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, placed
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Splitting, placed
 from supernas.networks.choice import Choice, Mixed, Runs, choices_of
 from supernas.networks.mixture import active_options
 from supernas.networks.model_trial import try_out
@@ -28,7 +28,7 @@ __all__ = ["Choice", "ModelNetwork", "choices_of", "made", "plain_module"]
 
 
 @settings
-class ModelSupernet(NetworkSettings):
+class ModelSupernet(Splitting):
     """The form of the supernet of a user's model."""
 
     batch_norm: Literal["batch", "tracked"] = setting(

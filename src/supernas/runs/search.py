@@ -240,6 +240,7 @@ class Search(Loop[Epoch, Result]):
 
     def _step(self, progress: Progress) -> Metrics:
         state = self.state
+        state.network.advance(progress)
         return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
 
     def _close_epoch(self, progress: Progress) -> Epoch:

@@ -361,6 +361,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
         alternates: whether it alternates between steps of weights and alpha, so that a regulariser fits.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
+        weighs_options: whether it runs options with weights of their own somewhere, and not only single paths.
         needs_float64: whether its step computes in double precision on the network's device.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
@@ -370,6 +371,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
     alternates: ClassVar[bool] = False
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
+    weighs_options: ClassVar[bool] = False
     needs_float64: ClassVar[bool] = False
     published: ClassVar[Values] = {}
 

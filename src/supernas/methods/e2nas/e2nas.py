@@ -91,6 +91,7 @@ class E2NAS(Method[E2NASState], Visiting):
     """Differentiable search in an equivalent latent space, with exploration and complementation."""
 
     objective: ClassVar[str] = "complementation"
+    weighs_options: ClassVar[bool] = True
 
     gamma: float | str = setting(
         "sig(10)", "weight of novelty: a number from 0 to 1, or sig(r), which falls from 1 to 0", equation="Eq. 3"

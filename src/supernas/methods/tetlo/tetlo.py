@@ -99,6 +99,7 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     """Three levels: the base's search, rewarded for what an auxiliary model learns from its supernet."""
 
     trains_paths: ClassVar[bool] = False
+    weighs_options: ClassVar[bool] = True
     published: ClassVar[Document] = {"search": {"epochs": 50}}
 
     base: str = setting("darts", "the differentiable method that it stands on")
