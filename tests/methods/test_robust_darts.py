@@ -8,8 +8,10 @@ from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.methods.darts import DARTS
 from supernas.methods.robust_darts import RobustDARTS
-from supernas.runs.configuration import resolve_search
+from supernas.runs.configuration import merge, resolve_search
+from supernas.runs.search import Search
 from supernas.steps.dropping import Dropping
+from supernas_pytest.toys import TOY, interrupted, outcome
 
 AT = Progress(30, 100, 3, 10)
 
@@ -54,6 +56,16 @@ def test_where_it_sharpens_it_goes_back_and_regularises_more(start, toy_batch, m
     method.regularise(state)
     decay = state.context.weights.weight_decay
     assert state.trainer.optimiser.sgd.param_groups[0]["weight_decay"] == pytest.approx(9 * decay)
+
+
+def test_a_search_that_went_back_is_resumed_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(RobustDARTS, "eigenvalue", lambda self, state: 1.0 if not state.eigenvalues else 5.0)
+    method = {"name": "robust-darts", "window": 1}
+    config = resolve_search(merge(TOY, {"method": method, "search": {"epochs": 4}}))
+    whole = outcome(Search(config, tmp_path / "whole").run())
+    assert [line["level"] for line in whole["lines"]] == [0, 1, 1, 2]
+    for after in (5, 8):  # in the epoch after which it goes back, and after it did
+        assert outcome(interrupted(config, tmp_path / str(after), after=after)) == whole
 
 
 def test_saddles_say_nothing():
