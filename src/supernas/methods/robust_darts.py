@@ -47,6 +47,10 @@ from supernas.steps.relaxations import Softmax
 
 __all__ = ["RobustDARTS"]
 
+_DROPPED = (
+    'G. Larsson, M. Maire and G. Shakhnarovich, "FractalNet: Ultra-Deep Neural Networks without Residuals", ICLR 2017'
+)
+
 
 @dataclass(kw_only=True)
 class RobustState(AlphaState):
@@ -80,7 +84,7 @@ class RobustDARTS(Alternating):
     weights_on, alpha_on = "mean", "mean"
 
     adam: AdamSettings = setting(AdamSettings(lr_times_steps=5.9, published_steps=19_550), "how alpha is moved")
-    regularisation: Literal["l2", "drop-path"] = setting("l2", "what becomes stronger")
+    regularisation: Literal["l2", "drop-path"] = setting("l2", "what becomes stronger", papers={"drop-path": _DROPPED})
     increase: float = setting(3.0, "factor of the L2 regularisation", gt=1)
     drop_step: float = setting(0.2, "what the probability of dropping a path grows by", gt=0, lt=1)
     levels: int = setting(3, "how many times it becomes stronger, at most", ge=1)
