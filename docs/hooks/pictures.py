@@ -150,6 +150,17 @@ def gdas() -> str:
     )
 
 
+def sdarts() -> str:
+    """A mixture shaken within a box."""
+    box_of = box(85, 65, 70, 70, colour=OPTIONS[1]) + dot(120, 100, 6) + text(120, 155, "within epsilon of softmax(α)")
+    shaken = [[0.45, 0.35, 0.15, 0.05], [0.15, 0.1, 0.65, 0.1], [0.15, 0.6, 0.1, 0.15]]
+    return panels(
+        ("at random, or for the worst", box_of + arrow(120, 100, 150, 70, OPTIONS[1])),
+        ("the weights are trained there", cell(shaken)),
+        ("α is judged at softmax(α)", cell(LEANING)),
+    )
+
+
 def setn() -> str:
     """Two roles: uniform paths for the weights, a mixture as the judge."""
     return panels(
@@ -195,6 +206,41 @@ def pc_darts() -> str:
         ("a quarter of the channels is mixed", channels + mixed + by),
         ("edges of a node are weighed: softmax(β)", sums + dot(190, 100, 8)),
         ("options and edges: the largest", cell(ANSWER)),
+    )
+
+
+def beta_darts() -> str:
+    """A mixture whose heavy options are held back."""
+    held = bars((0.9, 0.4, 0.25, 0.15), x=60) + arrow(67, 46, 67, 84, OPTIONS[1]) + arrow(87, 106, 87, 116, OPTIONS[1])
+    return panels(
+        ("softmax(α) learns weights", cell(LEANING)),
+        ("what weighs much is held back", held),
+        ("the largest are the answer", cell(ANSWER)),
+    )
+
+
+def robust_darts() -> str:
+    """A valley that becomes sharp, the way back, and more regularisation."""
+
+    def valley(width: float, colour: str = INK) -> str:
+        return curve(lambda x: max(0.0, 1 - (x / width) ** 2) * -0.8 + 0.9, colour)
+
+    back = arrow(180, 70, 70, 70, GOOD, bend=-20) + text(120, 110, "k epochs back") + text(120, 135, "L2 x 3")
+    return panels(
+        ("the loss in alpha, wide", valley(3)),
+        ("it becomes sharp", valley(0.8, OPTIONS[1])),
+        ("back, and regularised more", back),
+    )
+
+
+def p_darts() -> str:
+    """Fewer options, deeper networks."""
+    fewer = [[0.4, 0.35, 0.25, 0], [0, 0.25, 0.5, 0.25], [0.3, 0.4, 0, 0.3]]
+    least = [[0.6, 0.4, 0, 0], [0, 0.3, 0.7, 0], [0.35, 0.65, 0, 0]]
+    return panels(
+        ("5 cells, all options", cell(FLAT)),
+        ("11 cells, the best of them", cell(fewer)),
+        ("17 cells, fewer still", cell(least)),
     )
 
 
@@ -296,14 +342,18 @@ def tetlo() -> str:
 
 PICTURES = (
     balenas,
+    beta_darts,
     darts,
     drnas,
     e2nas,
     enas,
     gdas,
     nao,
+    p_darts,
     pc_darts,
     random_nas,
+    robust_darts,
+    sdarts,
     setn,
     snas,
     tetlo,

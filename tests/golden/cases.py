@@ -47,6 +47,8 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
     "zero-cost": {"candidates": 7},
     "balenas": {"samples": 2},
+    "p-darts": {"cells": [3, 4, 5]},
+    "robust-darts": {"window": 1},
 }
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -59,6 +61,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("drnas", {"weights_on": "mean", "kl": 0.001}),
     ("drnas", {"progressive": True}),
     ("pc-darts", {"edge_normalisation": False}),
+    ("sdarts", {"perturbation": "adversarial"}),
+    ("robust-darts", {"regularisation": "drop-path"}),
     ("balenas", {"samples": 1}),
     ("balenas", {"inference": "backprop"}),
     ("balenas", {"adam": {"curvature": "exact", "sqrt": False}, "samples": 1}),

@@ -120,6 +120,17 @@ def test_the_derived_architecture_has_the_largest_entries_of_the_mean(start, cls
     assert (W.argmax(-1).tolist(), W.requires_grad) == (best, True)
 
 
+@pytest.mark.parametrize("name", ["beta-darts", "sdarts", "robust-darts", "p-darts"])
+def test_what_does_more_in_a_step_than_its_parts_say_carries_no_other_method(name):
+    """Which would leave that out."""
+    with pytest.raises(
+        UserError, match=f"base is {name}, which does more in a step.*wanted balenas, darts, drnas, gdas"
+    ):
+        resolve_search({"method": {"name": "tetlo", "base": name}})
+    with pytest.raises(UserError, match=f"base is {name}, which does more in a step.*wanted darts or pc-darts"):
+        resolve_search({"method": {"name": "balenas", "base": name}})
+
+
 # --- the updates ----------------------------------------------------------------------------------------------------
 
 

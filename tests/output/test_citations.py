@@ -22,11 +22,11 @@ from supernas.evaluation.selection import selectors
 from supernas.output.citations import cite
 from supernas.runs import diagnostics, stopping
 from supernas.runs.configuration import resolve_search, resolve_train
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 
 NB201, DARTS = "dong2020nasbench201", "liu2019darts"
 ZELA, MERITY, ZERO_COST = "zela2020understanding", "merity2018regularizing", "abdelfattah2021zerocost"
-NO_PAPER = {"plain", "never", "entropy", "ranks", "top-k"}
+NO_PAPER = {"plain", "none", "never", "entropy", "ranks", "top-k"}
 
 
 def run_of(folder, document, resolve=resolve_search):
@@ -72,6 +72,15 @@ def keys(text):
         ({"method": "darts", "space": "darts-cnn", "stopping": "skips"}, {DARTS, "liang2019darts"}),
         ({"method": "darts", "space": "darts-cnn"}, {DARTS}),
         ({"method": "darts", "space": "darts-rnn"}, {DARTS, MERITY}),
+        ({"method": "beta-darts"}, {NB201, "ye2022betadarts"}),
+        ({"method": "gdas", "regulariser": "oles"}, {NB201, "dong2019searching", "jiang2023operationlevel"}),
+        ({"method": "p-darts"}, {NB201, "chen2019progressive"}),
+        ({"method": "robust-darts"}, {NB201, ZELA}),
+        (
+            {"method": {"name": "robust-darts", "regularisation": "drop-path"}},
+            {NB201, ZELA, "larsson2017fractalnet"},
+        ),
+        ({"method": "random-nas", "supernet": {"few_shot": 1}}, {NB201, "li2019random", "zhao2021fewshot"}),
     ],
     ids=str,
 )  # fmt: skip
@@ -169,7 +178,7 @@ def test_a_package_that_is_gone_is_named(tmp_path, plug_in, monkeypatch):
         cite(run)
 
 
-@pytest.mark.parametrize("kind", [methods, proxies, objectives, stopping, diagnostics, spaces, selectors])
+@pytest.mark.parametrize("kind", [methods, proxies, objectives, regularisers, stopping, diagnostics, spaces, selectors])
 def test_every_part_names_its_paper(kind):
     silent = {name for name in kind.PARTS.own() if not references(sys.modules[kind.get(name).__module__].__doc__)}
     assert silent <= NO_PAPER

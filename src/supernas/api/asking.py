@@ -58,7 +58,7 @@ _Device = Annotated[configuration.Device, Option("auto, cpu, cuda, cuda:1 or mps
 def derive(
     run_dir: RunDir,
     *,
-    by: Annotated[str, Option("best-sampled, evolution, proxy, ranks or top-k (supernas list selectors)")],
+    by: Annotated[str, Option("best-sampled, darts-pt, evolution, proxy, ranks or top-k (supernas list selectors)")],
     candidates: Annotated[
         int | None, Option("architectures drawn (default 100), or visited by evolution (default 200)")
     ] = None,
@@ -80,6 +80,9 @@ def derive(
     weights: Annotated[
         Literal["fresh", "inherited"] | None,
         Option("top-k: trainings start from fresh or inherited weights (default fresh)"),
+    ] = None,
+    tune: Annotated[
+        int | None, Option("darts-pt: epochs for which the supernet is trained after each decision (default 5)")
     ] = None,
     set: Annotated[
         Iterable[str],
@@ -119,6 +122,7 @@ def derive(
         "top": top,
         "epochs": epochs,
         "weights": weights,
+        "tune": tune,
         "set": tuple(one for one in given if one not in own) or None,
     }
     return derive_from(

@@ -44,8 +44,8 @@ from supernas.runs import diagnostics, trackers
 from supernas.runs import stopping as stopping_rules
 from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Epoch, Result
-from supernas.steps import objectives
-from supernas.steps.contracts import Diagnostic, Method, Objective, Stopping
+from supernas.steps import objectives, regularisers
+from supernas.steps.contracts import Diagnostic, Method, Objective, Regulariser, Stopping
 
 __all__ = ["Search", "search"]
 
@@ -73,6 +73,13 @@ class Search(RecordedSearch):
             Option(
                 "how the supernet is trained (default: the method's)",
                 python="or its settings, as of supernas.objectives",
+            ),
+        ] = None,
+        regulariser: Annotated[
+            str | Values | Regulariser | None,
+            Option(
+                "what changes the gradients of a method that alternates (default: the method's, usually none)",
+                python="or its settings, as of supernas.regularisers",
             ),
         ] = None,
         data: DataSource = None,
@@ -127,6 +134,7 @@ class Search(RecordedSearch):
             "method": part(methods.PARTS, method),
             "space": space,
             "objective": part(objectives.PARTS, objective),
+            "regulariser": part(regularisers.PARTS, regulariser),
             "stopping": part(stopping_rules.PARTS, stopping),
             "data": {"source": source, "directory": text(data_dir), "resolution": resolution},
             "search": {

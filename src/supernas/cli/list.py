@@ -45,6 +45,7 @@ def _plug_ins() -> dict[str, str]:
 LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": partial(_parts, KINDS["method"]),
     "objectives": partial(_parts, KINDS["objective"]),
+    "regularisers": partial(_parts, KINDS["regulariser"]),
     "stopping": partial(_parts, KINDS["stopping"]),
     "watch": partial(_parts, KINDS["watch"]),
     "proxies": partial(_parts, KINDS["proxy"]),

@@ -7,7 +7,7 @@ from supernas import methods, proxies, spaces
 from supernas.core.registry import Registry
 from supernas.data import kinds
 from supernas.runs import diagnostics, presets, stopping, trackers
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 
 __all__ = ["KINDS", "registries"]
 
@@ -21,6 +21,7 @@ def _selectors() -> Registry[Any]:
 KINDS: dict[str, Callable[[], Registry[Any]]] = {
     "method": lambda: methods.PARTS,
     "objective": lambda: objectives.PARTS,
+    "regulariser": lambda: regularisers.PARTS,
     "stopping": lambda: stopping.PARTS,
     "watch": lambda: diagnostics.PARTS,
     "proxy": lambda: proxies.PARTS,

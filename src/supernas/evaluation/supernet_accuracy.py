@@ -104,7 +104,8 @@ class Supernet:
         # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
         # subtracts an average of the search: elsewhere even an edge that the input never reaches counts.
         shifts = evaluation.batch_norm == "tracked" or getattr(config.supernet, "affine", True)
-        self._matters = _all_pairs if shifts else self.space.live
+        split = network.one_shot is not network  # by a choice, which may be of an edge that cannot matter
+        self._matters = _all_pairs if shifts or split else self.space.live
 
     def key(self, architecture: Architecture) -> tuple[Pair, ...]:
         """What of an architecture decides its accuracy here: architectures of one key are evaluated once."""

@@ -30,7 +30,7 @@ from supernas.core.architecture import Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Published, Unselected
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Published, Splitting, Unselected
 from supernas.networks.mixture import ActiveOptions, active_options, gradient_to_unselected
 from supernas.spaces.base import Space
 from supernas.spaces.darts_rnn import EDGES, NODES, OPERATIONS, first_edge
@@ -65,7 +65,7 @@ class RecurrentSettings(NetworkSettings):
 
 
 @settings
-class RecurrentSupernetSettings(RecurrentSettings):
+class RecurrentSupernetSettings(RecurrentSettings, Splitting):
     """The size and form of the recurrent network that a search trains."""
 
     units: int = setting(300, "units of the embedding and of the hidden state", ge=1)
@@ -93,6 +93,7 @@ class DARTSRNNNetwork(Network):
         Published("WikiText-2", 33_278, None, {"units": 700}),
     )
     width = "units"
+    options_have_weights = False  # they share the products of their node
 
     def __init__(
         self,

@@ -22,11 +22,12 @@ from supernas.core.settings import build, field_names, papers_of
 from supernas.data import kinds
 from supernas.evaluation.selection import selectors
 from supernas.networks.costs.budget import BudgetSettings
+from supernas.networks.few_shot import FewShotNetwork
 from supernas.output.report.folder import read, runs_of
 from supernas.runs import diagnostics, stopping
 from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.runs.configuration import DEFAULT_SPACE, read_space
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 
 __all__ = ["cite", "papers"]
 
@@ -38,6 +39,7 @@ SOFTWARE = """@software{supernas,
 _SECTIONS: Mapping[str, Registry[Any]] = {
     "method": methods.PARTS,
     "objective": objectives.PARTS,
+    "regulariser": regularisers.PARTS,
     "stopping": stopping.PARTS,
 }
 _CALLED: Mapping[type, str] = {BudgetSettings: "budget", TrainingWeightsSettings: "weights"}
@@ -115,6 +117,8 @@ def _build(document: Document) -> None:
         build(BudgetSettings, document.get("budget", {}), "budget")
     if "train" in document:
         build(TrainingWeightsSettings, document.get("weights", {}), "weights")
+    if document.get("supernet", {}).get("few_shot") is not None:
+        note_part("few-shot supernets", FewShotNetwork)
     where = document.get("space", DEFAULT_SPACE)
     if isinstance(where, str) or "choices" not in where:
         space = read_space(where)

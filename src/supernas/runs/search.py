@@ -189,6 +189,7 @@ class Search(Loop[Epoch, Result]):
             space=self.space,
             task=self.task,
             objective=config.objective,
+            regulariser=config.regulariser,
             weights=config.weights,
             steps=self.steps,
             seed=config.search.seed,
@@ -239,6 +240,7 @@ class Search(Loop[Epoch, Result]):
 
     def _step(self, progress: Progress) -> Metrics:
         state = self.state
+        state.network.advance(progress)
         return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
 
     def _close_epoch(self, progress: Progress) -> Epoch:

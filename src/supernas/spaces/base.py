@@ -26,6 +26,8 @@ from supernas.spaces.pasted import pasted
 
 __all__ = ["Arc", "ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
 
+_FEW_SHOT = "supernas.networks.few_shot:FewShotNetwork"  # named, as networks are: spaces are read without torch
+
 
 @dataclass(frozen=True)
 class ChoicePoint:
@@ -353,7 +355,9 @@ class Space(ABC):
 
     def supernet(self, **settings: Any) -> Any:
         """The network that holds the weights of every option; the settings are those of the space's network class."""
-        return self.network_class(self, **settings)
+        if settings.get("few_shot") is None:
+            return self.network_class(self, **settings)
+        return _loaded(_FEW_SHOT)(self, **settings)
 
     def build(self, architecture: Architecture | str | SupportsIndex, **settings: Any) -> Any:
         """A plain `torch.nn.Module` with `forward(x)` that computes one architecture (form `evaluation` by default).
@@ -371,8 +375,13 @@ class Space(ABC):
     @property
     def network_class(self) -> Any:
         """The class of the space's networks; loads torch."""
-        module, _, name = self.network.partition(":")
-        return getattr(import_module(module), name)
+        return _loaded(self.network)
+
+
+def _loaded(entry: str) -> Any:
+    """What `module:name` is."""
+    module, _, name = entry.partition(":")
+    return getattr(import_module(module), name)
 
 
 def in_turn(values: Sequence[Any], count: int, generator: np.random.Generator) -> list[Any]:

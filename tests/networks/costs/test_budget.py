@@ -104,7 +104,12 @@ def test_the_penalty_is_the_excess_of_the_expected_cost_and_moves_alpha():
 @pytest.mark.parametrize("name", methods.names())
 def test_every_method_keeps_the_budget(tmp_path, name):
     toy = {"supernet": {"channels": 4 if name == "pc-darts" else 2, "cells": 1}, "data": {"train_size": 96}}
-    config = {**toy, "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"}}
+    stages = {"method": {"cells": [1, 1, 1]}} if name == "p-darts" else {}
+    config = {
+        **toy,
+        **stages,
+        "search": {"epochs": 3 if stages else 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+    }
     limit = 40_000 if name == "pc-darts" else 15_000
     result = supernas.search(method=name, config=config, max_flops=limit, out=tmp_path / "run")
     found = [result.architecture, *result.history]

@@ -211,6 +211,8 @@ def _why_not(base: str) -> str:
     cls = methods.get(base)
     if not issubclass(cls, Alternating):
         return "has no architecture parameters of its own of which a mixture is made"
+    if not cls.carries_others:
+        return "does more in a step than its mixture says"
     if issubclass(cls, Distribution):
         return "draws by itself, from a distribution of its own"
     if cls.trains_paths:

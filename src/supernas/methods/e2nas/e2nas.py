@@ -92,6 +92,7 @@ class E2NAS(Method[E2NASState], Visiting):
     """Differentiable search in an equivalent latent space, with exploration and complementation."""
 
     objective: ClassVar[str] = "complementation"
+    weighs_options: ClassVar[bool] = True
 
     gamma: float | str = setting(
         "sig(10)",

@@ -142,6 +142,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     if run.kind == "search":
         yield "method", run.part("method")
         yield "objective", run.part("objective")
+        if run.part("regulariser"):
+            yield "regulariser", run.part("regulariser")
         yield "stopping rule", run.part("stopping") + (" (it ended the search)" if "stopped" in record else "")
     yield "space", run.part("space")
     yield "data", " ".join(str(part) for part in (record.get("data") or run.setting("data", "source"),) if part)
