@@ -12,7 +12,7 @@ from supernas.cli.console import Console
 from supernas.core.text import printable
 from supernas.studies.plan import Plan, PlannedRun, read_study
 from supernas.studies.run_study import run_study
-from supernas.studies.workers import RunEvent
+from supernas.runs.shared import RunEvent
 from supernas.studies.writing import markdown
 
 __all__ = ["study"]
@@ -73,7 +73,7 @@ class StudyDisplay:
     ) -> None:
         self.progress.stop()
 
-    def listen(self, event: RunEvent) -> None:
+    def listen(self, event: RunEvent[PlannedRun]) -> None:
         """Shows what happened to a run."""
         run, total = event.run, event.run.config.search.epochs
         if event.state == "started":
