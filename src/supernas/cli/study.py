@@ -1,40 +1,34 @@
 """`supernas study`: many searches, then one table."""
 
 import sys
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from supernas import api
 from supernas.cli.console import Console
+from supernas.cli.twin import twin
+from supernas.core.documents import Document
 from supernas.core.text import printable
-from supernas.studies.plan import Plan, PlannedRun, read_study
-from supernas.studies.run_study import run_study
 from supernas.runs.shared import RunEvent
+from supernas.studies.plan import Plan, PlannedRun, read_study
 from supernas.studies.writing import markdown
 
 __all__ = ["study"]
 
 
-def study(
-    file: Annotated[Path, typer.Argument(help="the study: a TOML or JSON file")],
-    out: Annotated[Path | None, typer.Option(help="the study's folder (default runs/studies/<name>)")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes (default: cores / threads)")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="of each process")] = 1,
-    table_only: Annotated[bool, typer.Option("--table-only", help="run nothing; tabulate what is finished")] = False,
-) -> None:
+@twin(api.study)
+def study(given: Document) -> None:
     """Run methods x objectives x seeds x settings as ordinary searches, and tabulate them.
 
     Goes on where it was: what is finished is read, what was interrupted is resumed, what failed is tried again.
+    Started several times, on one machine or on several that share a disk, it shares its runs.
     """
-    plan = read_study(file)
+    plan = read_study(given["source"])
     with StudyDisplay(plan) as display:
         try:
-            result = run_study(
-                plan, out, workers=workers, threads=threads, table_only=table_only, on_event=display.listen
-            )
+            result = api.study(**{**given, "source": plan}, on_event=display.listen)
         except KeyboardInterrupt:
             display.say("stopped; the same command goes on")
             raise
@@ -78,7 +72,7 @@ class StudyDisplay:
         run, total = event.run, event.run.config.search.epochs
         if event.state == "started":
             self.bars[run] = self.progress.add_task(str(run), total=total)
-        elif event.state in ("finished", "failed", "stopped"):
+        elif event.state in _ENDS and run in self.bars:
             self.progress.remove_task(self.bars.pop(run))
         if event.state != "going":
             reason = f": {event.reason}" if event.reason else ""
@@ -96,9 +90,12 @@ class StudyDisplay:
             self.progress.console.print(text, highlight=False, markup=False)
 
 
+_ENDS = ("elsewhere", "again", "finished", "failed", "stopped")
 _WORDS = {
     "kept": "was finished before",
     "started": "runs",
+    "elsewhere": "runs elsewhere",
+    "again": "is tried again from its checkpoint",
     "finished": "is finished",
     "failed": "FAILED",
     "stopping": "saves and stops",

@@ -7,9 +7,10 @@ better has shown nothing yet.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.claims import claimed
-from supernas.core.documents import Document
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.files import remove_temporaries, write_atomically
 from supernas.core.records import RESULT, RunRecord, digest_file, read_record, write_record
@@ -52,6 +53,7 @@ class Correlation:
         evaluation: how the supernet was asked.
         seed: of ties and resamples.
         missing: architectures left out because their truth is not known.
+        files: the table and the picture that `save` wrote.
     """
 
     space: Space
@@ -63,6 +65,7 @@ class Correlation:
     evaluation: EvaluationSettings
     seed: int
     missing: int
+    files: tuple[Path, ...] = ()
 
     def record(self) -> Document:
         """As JSON: how it was found, and every ranking."""
@@ -120,7 +123,7 @@ def correlate(
     executor: Executor[Any] | None = None,
     device: torch.device | str = "cpu",
     on_progress: OnProgress | None = None,
-    proxies: Sequence[str] = (),
+    proxies: Mapping[str, Values] = MappingProxyType({}),
 ) -> Correlation:
     """Ranks architectures by a finished search's supernet, and compares with their truth.
 
@@ -135,7 +138,7 @@ def correlate(
         executor: where workers are.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
-        proxies: names of zero-cost proxies that rank them too; what they measured is kept in the run folder.
+        proxies: name -> settings of zero-cost proxies that rank them too; what they measured is kept in the run folder.
 
     Raises:
         UserError: if fewer than three architectures have a truth, or as `supernet_accuracies` and the proxies do.
@@ -152,15 +155,13 @@ def correlate(
     space = config.space
     size = space.network_class.size_of(config.supernet)
     asked = {"space": space_document(space), "network": size, "data": to_plain(config.data), "score": {"seed": seed}}
-    scoring = resolve_scores(proxies, asked) if proxies else None
+    scoring = resolve_scores(list(proxies), {**asked, **proxies}) if proxies else None
     accuracies = supernet_accuracies(
         folder, compared, evaluation, workers=workers, executor=executor, device=device, on_progress=on_progress
     )
     scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
     if scoring:
-        found = score_all(
-            compared, scoring, folder, workers=workers, executor=executor, on_progress=on_progress
-        )
+        found = score_all(compared, scoring, folder, workers=workers, executor=executor, on_progress=on_progress)
         scores |= {name: scoring.proxies[name].rising(mine) for name, mine in found.scores.items()}
     rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}
     left_out = len(architectures) - len(known)

@@ -214,9 +214,7 @@ def _cache(folder: Path, supernet: Supernet) -> AbstractContextManager[Cache]:
     return cached(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
 
 
-def _accuracy_in(
-    folder: Path, evaluation: EvaluationSettings, device: str
-) -> Callable[[tuple[Pair, ...]], float]:
+def _accuracy_in(folder: Path, evaluation: EvaluationSettings, device: str) -> Callable[[tuple[Pair, ...]], float]:
     """What a process of several does: of a key, the accuracy."""
     return Supernet(folder, evaluation, device).accuracy
 

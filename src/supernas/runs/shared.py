@@ -73,7 +73,7 @@ class SharedRuns(Generic[RunT]):
         """Does all that others do not, and waits for those.
 
         Raises:
-            KeyboardInterrupt: after ^C, when every run of this process has saved and stopped; a second ^C does not wait.
+            KeyboardInterrupt: after ^C, when its runs have saved and stopped; a second one does not wait.
         """
         told = False
         with stop_on_interrupt(self.stop):
@@ -136,7 +136,7 @@ class SharedRuns(Generic[RunT]):
                 self._leave(run, str(holder_of(self.folders[run] / CLAIM) or "another process"))
                 continue
             if outcome["state"] == "again":
-                self._waiting.append(run)
+                self._waiting.appendleft(run)
             self._say(run, outcome["state"], outcome["reason"])
 
     def _died(self, run: RunT, reason: str) -> dict[str, str]:

@@ -64,7 +64,8 @@ def _in_order(pool: Pool, parts: Sequence[_Part]) -> Iterator[Sequence[Any]]:
     for wanted in range(len(parts)):
         while wanted not in done:
             while waiting and len(busy) < pool.workers:
-                busy[pool.start(parts[waiting[0]])] = waiting.popleft()
+                number = waiting.popleft()
+                busy[pool.start(parts[number])] = number
             for task in pool.wait(list(busy), 60.0):
                 number = busy.pop(task)
                 try:

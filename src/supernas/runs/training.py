@@ -39,7 +39,7 @@ from supernas.steps.contracts import Metrics
 from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.weights import training_loss
 
-__all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
+__all__ = ["TrainResult", "Training", "alike", "drawn", "run_name", "sized", "train_each", "train_random"]
 
 _PROBED = 16  # inputs that show whether a network reads them
 
@@ -55,6 +55,7 @@ class TrainResult:
         record: the content of `result.json`.
         folder: where the run was written.
         task: what was learnt.
+        random: what random architectures gave that were trained alike, if that was asked for.
     """
 
     architecture: Architecture
@@ -63,6 +64,7 @@ class TrainResult:
     record: Document
     folder: Path
     task: Task
+    random: tuple["TrainResult", ...] = ()
 
     @property
     def test_metric(self) -> float | None:
@@ -337,6 +339,8 @@ def train_random(
     on_start: Callable[[Training], None] | None = None,
     on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
     on_step: Callable[[Progress, Metrics], None] | None = None,
+    task: Task | None = None,
+    data: Dataset | None = None,
 ) -> list[TrainResult]:
     """Trains architectures drawn uniformly, all alike: what a found architecture has to beat.
 
@@ -349,12 +353,16 @@ def train_random(
         on_start: called with each training before it runs.
         on_epoch: as for `Training`.
         on_step: as for `Training`.
+        task: as for `Training`.
+        data: as for `Training`.
 
     Raises:
         UserError: if the space has fewer architectures, or as `Training` does.
     """
-    drawn = draw(config.space, count, np.random.default_rng(config.train.seed))
-    return train_each(config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step)
+    several = drawn(config, count)
+    return train_each(
+        config, several, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
+    )
 
 
 def train_each(
@@ -365,6 +373,8 @@ def train_each(
     on_start: Callable[[Training], None] | None = None,
     on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
     on_step: Callable[[Progress, Metrics], None] | None = None,
+    task: Task | None = None,
+    data: Dataset | None = None,
 ) -> list[TrainResult]:
     """Trains architectures alike, each in a run folder of its own; the arguments are those of `train_random`.
 
@@ -373,16 +383,31 @@ def train_each(
     Raises:
         UserError: as `Training` does.
     """
-    data, results = config.data.load(), []
-    for architecture in architectures:
-        options = replace(config.train, disconnected="allow")
-        this = replace(config, architecture=architecture, train=options)
-        path = (folder or Path("runs")) / run_name(this, data.name)
-        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, data=data)
+    data, results = data or config.data.load(), []
+    for path, this in alike(config, architectures, folder, data.name).items():
+        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, task=task, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())
     return results
+
+
+def alike(
+    config: TrainConfig, architectures: Sequence[Architecture], folder: Path | None, data_name: str
+) -> dict[Path, TrainConfig]:
+    """Run folder -> training of each of some architectures."""
+    options = replace(config.train, disconnected="allow")
+    several = (replace(config, architecture=architecture, train=options) for architecture in architectures)
+    return {(folder or Path("runs")) / run_name(this, data_name): this for this in several}
+
+
+def drawn(config: TrainConfig, count: int) -> list[Architecture]:
+    """Architectures drawn uniformly by the seed of a training.
+
+    Raises:
+        UserError: if the space has fewer.
+    """
+    return draw(config.space, count, np.random.default_rng(config.train.seed))
 
 
 def _dataset(config: TrainConfig, data: Dataset | None) -> Dataset:

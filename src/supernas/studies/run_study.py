@@ -69,7 +69,7 @@ def run_study(
     Raises:
         UserError: if the benchmark or the images cannot be read, the folder cannot be written, the executor cannot be
             reached, or other processes run another study in this folder.
-        KeyboardInterrupt: after ^C, when every run of this process has saved and stopped; a second ^C ends them at once.
+        KeyboardInterrupt: after ^C, when each run of this process has saved and stopped; a second one ends them.
     """
     folder = folder or Path("runs") / "studies" / plan.settings.name
     truth = Truth.of(plan)
@@ -102,7 +102,7 @@ def _run_all(plan: Plan, folder: Path, executor: Executor[Any], needs: Needs, on
             on_event(RunEvent(run, "kept", run.config.search.epochs))
     waiting = [run for run in plan.runs if not finished[run]]
 
-    def job(run: PlannedRun) -> dict[str, str | None | dict[str, Any]]:
+    def job(run: PlannedRun) -> dict[str, Any]:
         where = str((folder / run.name).resolve())
         return {"document": run.config.document(), "folder": where, "benchmark": plan.settings.benchmark}
 

@@ -45,8 +45,8 @@ def joined(plan: Plan, folder: Path, waiting: list[PlannedRun]) -> Iterator[None
     Args:
         plan: the study.
         folder: of it.
-        waiting: the runs that are to be done, whose data are read once: what cannot be read is said before a run starts,
-            and one process does the downloads.
+        waiting: the runs that are to be done, whose data are read once: what cannot be read is said before a run
+            starts, and one process does the downloads.
 
     Raises:
         UserError: if the data cannot be read, or others work on another study in this folder.

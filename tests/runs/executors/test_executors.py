@@ -63,9 +63,9 @@ def test_jobs_are_done_stopped_and_break(executor, tmp_path, monkeypatch):
         assert pool.wait([waiting], 0.5) == []
         waiting.stop()
         assert result(pool, waiting) == "stopped"
-        with pytest.raises(UserError, match="^no such thing$"):
+        with pytest.raises(UserError, match=r"^no such thing$"):
             result(pool, pool.start("refuse"))
-        with pytest.raises(ZeroDivisionError, match="^nothing to divide by$"):
+        with pytest.raises(ZeroDivisionError, match=r"^nothing to divide by$"):
             result(pool, pool.start("break"))
         with pytest.raises(WorkerDiedError):
             result(pool, pool.start("die"))

@@ -44,15 +44,16 @@ def chosen(given: str | Values | Executor, address: str | None = None) -> Execut
     >>> chosen("submitit:partition=gpu,minutes=240").partition
     'gpu'
     """
+    kind, values = _meant(given)
+    return build(kind, {**values, **({"address": address} if address is not None else {})}, "executor")
+
+
+def _meant(given: str | Values | Executor) -> tuple[type[Executor], Values]:
+    """(class, settings)."""
     if isinstance(given, Executor):
-        name, values = "", vars(given)
-    elif isinstance(given, str):
-        name, values = _read(given)
-    else:
-        name, values = _named(given)
-    cls = get(name) if name else type(given)
-    made: Executor = build(cls, {**values, **({"address": address} if address is not None else {})}, "executor")
-    return made
+        return type(given), vars(given)
+    name, values = _read(given) if isinstance(given, str) else _named(given)
+    return get(name), values
 
 
 def _read(text: str) -> tuple[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -121,4 +121,4 @@ def _gpus() -> list[str]:
     given = os.environ.get(_GPUS)
     if given is not None:
         return [name.strip() for name in given.split(",") if name.strip()]
-    return [str(number) for number in range(cast(int, torch.cuda.device_count()))]
+    return [str(number) for number in range(torch.cuda.device_count())]

@@ -126,7 +126,9 @@ def _executor(settings: Submitit, needs: Needs, folder: Path) -> Any:
         raise UserError("the executor submitit is not installed; pip install 'supernas[submitit]'") from None
     cluster = None if settings.cluster == "auto" else settings.cluster
     try:
-        executor = submitit.AutoExecutor(folder, cluster, slurm_max_num_timeout=_TIMEOUTS, local_max_num_timeout=_TIMEOUTS)
+        executor = submitit.AutoExecutor(
+            folder, cluster, slurm_max_num_timeout=_TIMEOUTS, local_max_num_timeout=_TIMEOUTS
+        )
     except RuntimeError as error:
         raise UserError(f"submitit has no {settings.cluster} here: {_told(error)}") from None
     gpus = int(needs.with_gpu()) if settings.gpus is None else settings.gpus
