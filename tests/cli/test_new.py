@@ -153,7 +153,7 @@ def test_the_groups_of_entry_points():
         f"supernas.{kind}"
         for kind in (
             *("methods", "objectives", "stopping", "diagnostics", "proxies", "spaces", "selectors", "data_kinds"),
-            *("presets", "formats", "families", "trackers"),
+            *("presets", "formats", "families", "trackers", "executors"),
         )
     }
 

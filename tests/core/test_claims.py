@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from dataclasses import asdict, replace
@@ -73,6 +74,13 @@ def test_a_killed_process_keeps_nobody_out(path, other):
     claim = Claim(path, "the folder")
     claim.check()
     assert claim.taken_from is None
+
+
+def test_a_killed_process_that_nobody_has_waited_for_keeps_nobody_out(path, other):
+    """As in a container, where the first process may not collect the dead."""
+    os.kill(other.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    Claim(path, "the folder").check()
 
 
 def test_a_number_that_another_process_has_now_is_not_the_holder(path):

@@ -15,22 +15,16 @@ from typer.testing import CliRunner
 
 import supernas
 from runs_toy import left_behind, undigested
+from studies_toy import TOY, Inline
 from supernas.cli.study import StudyDisplay
 from supernas.cli.study import study as command
 from supernas.core.errors import UserError
 from supernas.runs import shared
-from supernas.runs.executors.base import Executor, Pool, Task, attempt
 from supernas.runs.search import Search
 from supernas.studies import run_study, workers
 from supernas.studies.plan import read_study
 
 TRUTH = "cifar10 test 200 (train+valid)"
-TOY = {
-    "method": {"name": "random-nas", "candidates": 4},
-    "supernet": {"channels": 2, "cells": 1},
-    "data": {"source": "digits", "train_size": 96},
-    "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
-}
 
 
 def job(study, folder, place=0, benchmark=None):
@@ -91,40 +85,6 @@ def listening(study, do):
         do(event)
 
     return listen, states
-
-
-class Inline(Executor):
-    """Workers that are no processes: the start of one takes longer than these runs."""
-
-    def open(self, work, needs, folder):
-        return InlinePool(work)
-
-
-class InlinePool(Pool):
-    workers = 2
-
-    def __init__(self, work):
-        self.work = work
-
-    def start(self, job):
-        return InlineTask(attempt(self.work, job, lambda: False))
-
-    def wait(self, tasks, seconds):
-        return tasks
-
-    def close(self):
-        pass
-
-
-class InlineTask(Task):
-    def __init__(self, outcome):
-        self.outcome = outcome
-
-    def stop(self):
-        raise AssertionError("it is done")
-
-    def result(self):
-        return self.outcome.get()
 
 
 def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys):

@@ -52,6 +52,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "selectors": partial(_parts, KINDS["selector"]),
     "data-kinds": partial(_parts, KINDS["data"]),
     "trackers": partial(_parts, lambda: trackers.PARTS),
+    "executors": partial(_parts, lambda: executors.PARTS),
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },

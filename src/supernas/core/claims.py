@@ -284,12 +284,13 @@ def _machine() -> str:
 
 
 def _born(process: int) -> str:
-    """When a process started; empty where the system does not say so."""
+    """When a process started; empty where the system does not say so, or it has ended and nobody has asked how."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return status.rpartition(")")[2].split()[19]
+    state, *numbers = status.rpartition(")")[2].split()
+    return "" if state in "ZX" else numbers[18]
 
 
 def _advice(movable: bool) -> str:
