@@ -11,7 +11,7 @@ from supernas.cli.parts import KINDS, registries
 from supernas.cli.rows import print_rows
 from supernas.core.errors import unknown
 from supernas.core.registry import Registry, plug_ins
-from supernas.runs import presets, trackers
+from supernas.runs import executors, presets, trackers
 
 __all__ = ["list_"]
 
