@@ -107,6 +107,7 @@ class Training(training.Training):
         ] = (),
         on_step: OnStep = None,
     ) -> None:
+        asked = _executor(executor, address, workers, compare_random)
         found, where, defaults = read_architecture(architecture, space)
         shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
@@ -126,6 +127,10 @@ class Training(training.Training):
         given = document(merge(beside, read_config(config)), flags, set)
         resolved = resolve_train(given)
         dataset = fitting(given, dataset, resolved.space.data_kind)
+        if asked and (task is not None or dataset is not None):
+            raise UserError(
+                f"what is given in Python cannot be sent to the workers of {named('executor')}; leave it out"
+            )
         size = read_count(parameters, "parameters")
         if size is not None:
             dataset = dataset or resolved.data.load()
@@ -140,12 +145,8 @@ class Training(training.Training):
             data=dataset,
         )
         self._random = compare_random
-        self._executor = _executor(executor, address, workers, compare_random)
+        self._executor = asked
         self._needs = Needs(workers, devices=frozenset({resolved.train.device}))
-        if self._executor and (task is not None or dataset is not None):
-            raise UserError(
-                f"what is given in Python cannot be sent to the workers of {named('executor')}; leave it out"
-            )
         self._given_task, self._given_data = task, dataset
         if compare_random and "test" not in self.data.parts:
             alone = f"train.split leaves the test {self.data.examples} alone"
