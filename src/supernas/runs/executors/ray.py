@@ -116,6 +116,7 @@ def _connected(settings: Ray, needs: Needs) -> tuple[Any, bool]:
             raise UserError(f"this process has joined a cluster of Ray already; leave {settings.address} out")
         return ray, False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
+    os.environ.setdefault("RAY_worker_niceness", "0")  # no less than this process: by default they give way to all
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # who wants no GPU sees none, and is not warned
     options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     if settings.address is None and "RAY_ADDRESS" not in os.environ:
