@@ -39,7 +39,7 @@ from supernas.steps.contracts import Metrics
 from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.weights import training_loss
 
-__all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
+__all__ = ["TrainResult", "Training", "alike", "drawn", "run_name", "sized", "train_each", "train_random"]
 
 _PROBED = 16  # inputs that show whether a network reads them
 
@@ -360,9 +360,9 @@ def train_random(
     Raises:
         UserError: if the space has fewer architectures, or as `Training` does.
     """
-    drawn = draw(config.space, count, np.random.default_rng(config.train.seed))
+    several = drawn(config, count)
     return train_each(
-        config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
+        config, several, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
     )
 
 
@@ -385,15 +385,30 @@ def train_each(
         UserError: as `Training` does.
     """
     data, results = data or config.data.load(), []
-    for architecture in architectures:
-        options = replace(config.train, disconnected="allow")
-        this = replace(config, architecture=architecture, train=options)
-        path = (folder or Path("runs")) / run_name(this, data.name)
+    for path, this in alike(config, architectures, folder, data.name).items():
         training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, task=task, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())
     return results
+
+
+def alike(
+    config: TrainConfig, architectures: Sequence[Architecture], folder: Path | None, data_name: str
+) -> dict[Path, TrainConfig]:
+    """Run folder -> training of each of some architectures."""
+    options = replace(config.train, disconnected="allow")
+    several = (replace(config, architecture=architecture, train=options) for architecture in architectures)
+    return {(folder or Path("runs")) / run_name(this, data_name): this for this in several}
+
+
+def drawn(config: TrainConfig, count: int) -> list[Architecture]:
+    """Architectures drawn uniformly by the seed of a training.
+
+    Raises:
+        UserError: if the space has fewer.
+    """
+    return draw(config.space, count, np.random.default_rng(config.train.seed))
 
 
 def _dataset(config: TrainConfig, data: Dataset | None) -> Dataset:
