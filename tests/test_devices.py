@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from supernas.core.errors import UserError
 from supernas.runs import device as devices
-from supernas.runs import loop
+from supernas.runs import launch
 from supernas.runs.divergence import is_finite
 from supernas.runs.search import Search
 from supernas.steps import relaxations
@@ -36,7 +36,7 @@ def brought_home(monkeypatch):
         came.append(gradient.shape)
         return torch.zeros(gradient.shape, dtype=gradient.dtype, device=home)
 
-    monkeypatch.setattr(loop, "choose_device", lambda name, **needs: META)
+    monkeypatch.setattr(launch, "choose_device", lambda name, **needs: META)
     monkeypatch.setattr(relaxations, "brought_home", zeros)
     return came
 

@@ -63,6 +63,8 @@ class Search(RecordedSearch):
         epochs: passes over the training half.
         seed: of everything random.
         device: where to compute.
+        devices: how many devices of this machine share every batch; the program is then started once for each.
+        nodes: how many machines do, each with so many devices.
         from_run: the run folder of a search whose supernet gives the first weights.
         track: how many drawn architectures are followed from epoch to epoch.
         watch: what is recorded after every epoch: names, or one text with commas.
@@ -98,6 +100,8 @@ class Search(RecordedSearch):
         epochs: int | None = None,
         seed: int | None = None,
         device: str | None = None,
+        devices: int | None = None,
+        nodes: int | None = None,
         from_run: str | Path | None = None,
         track: int | None = None,
         watch: str | Iterable[str] | None = None,
@@ -125,6 +129,8 @@ class Search(RecordedSearch):
                 "epochs": epochs,
                 "seed": seed,
                 "device": device,
+                "devices": devices,
+                "nodes": nodes,
                 "inherit": _text(from_run),
                 "track": track,
             },

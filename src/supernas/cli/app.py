@@ -28,6 +28,7 @@ from supernas.cli.study import study
 from supernas.cli.train import train
 from supernas.core.errors import UserError
 from supernas.core.files import versions
+from supernas.core.ranks import LostRankError, first
 from supernas.core.spelling import at_command_line
 from supernas.core.text import one_line, printable
 
@@ -106,6 +107,8 @@ def _run(arguments: list[str]) -> int:
     try:
         with at_command_line():
             code = app(arguments, standalone_mode=False)
+    except LostRankError as error:
+        return _fail(str(error)) if first() else 2  # all of them have lost it, and one says so
     except UserError as error:
         return _fail(str(error))
     except _UsageError as error:

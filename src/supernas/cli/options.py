@@ -13,8 +13,10 @@ __all__ = [
     "DataDir",
     "DataOption",
     "Device",
+    "Devices",
     "Epochs",
     "From",
+    "Nodes",
     "Out",
     "Preset",
     "Resolution",
@@ -46,6 +48,8 @@ From = Annotated[
     typer.Option("--from", "--from-run", help="a finished run whose weights are the first; the schedule begins anew"),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps (default auto)")]
+Devices = Annotated[int | None, typer.Option(help="devices of this machine that share every batch (default 1)")]
+Nodes = Annotated[int | None, typer.Option(help="machines that do, each with so many devices (default 1)")]
 SpaceOption = Annotated[str | None, typer.Option("--space", help="the search space (default nas-bench-201)")]
 TrackerOption = Annotated[
     str | None, typer.Option("--tracker", help="show the epochs there too, with commas: tensorboard,wandb,mlflow")

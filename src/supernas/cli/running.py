@@ -3,6 +3,7 @@
 from typing import Any
 
 from supernas.cli.display import Display
+from supernas.core.ranks import first
 
 __all__ = ["run_displayed"]
 
@@ -11,6 +12,8 @@ def run_displayed(run: Any, resume: bool) -> Any:
     """Runs a search or a training under a display, and says where there was nothing to resume; ^C saves, and says how
     to go on.
     """
+    if not first():  # which another process shows
+        return run.run()
     with Display(run.folder.path, run.steps, run.state.step) as display:
         run.on_epoch = (*run.on_epoch, display.epoch)
         run.on_step = display.step

@@ -11,8 +11,10 @@ from supernas.cli.options import (
     DataDir,
     DataOption,
     Device,
+    Devices,
     Epochs,
     From,
+    Nodes,
     Out,
     Preset,
     Resolution,
@@ -46,6 +48,8 @@ def search(
     resume: Resume = False,
     from_run: From = None,
     device: Device = None,
+    devices: Devices = None,
+    nodes: Nodes = None,
     track: Annotated[
         int | None, typer.Option(help="follow so many drawn architectures from epoch to epoch (default 0)")
     ] = None,
@@ -81,6 +85,8 @@ def search(
         resume=resume,
         from_run=from_run,
         device=device,
+        devices=devices,
+        nodes=nodes,
         track=track,
         watch=watch,
         max_parameters=read_count(max_parameters, "--max-parameters"),

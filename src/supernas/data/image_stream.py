@@ -13,6 +13,7 @@ from torch import Tensor
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.ranks import mine
 from supernas.data.augment import Augmentation, cut_out, draw_variation, flip_and_crop, stacked
 from supernas.data.batch import Batch, even_batch
 from supernas.data.images import ImageSet
@@ -70,7 +71,7 @@ class ImageStream:
     def __next__(self) -> Batch:
         if self._position + self.batch_size > len(self._order):
             self._begin_pass(self._shuffled())
-        taken = self._order_there[self._position : self._position + self.batch_size]
+        taken = mine(self._order_there[self._position : self._position + self.batch_size])
         variation = self._variation.of(self._position // self.batch_size)
         self._position += self.batch_size
         images = self._pixels.index_select(0, taken).permute(0, 3, 1, 2)

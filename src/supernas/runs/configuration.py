@@ -81,6 +81,11 @@ class SearchSettings:
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
     device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
+    devices: int = setting(1, "devices of this machine (of each of them) that share every batch", ge=1, le=1024)
+    nodes: int = setting(1, "machines that share every batch", ge=1, le=1024)
+    statistics: Literal["own", "synchronised"] = setting(
+        "own", "what a batch is normalised by on several devices: each its own part, or all of them the whole batch"
+    )
     split: float | None = setting(
         None,
         "part of the training data that trains weights; the rest judges. By default half of the images; a text has a "
@@ -176,6 +181,11 @@ class SearchConfig(Chosen):
             return self.search.paths
         split = replace(self, search=replace(self.search, paths="split"))
         return "whole" if any(part.refuses(split) for _, _, part in split.parts()) else "split"
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether several devices normalise by the statistics of the whole batch."""
+        return self.search.devices * self.search.nodes > 1 and self.search.statistics == "synchronised"
 
     @property
     def most_paths(self) -> int:
@@ -419,6 +429,8 @@ class _FreeSettings(Record):
     """Settings in which equal runs may differ, which no digest covers, of whatever section."""
 
     device: str | None = None
+    devices: int = pydantic.Field(default=1, ge=1)
+    nodes: int = pydantic.Field(default=1, ge=1)
     directory: str | None = None
     checkpoint_minutes: float | None = pydantic.Field(default=None, ge=0)
 
@@ -465,7 +477,7 @@ def read_own(folder: Path) -> Document | None:
 
 def fingerprint(document: Document) -> str:
     """Eight letters that tell configurations apart; the seed, the device and where the data are do not count."""
-    uncounted = {"seed", "device", "checkpoint_minutes", "directory"}
+    uncounted = {"seed", "device", "devices", "nodes", "checkpoint_minutes", "directory"}
     counted = dict(document)
     for section in ("search", "train", "data"):
         if section in counted:

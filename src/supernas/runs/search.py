@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.core.ranks import agreed, first, in_turn, size
 from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Network, Output, placed
-from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_costs
+from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_budget, read_costs
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
 from supernas.networks.costs.memory import Pass
+from supernas.networks.synchronised import Synchronised
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
@@ -133,7 +136,7 @@ class Search(Loop[Epoch, Result]):
         )
         self.steps_per_epoch = train.steps_per_epoch
         self.stages = self.config.method.stages()
-        self._check_supernet(train.batch_size)
+        self._check_supernet(train.batch_size // size())
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
@@ -146,7 +149,7 @@ class Search(Loop[Epoch, Result]):
         network = self._network(0, None)
         if options.inherit:
             inherit_supernet(network, self.config.space, Path(options.inherit))
-        method = self.config.method.init(self._context(network, 0, None))
+        method = self._init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
 
     def _check_supernet(self, batch: int) -> None:
@@ -211,7 +214,10 @@ class Search(Loop[Epoch, Result]):
             whole = kind(config.space, form="evaluation", **data.network, **kind.size_of(config.supernet))
             whole = placed(whole, self.device)
             known = read_costs(self.folder.path / "budget.json", config.space) if self.folder.checkpoint else None
-            made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
+            if first():
+                made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
+            tables = agreed(made.document() if first() else {})  # milliseconds are what the first has measured
+            made = made if first() else read_budget(config.space, config.budget, tables)
         self.folder.write_record("budget.json", made.document())
         return made
 
@@ -227,7 +233,7 @@ class Search(Loop[Epoch, Result]):
     def _enter_stage(self, stage: int, kept: Any) -> None:
         """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
         network = self._network(stage, kept)
-        method = self.config.method.init(self._context(network, stage, kept))
+        method = self._init(self._context(network, stage, kept))
         method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
@@ -239,7 +245,12 @@ class Search(Loop[Epoch, Result]):
 
     def _step(self, progress: Progress) -> Metrics:
         state = self.state
-        return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
+        with self._statistics():
+            return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
+
+    def _statistics(self) -> AbstractContextManager[Any]:
+        """Where several devices normalise together, or a context that does nothing."""
+        return Synchronised() if self.config.synchronised else nullcontext()
 
     def _close_epoch(self, progress: Progress) -> Epoch:
         method, state = self.config.method, self.state
@@ -260,9 +271,15 @@ class Search(Loop[Epoch, Result]):
             seconds=self._tick(),
         )
 
+    def _init(self, context: SearchContext) -> MethodState:
+        """The method's first state. The first device begins: what is trained and kept for it is then there."""
+        with in_turn():
+            state: MethodState = self.config.method.init(context)
+        return state
+
     def _watch(self, view: EpochView) -> EpochView:
         """The same view, with all that is watched measured."""
-        measured = {name: diagnostic.measure(view) for name, diagnostic in self.config.watch.items()}
+        measured = agreed({name: diagnostic.measure(view) for name, diagnostic in self.config.watch.items()})
         named = {f"{name}.{number}": value for name, numbers in measured.items() for number, value in numbers.items()}
         return replace(view, watched=named)
 

@@ -109,6 +109,11 @@ class Chosen(ABC):
     def paths(self) -> Paths:
         """How the paths of a step see its training batch."""
 
+    @property
+    def synchronised(self) -> bool:
+        """Whether several devices normalise by the statistics of the whole batch."""
+        return False
+
     def parts(self) -> "Iterator[tuple[str, str, Part]]":
         """(section, name, part) of each that can refuse."""
         yield "method", self.method_name, self.method

@@ -27,6 +27,8 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
+from supernas.core.ranks import averaged
+
 __all__ = [
     "Hypergradient",
     "Replay",
@@ -182,9 +184,10 @@ def gradients_of(
 ) -> tuple[Tensor, ...]:
     """The gradient of a loss, or of the inner product of a tensor with `along`; zero where nothing depends.
 
-    `keep` keeps its graph for another one, `create_graph` makes one of the gradient too.
+    `keep` keeps its graph for another one, `create_graph` makes one of the gradient too. In a run on several devices
+    the loss is the mean of theirs.
     """
-    return torch.autograd.grad(
+    gradients = torch.autograd.grad(
         value,
         at,
         along,
@@ -193,3 +196,4 @@ def gradients_of(
         allow_unused=True,
         materialize_grads=True,
     )
+    return averaged(gradients)

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
+from supernas.core.ranks import mine, whole
 from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
@@ -26,6 +28,7 @@ from supernas.steps.optimisers import WeightsOptimiser
 __all__ = ["Computed", "MixtureTrainer", "PathTrainer", "TrainedState", "Trainer", "training_loss", "unrolled"]
 
 Carry = tuple[Tensor, ...] | None
+ON_CPU = torch.device("cpu")
 
 
 @dataclass(kw_only=True)
@@ -45,6 +48,24 @@ class Trainer(State):
     last: Architecture | None = None
     carry: Carry = None
     valid_carry: Carry = None
+
+    # -- saving -------------------------------------------------------------------------------------------------------
+
+    def tree(self) -> Document:
+        """As of any state, with the hidden states of the whole batch: how many devices share it may change."""
+        own = self.carry, self.valid_carry
+        self.carry, self.valid_carry = (carry and tuple(map(whole, carry)) for carry in own)
+        try:
+            return super().tree()
+        finally:
+            self.carry, self.valid_carry = own
+
+    def load(self, tree: Document, device: torch.device = ON_CPU) -> None:
+        """As of any state, with this device's part of the hidden states."""
+        super().load(tree, device)
+        self.carry, self.valid_carry = (carry and tuple(map(mine, carry)) for carry in (self.carry, self.valid_carry))
+
+    # -- the validation batch -----------------------------------------------------------------------------------------
 
     def validation_loss(self, batch: Batch, mixture: Mixture) -> Tensor:
         """The loss of a mixture on the next validation batch, with a graph."""

@@ -54,7 +54,7 @@ from supernas.methods.base import AlphaState, Alternating, Change, unchanged
 from supernas.networks.base import Mixture
 from supernas.steps.contracts import Distribution, Metrics, SearchContext, Stage
 from supernas.steps.curvature import gradient_and_diagonal
-from supernas.steps.hypergradients import Hypergradient, unrolled_gradients
+from supernas.steps.hypergradients import Hypergradient, gradients_of, unrolled_gradients
 from supernas.steps.relaxations import Relaxation, derived
 
 __all__ = ["BaLeNAS"]
@@ -154,8 +154,7 @@ class BaLeNAS(Alternating, Distribution):
             if self.needs_curvature:
                 yield loss.detach(), Drawn(noise, *gradient_and_diagonal(loss, mean))
             else:
-                gradient = torch.autograd.grad(loss, mean, allow_unused=True, materialize_grads=True)
-                yield loss.detach(), Drawn(noise, gradient)
+                yield loss.detach(), Drawn(noise, gradients_of(loss, mean))
 
     def _unrolled(
         self, state: AlphaState, noises: Sequence[Sequence[Tensor]], train: Batch, valid: Batch, progress: Progress

@@ -39,6 +39,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.core.ranks import averaged
 from supernas.core.settings import build, refuse_unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.data import Batch
@@ -322,7 +323,7 @@ class _Now:
 
         def gradient(_: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
             self.computed = trainer.compute(self.train, mixture)
-            pairs = zip(trainer.optimiser.parameters, self.computed.gradients, strict=True)
+            pairs = zip(trainer.optimiser.parameters, averaged(self.computed.gradients), strict=True)
             return tuple(torch.zeros_like(w) if g is None else g for w, g in pairs)
 
         return gradient
