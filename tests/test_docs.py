@@ -4,21 +4,17 @@ of Python is Python.
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import typer.main
 
 import supernas
+from docs.pages import PAGES, ROOT
 from installed import declared
 from supernas import methods
 from supernas.cli import app
 from supernas.studies.plan import read_study
 from supernas_pytest.toys import TOY as SMALL
-
-ROOT = Path(__file__).parents[1]
-RECORDS = {"results.md"}  # says in short how what was measured was run
-PAGES = [ROOT / "README.md", *(page for page in sorted(ROOT.glob("docs/**/*.md")) if page.name not in RECORDS)]
 
 
 def blocks(page, language):

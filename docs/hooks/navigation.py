@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LINKED", "PAGES", "ROOT", "in_folder", "in_site", "listed"]
+__all__ = ["GALLERY", "LINKED", "PAGES", "ROOT", "in_folder", "in_site", "listed"]
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"changes.md": "CHANGELOG.md", "security.md": "SECURITY.md"}
 """Pages that are files of the repository's root."""
+GALLERY = "generated/gallery/"
+"""Pages that the scripts of `docs/gallery/` become when they run."""
 LINKED = ("examples/*", "benchmarks/**/*.toml")
 """Files of the repository that pages may link to; they become a part of the site, below `repository/`."""
+
+_SCRIPTS = "docs/gallery/"
 
 
 def listed(entry: Any, pages: list[str]) -> Any:
@@ -36,6 +40,8 @@ def in_folder(folder: str, pages: list[str]) -> list[str]:
 
 def in_site(path: str) -> str:
     """Where the site has a file of the repository."""
+    if path.startswith(_SCRIPTS):
+        return GALLERY + path.removeprefix(_SCRIPTS).replace("README.md", "index.md").replace(".py", ".md")
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     return {source: page for page, source in PAGES.items()}.get(path, f"repository/{path}")

@@ -119,8 +119,13 @@ def _offered() -> str:
     """The names of the package itself, and where each is documented."""
     names = [name for name in supernas.__all__ if not name.startswith("__")]
     parts = [getattr(supernas, name) for name in names]
-    rows = [(f"[`supernas.{name}`][{_path(part)}]", _headline(part)) for name, part in zip(names, parts, strict=True)]
+    rows = [(f"[`supernas.{name}`]{_place(part)}", _headline(part)) for name, part in zip(names, parts, strict=True)]
     return _table(("name", "what it is"), rows)
+
+
+def _place(part: Any) -> str:
+    """Where a link to what the package offers leads: to a room's page, or to the name on one."""
+    return f"({part.__name__.removeprefix('supernas.')}.md)" if inspect.ismodule(part) else f"[{_path(part)}]"
 
 
 def _path(part: Any) -> str:

@@ -12,14 +12,29 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supernas.api import Search, Training, derive, export, report, score, search, study, train
+    from supernas import methods, proxies, spaces
+    from supernas.api import (
+        Search,
+        Training,
+        correlate,
+        derive,
+        export,
+        report,
+        retrain,
+        score,
+        search,
+        study,
+        train,
+    )
     from supernas.core.architecture import Architecture
     from supernas.core.errors import UserError
     from supernas.core.task import Task, classification, regression
     from supernas.data import TensorDataset
     from supernas.networks.choice import Choice
     from supernas.networks.model_space import ModelSpace
+    from supernas.runs import diagnostics, stopping
     from supernas.spaces import get as space
+    from supernas.steps import objectives
 
     Data = TensorDataset.of
 
@@ -34,13 +49,21 @@ __all__ = [
     "UserError",
     "__version__",
     "classification",
+    "correlate",
     "derive",
+    "diagnostics",
     "export",
+    "methods",
+    "objectives",
+    "proxies",
     "regression",
     "report",
+    "retrain",
     "score",
     "search",
     "space",
+    "spaces",
+    "stopping",
     "study",
     "train",
 ]
@@ -55,7 +78,13 @@ _PLACES = {name: f"supernas.api:{name}" for name in __all__} | {
     "Task": "supernas.core.task:Task",
     "UserError": "supernas.core.errors:UserError",
     "classification": "supernas.core.task:classification",
+    "diagnostics": "supernas.runs.diagnostics",
+    "methods": "supernas.methods",
+    "objectives": "supernas.steps.objectives",
+    "proxies": "supernas.proxies",
     "regression": "supernas.core.task:regression",
+    "spaces": "supernas.spaces",
+    "stopping": "supernas.runs.stopping",
     "space": "supernas.spaces:get",
 }
 

@@ -72,8 +72,8 @@ def counted(value, good):
 
 
 def test_equal_runs_have_equal_digests(tmp_path):
-    one = write_record(tmp_path / "a.json", {**RUN, "seconds": 1.0, "versions": {"device": "cpu"}})
-    other = write_record(tmp_path / "b.json", {**RUN, "seconds": 2.0, "versions": {"device": "cuda"}})
+    one = write_record(tmp_path / "a.json", {**RUN, "seconds": 1.0, "search": {"device": "cpu"}})
+    other = write_record(tmp_path / "b.json", {**RUN, "seconds": 2.0, "search": {"device": "cuda"}})
     assert one["digest"] == other["digest"]
     assert one["digest"] != write_record(tmp_path / "c.json", {**RUN, "history": []})["digest"]
     assert read_record(tmp_path / "a.json", RunRecord) == one

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PAGES", "ROOT", "Block", "blocks", "commands"]
+__all__ = ["PAGES", "ROOT", "WRITTEN", "Block", "blocks", "commands"]
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md"}
 """Pages that say in short how what was measured was run."""
-PAGES = [ROOT / "README.md", *(page for page in sorted(ROOT.glob("docs/**/*.md")) if page.name not in RECORDS)]
+WRITTEN = [page for page in sorted(ROOT.glob("docs/**/*.md")) if not page.is_relative_to(ROOT / "docs" / "generated")]
+"""The pages of the site that are kept; a build leaves more beside them."""
+PAGES = [ROOT / "README.md", *(page for page in WRITTEN if page.name not in RECORDS)]
 
 _BLOCK = re.compile(r"(?:^<!-- (\w+): [^\n]+ -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(supernas|python|make|pip|\.) ")

@@ -24,6 +24,7 @@ from supernas.spaces import get as space_of
 from supernas.spaces import names as spaces
 
 from .pages import PAGES, ROOT, blocks
+from .pages import WRITTEN as KEPT
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,7 +42,8 @@ def hook(name):
 
 navigation, pictures, reference = hook("navigation"), hook("pictures"), hook("reference")
 GENERATED = reference.pages()
-WRITTEN = {path.relative_to(ROOT / "docs").as_posix(): path for path in ROOT.glob("docs/**/*.md")}
+WRITTEN = {page.relative_to(ROOT / "docs").as_posix(): page for page in KEPT}
+SCRIPTS = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/gallery/*.*")]
 TEXTS = {
     **{f"docs/{name}": path.read_text("utf-8") for name, path in WRITTEN.items()},
     **{f"docs/{name}": text for name, text in GENERATED.items()},
@@ -58,7 +60,8 @@ def named(entry):
 
 
 def test_the_navigation_is_all_pages_once():
-    pages = [*WRITTEN, *GENERATED, *navigation.PAGES]
+    written = [page for page in WRITTEN if f"docs/{page}" not in SCRIPTS]
+    pages = [*written, *GENERATED, *navigation.PAGES, *map(navigation.in_site, SCRIPTS)]
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
     assert sorted(named(navigation.listed(nav, pages))) == sorted(pages)
 
@@ -169,3 +172,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     assert done.returncode == 0, done.stderr
     for page in ("index", "methods/e2nas/index", "reference/api/index", "reference/settings/method/index"):
         assert (tmp_path / f"{page}.html").is_file()
+    for script in SCRIPTS:
+        page = tmp_path / navigation.in_site(script)
+        assert (page.parent / "index.html" if page.stem == "index" else page.with_suffix("") / "index.html").is_file()
+        assert page.stem == "index" or page.with_suffix(".ipynb").is_file()

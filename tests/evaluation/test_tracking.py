@@ -19,7 +19,7 @@ from supernas.evaluation import recorded_search
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
 from supernas.evaluation.tracking import Tracking, retrain, tracked_architectures
 from supernas.methods.random_nas import RandomNAS
-from supernas.runs.configuration import read_file, resolve_search
+from supernas.runs.configuration import read_file, resolve_search, resolve_train
 from supernas.runs.finished import training_beside
 from supernas.runs.search import Search
 from supernas.runs.training import Training
@@ -180,7 +180,7 @@ def test_what_cannot_be_retrained(told, tmp_path):
         api.Search(config=SMALL, track=20000, out=tmp_path / "many")
     assert not (tmp_path / "many").exists()
     run = api.search(config=SMALL, epochs=1, out=tmp_path / "unfollowed")
-    training = api.resolve_train({**training_beside(resolve_search(SMALL)), "architecture": "3"})
+    training = resolve_train({**training_beside(resolve_search(SMALL)), "architecture": "3"})
     with pytest.raises(UserError, match="followed no architectures; search with track=4"):
         retrain(run.folder, training)
     damaged = tmp_path / "damaged"
@@ -202,4 +202,4 @@ def test_what_cannot_be_retrained(told, tmp_path):
 def training_of(folder):
     """How the architectures that a search followed are trained."""
     search = resolve_search(read_file(folder / "config.json"))
-    return api.resolve_train({**training_beside(search), "architecture": "3"})
+    return resolve_train({**training_beside(search), "architecture": "3"})

@@ -20,6 +20,7 @@ from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.core.records import digest_file, digests, write_record
 from supernas.core.settings import parse_value
+from supernas.evaluation.recorded_search import RecordedSearch
 from supernas.output import report as report_package
 from supernas.output.report import charts, command
 from supernas.output.report.page import render, report
@@ -262,7 +263,7 @@ def test_the_command_means_the_same_search(document, monkeypatch):
         made.append(config)
         raise UserError("far enough")
 
-    monkeypatch.setattr(api.RecordedSearch, "__init__", begin)
+    monkeypatch.setattr(RecordedSearch, "__init__", begin)
     outcome = typer.testing.CliRunner().invoke(app.app, words[1:])
     assert isinstance(outcome.exception, UserError), outcome.output
     assert str(outcome.exception) == "far enough"

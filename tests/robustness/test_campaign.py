@@ -88,7 +88,7 @@ def test_what_a_configuration_says_is_what_the_run_did(tmp_path):
 
 # -- what takes part ---------------------------------------------------------------------------------------------------
 
-UNREAD = {"log.txt", "claim.json", "checkpoint.previous.pt", "table.csv", "table.tex"}
+UNREAD = {"log.txt", "claim.json", "table.csv", "table.tex"}
 """Written for people, or tested where processes are killed."""
 FORMATS = {
     "cifar": "cifar/*",

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from supernas import spaces
+from supernas.api.given import read_count
 from supernas.benchmarks import Column, load
 from supernas.benchmarks.collect import Collector
 from supernas.benchmarks.importers.csv_table import import_csv
 from supernas.benchmarks.importers.official import add_architecture, check_order
 from supernas.benchmarks.table import Source
-from supernas.cli.options import read_count
 from supernas.core.errors import UserError
 from supernas.core.records import RESULT, Record, RunRecord, digests, read_lines, read_record, write_record
 from supernas.core.settings import parse_value

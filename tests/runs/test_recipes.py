@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from runs_toy import left_behind
 from supernas import api
+from supernas.api.given import read_count
 from supernas.cli import app
-from supernas.cli.options import read_count
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.records import read_lines
@@ -253,9 +253,9 @@ def test_a_found_cell_is_trained_on_other_data(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("text", ["3.6G", "0", "", "-1", "1e6"])
 def test_a_size_that_is_none(text):
     sizes = {"3.6M": 3_600_000, "850k": 850_000, "12": 12, None: None}
-    assert {text: read_count(text, "--parameters") for text in sizes} == sizes
+    assert {text: read_count(text, "parameters") for text in sizes} == sizes
     with pytest.raises(UserError, match="wanted a number, such as"):
-        read_count(text, "--parameters")
+        read_count(text, "parameters")
 
 
 @pytest.mark.parametrize("settings", [{"train": {"ema": 0.9}}, {"weights": {"patience": 1}}])

@@ -375,6 +375,16 @@ def stopped(tmp_path_factory):
     return folder
 
 
+def test_what_was_true_of_the_answer_survives_when_the_end_is_written_again(tmp_path):
+    told = make("search", tmp_path / "run", truth=lambda architecture: {"test": 91.5}).run().record
+    (tmp_path / "run" / "cell.svg").write_text("damaged")
+    run = make("search", tmp_path / "run", resume=True)  # by somebody who has no benchmark
+    assert len(run.notes) == 1
+    again = run.run().record
+    assert again["truth"] == {"test": 91.5}
+    assert {**again, "seconds": None} == {**told, "seconds": None}
+
+
 @pytest.mark.parametrize("damage", [b"", b'{"epoch": 0, "lo', b"\xff\n", None, b'{"epoch": 0}\n{"epoch": 1}\n'])
 def test_lost_lines_are_written_again_from_the_checkpoint(stopped, tmp_path, damage):
     shutil.copytree(stopped, tmp_path / "run")

@@ -134,4 +134,5 @@ def _fail(message: str, code: int = 2) -> int:
 
 def _end_quietly() -> None:
     """Who reads standard output has gone, or it is full: what is still to be written has no place."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # it may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

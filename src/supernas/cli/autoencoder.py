@@ -8,7 +8,7 @@ import typer
 
 from supernas import spaces
 from supernas.cli.command import Command
-from supernas.cli.options import Epochs, SpaceOption
+from supernas.cli.options import SpaceOption
 from supernas.cli.rows import print_rows
 from supernas.core.settings import build
 from supernas.runs.configuration import DEFAULT_SPACE
@@ -25,7 +25,7 @@ Seed = Annotated[int, typer.Option(min=0, help="of initial weights and noise")]
 def train(
     out_file: Annotated[Path, typer.Option("--out", help="the .safetensors file to write; its .json goes beside it")],
     space: SpaceOption = None,
-    epochs: Epochs = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the training graphs")] = None,
     latent: Latent = 16,
     seed: Seed = 0,
 ) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import typer
 from rich.table import Table as Grid
 
+from supernas.api.architectures import check_no_path
 from supernas.benchmarks.table import Table, load
-from supernas.cli.architecture import check_no_path
 from supernas.cli.command import Command
 from supernas.cli.console import Console
 from supernas.cli.display import counting_bar

@@ -1,26 +1,18 @@
 """`supernas export`: a trained network for use without supernas."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from supernas.api import export as write
+from supernas import api
 from supernas.cli.rows import print_rows
+from supernas.cli.twin import twin
+from supernas.core.documents import Document
 from supernas.output.export import HELPER
 
 __all__ = ["export"]
 
 
-def export(
-    run: Annotated[Path, typer.Argument(help="the run folder of a finished training, or the weights in it")],
-    format: Annotated[str, typer.Option(help="pytorch (readable source), pt2 or onnx")] = "pytorch",
-    out: Annotated[
-        Path | None, typer.Option(help="a new or empty folder (default: export-<format> in the run folder)")
-    ] = None,
-) -> None:
+@twin(api.export)
+def export(given: Document) -> None:
     """Write a trained network for use without supernas, and check in a process of its own that it computes the same."""
-    made = write(run, format=format, out=out)
+    made = api.export(**given)
     record, helper = made.record, next((file for file in made.files if file.name == HELPER), None)
     print_rows(
         {

@@ -1,14 +1,18 @@
 """A search or a training on the command line: shown while it runs, saved on ^C."""
 
-from typing import Any
+from typing import TypeVar
 
 from supernas.cli.display import Display
 from supernas.core.ranks import first
+from supernas.runs.loop import EpochReport, Loop
 
 __all__ = ["run_displayed"]
 
+EpochT = TypeVar("EpochT", bound=EpochReport)
+ResultT = TypeVar("ResultT")
 
-def run_displayed(run: Any, resume: bool) -> Any:
+
+def run_displayed(run: Loop[EpochT, ResultT], resume: bool) -> ResultT:
     """Runs a search or a training under a display, and says where there was nothing to resume; ^C saves, and says how
     to go on.
     """

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from supernas.cli.architecture import read_architecture
+from supernas.api.architectures import read_architecture
 from supernas.cli.options import SpaceOption
 from supernas.cli.rows import out, print_rows
 from supernas.core.documents import Values

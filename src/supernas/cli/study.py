@@ -1,40 +1,33 @@
 """`supernas study`: many searches, then one table."""
 
 import sys
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from supernas import api
 from supernas.cli.console import Console
+from supernas.cli.twin import twin
+from supernas.core.documents import Document
 from supernas.core.text import printable
 from supernas.studies.plan import Plan, PlannedRun, read_study
-from supernas.studies.run_study import run_study
 from supernas.studies.workers import RunEvent
 from supernas.studies.writing import markdown
 
 __all__ = ["study"]
 
 
-def study(
-    file: Annotated[Path, typer.Argument(help="the study: a TOML or JSON file")],
-    out: Annotated[Path | None, typer.Option(help="the study's folder (default runs/studies/<name>)")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes (default: cores / threads)")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="of each process")] = 1,
-    table_only: Annotated[bool, typer.Option("--table-only", help="run nothing; tabulate what is finished")] = False,
-) -> None:
+@twin(api.study)
+def study(given: Document) -> None:
     """Run methods x objectives x seeds x settings as ordinary searches, and tabulate them.
 
     Goes on where it was: what is finished is read, what was interrupted is resumed, what failed is tried again.
     """
-    plan = read_study(file)
+    plan = read_study(given["source"])
     with StudyDisplay(plan) as display:
         try:
-            result = run_study(
-                plan, out, workers=workers, threads=threads, table_only=table_only, on_event=display.listen
-            )
+            result = api.study(**{**given, "source": plan}, on_event=display.listen)
         except KeyboardInterrupt:
             display.say("stopped; the same command goes on")
             raise

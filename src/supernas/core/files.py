@@ -132,7 +132,7 @@ def environment(device: torch.device, *packages: str) -> Document:
         "python": sys.version.split()[0],
         "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
-        "device": device.type,
+        "device_type": device.type,
     }
 
 

@@ -90,7 +90,7 @@ def whole(rows: Tensor, dim: int = 0) -> Tensor:
 
 def gathered(value: Tensor) -> Tensor:
     """What every rank has, [size, *shape]; differentiable."""
-    return value[None] if _size == 1 else cast(Tensor, _Gather.apply(value))
+    return value[None] if _size == 1 else _Gather.apply(value)
 
 
 # -- means -------------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def averaged(tensors: Sequence[TensorT]) -> tuple[TensorT, ...]:
         if tensor is not None:
             alike.setdefault((tensor.dtype, tensor.device), []).append(number)
     for numbers in alike.values():
-        given = [cast(Tensor, tensors[number]) for number in numbers]
+        given: list[Any] = [tensors[number] for number in numbers]
         joined: Tensor = _Mean.apply(torch.cat([tensor.flatten() for tensor in given]))
         parts = joined.split([tensor.numel() for tensor in given])
         for number, tensor, part in zip(numbers, given, parts, strict=True):

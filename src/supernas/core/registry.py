@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, version
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -186,15 +187,7 @@ class Registry(Generic[T]):
         """The names of all parts, sorted. Those of other packages are imported; whatever cannot be used is left out,
         and said once.
         """
-        usable = []
-        for name in self._offers():
-            try:
-                self._load(name)
-            except UserError as error:
-                _say(str(error))
-            else:
-                usable.append(name)
-        return sorted([*self.own(), *usable])
+        return sorted([*self.own(), *self._usable()])
 
     def get(self, name: str) -> type[T]:
         """The class of a name.
@@ -215,6 +208,26 @@ class Registry(Generic[T]):
         found = self._load(name)
         _note(part, offers[0].package)
         return found
+
+    def by_class(self, attribute: str) -> type[T]:
+        """The class of one of the folder's own parts by its own name: what the folder offers as `__getattr__`.
+
+        Raises:
+            AttributeError: if there is none, as of any module.
+        """
+        if attribute[:1].isupper():  # no other name is worth that all files are read
+            for cls in map(self._own, self.own()):
+                if cls.__name__ == attribute:
+                    return cls
+        raise AttributeError(
+            f"there is no {attribute!r} here; there is {', '.join(self.own())}, each by its class's name"
+        )
+
+    def name_of(self, cls: type) -> str | None:
+        """The name of a class of a part, the folder's own or another package's; None if it is none of them."""
+        own = (name for name in self.own() if self._own(name) is cls)
+        others = (name for name in self._usable() if self._load(name) is cls)
+        return next(chain(own, others), None)  # packages of others are read only for what is not ours
 
     def own(self) -> list[str]:
         """The names of the folder's own parts, sorted."""
@@ -244,6 +257,16 @@ class Registry(Generic[T]):
         module = _modules(self._folder())[name.replace("-", "_")]
         found: type[T] = _only_part(import_module(f"{self.package}.{module}"), self.kind)
         return found
+
+    def _usable(self) -> Iterator[str]:
+        """The names of what other packages declare, without what cannot be used, which is said."""
+        for name in self._offers():
+            try:
+                self._load(name)
+            except UserError as error:
+                _say(str(error))
+            else:
+                yield name
 
     def _offers(self) -> dict[str, list[PlugIn]]:
         """Name -> what packages declare under it."""

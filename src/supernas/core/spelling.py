@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["assigned", "assignment", "at_command_line", "command", "named", "option"]
+__all__ = ["Some", "assigned", "assignment", "at_command_line", "command", "named", "option"]
 
 _typed = ContextVar("typed", default=False)
 
@@ -17,6 +17,19 @@ def at_command_line() -> Iterator[None]:
         yield
     finally:
         _typed.reset(token)
+
+
+class Some(str):
+    """A value that stands for any of its kind.
+
+    >>> option("sample", Some("N"))
+    'sample=N'
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def option(name: str, value: object = None) -> str:

@@ -7,16 +7,17 @@ better has shown nothing yet.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.claims import claimed
-from supernas.core.documents import Document
+from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.files import remove_temporaries, write_atomically
 from supernas.core.records import RESULT, RunRecord, digest_file, read_record, write_record
@@ -50,6 +51,7 @@ class Correlation:
         evaluation: how the supernet was asked.
         seed: of ties and resamples.
         missing: architectures left out because their truth is not known.
+        files: the table and the picture that `save` wrote.
     """
 
     space: Space
@@ -61,6 +63,7 @@ class Correlation:
     evaluation: EvaluationSettings
     seed: int
     missing: int
+    files: tuple[Path, ...] = ()
 
     def record(self) -> Document:
         """As JSON: how it was found, and every ranking."""
@@ -117,7 +120,7 @@ def correlate(
     workers: int = 1,
     device: torch.device | str = "cpu",
     on_progress: OnProgress | None = None,
-    proxies: Sequence[str] = (),
+    proxies: Mapping[str, Values] = MappingProxyType({}),
 ) -> Correlation:
     """Ranks architectures by a finished search's supernet, and compares with their truth.
 
@@ -131,7 +134,7 @@ def correlate(
         workers: as for `supernet_accuracies`, like the next two.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
-        proxies: names of zero-cost proxies that rank them too; what they measured is kept in the run folder.
+        proxies: name -> settings of zero-cost proxies that rank them too; what they measured is kept in the run folder.
 
     Raises:
         UserError: if fewer than three architectures have a truth, or as `supernet_accuracies` and the proxies do.
@@ -148,7 +151,7 @@ def correlate(
     space = config.space
     size = space.network_class.size_of(config.supernet)
     asked = {"space": space_document(space), "network": size, "data": to_plain(config.data), "score": {"seed": seed}}
-    scoring = resolve_scores(proxies, asked) if proxies else None
+    scoring = resolve_scores(list(proxies), {**asked, **proxies}) if proxies else None
     accuracies = supernet_accuracies(
         folder, compared, evaluation, workers=workers, device=device, on_progress=on_progress
     )

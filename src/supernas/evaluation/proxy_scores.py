@@ -24,6 +24,7 @@ from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError, unknown
 from supernas.core.files import versions
 from supernas.core.settings import build, setting, settings, to_plain
+from supernas.core.spelling import option
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
 from supernas.evaluation.measures import KeptMeasures, kept_measures
@@ -222,6 +223,8 @@ class Scores:
         scores: proxy -> score of each among them [architectures]; infinite where it is not defined.
         files: proxy -> where they are kept.
         scale: the size of the networks and of their images, in words.
+        truth: of each, in percent [architectures], NaN where it is not known; None without a benchmark.
+        truth_name: the column that it is.
     """
 
     config: ScoreConfig
@@ -230,18 +233,32 @@ class Scores:
     scores: dict[str, np.ndarray]
     files: dict[str, Path]
     scale: str
+    truth: np.ndarray | None = None
+    truth_name: str = ""
 
     def best(self, name: str) -> Architecture:
         """The best by a proxy; the first of equals."""
         return self.architectures[proxies.place_of_best(self.config.proxies[name], self.scores[name])]
 
-    def rankings(self, truth: np.ndarray, seed: int = 0) -> dict[str, Ranking]:
-        """How well each proxy ranks by truth [architectures]; NaN is left out.
+    @property
+    def places(self) -> list[int]:
+        """Where each different architecture stands first."""
+        first: dict[Architecture, int] = {}
+        for place, architecture in enumerate(self.architectures):
+            first.setdefault(architecture, place)
+        return list(first.values())
+
+    def rankings(self, truth: np.ndarray | None = None, seed: int = 0) -> dict[str, Ranking]:
+        """How well each proxy ranks by truth [architectures], that of the benchmark if none is given; NaN is left out,
+        and so are repeats, which would count twice.
 
         Raises:
-            UserError: if fewer than three architectures have a truth.
+            UserError: if fewer than three architectures have a truth, or there is none.
         """
-        known = ~np.isnan(truth)
+        truth = self.truth if truth is None else truth
+        if truth is None:
+            raise UserError(f"there is no truth to rank by; give it, or score with {option('benchmark')}")
+        known = [place for place in self.places if not np.isnan(truth[place])]
         rising = {name: self.config.proxies[name].rising(scores) for name, scores in self.scores.items()}
         return {name: rank(scores[known], truth[known], seed) for name, scores in rising.items()}
 

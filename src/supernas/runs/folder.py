@@ -43,6 +43,7 @@ class RunFolder:
         environment: versions and machine of this process; set by `begin`.
         earlier: the environments of earlier parts of the run, where they were others.
         lines: of `metrics.jsonl`, one an epoch; a checkpoint holds them too.
+        before: what `result.json` said where a file that it names is damaged; else empty.
         notes: what the user should know about the resumption.
         claim: keeps other processes out, until it is released or this object is forgotten.
 
@@ -63,6 +64,7 @@ class RunFolder:
         self.notes: list[str] = []
         self.checkpoint: Document | None = None
         self.earlier: list[Document] = []
+        self.before: Document = {}
         self.lines: list[str] = []
         self._made = False
         with self._writing():
@@ -233,10 +235,12 @@ class RunFolder:
         """The content of `result.json`; None if it is missing, or if it or a file that it names is damaged: then these
         have to be written again.
         """
+        record = None
         try:
             record = read_record(self.path / RESULT, RunRecord)
             check_files(self.path, record or {})
         except UserError as error:
+            self.before = record or {}
             self.notes.append(
                 f"{str(error).partition(';')[0]}; the end of the run is written again from its checkpoint"
             )

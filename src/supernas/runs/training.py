@@ -55,6 +55,7 @@ class TrainResult:
         record: the content of `result.json`.
         folder: where the run was written.
         task: what was learnt.
+        random: what random architectures gave that were trained alike, if that was asked for.
     """
 
     architecture: Architecture
@@ -63,6 +64,7 @@ class TrainResult:
     record: Document
     folder: Path
     task: Task
+    random: tuple["TrainResult", ...] = ()
 
     @property
     def test_metric(self) -> float | None:
@@ -337,6 +339,8 @@ def train_random(
     on_start: Callable[[Training], None] | None = None,
     on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
     on_step: Callable[[Progress, Metrics], None] | None = None,
+    task: Task | None = None,
+    data: Dataset | None = None,
 ) -> list[TrainResult]:
     """Trains architectures drawn uniformly, all alike: what a found architecture has to beat.
 
@@ -349,12 +353,16 @@ def train_random(
         on_start: called with each training before it runs.
         on_epoch: as for `Training`.
         on_step: as for `Training`.
+        task: as for `Training`.
+        data: as for `Training`.
 
     Raises:
         UserError: if the space has fewer architectures, or as `Training` does.
     """
     drawn = draw(config.space, count, np.random.default_rng(config.train.seed))
-    return train_each(config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step)
+    return train_each(
+        config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
+    )
 
 
 def train_each(
@@ -365,6 +373,8 @@ def train_each(
     on_start: Callable[[Training], None] | None = None,
     on_epoch: tuple[Callable[[EpochReport], Document | None], ...] = (),
     on_step: Callable[[Progress, Metrics], None] | None = None,
+    task: Task | None = None,
+    data: Dataset | None = None,
 ) -> list[TrainResult]:
     """Trains architectures alike, each in a run folder of its own; the arguments are those of `train_random`.
 
@@ -373,12 +383,12 @@ def train_each(
     Raises:
         UserError: as `Training` does.
     """
-    data, results = config.data.load(), []
+    data, results = data or config.data.load(), []
     for architecture in architectures:
         options = replace(config.train, disconnected="allow")
         this = replace(config, architecture=architecture, train=options)
         path = (folder or Path("runs")) / run_name(this, data.name)
-        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, data=data)
+        training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, task=task, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())

@@ -1,5 +1,7 @@
 """The search spaces, one file each; the folder lists itself."""
 
+from typing import TYPE_CHECKING
+
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
 from supernas.core.registry import Registry
@@ -12,6 +14,11 @@ _made: dict[Space, Space] = {}  # equal spaces are one, so that what they rememb
 
 PARTS = Registry(__name__, Space, "space", check=unfit)
 names, settings_class = PARTS.names, PARTS.get
+
+if TYPE_CHECKING:
+    from supernas.spaces._classes import *  # noqa: F403
+else:
+    __getattr__ = PARTS.by_class
 
 
 def get(name: str, settings: Values | None = None) -> Space:

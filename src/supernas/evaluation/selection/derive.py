@@ -67,6 +67,7 @@ class Derived:
 def derive(
     folder: Path,
     by: str,
+    options: Values,
     *,
     images: int | None = None,
     batch_norm: str = "batch",
@@ -75,13 +76,13 @@ def derive(
     device: str = "auto",
     on_progress: OnProgress | None = None,
     on_training: Callable[[Training], None] | None = None,
-    **options: Any,
 ) -> Derived:
     """Makes a final choice from a finished search's supernet.
 
     Args:
         folder: the run folder of the search.
         by: the name of a selector: `best-sampled`, `evolution`, `proxy`, `ranks`, `top-k`, or that of a plug-in.
+        options: the selector's own settings, such as `candidates` or `top`; None counts as not given.
         images: validation images on which an architecture is asked about; by default as many as in the search.
         batch_norm: which statistics normalise (see `EvaluationSettings`).
         seed: of what is drawn, and of trainings; the search's own by default.
@@ -89,8 +90,6 @@ def derive(
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
         on_training: called with each training before it runs.
-        **options: the selector's own: `candidates`, `source`, `population`, `sample`, `draws`, `proxy`, `batch_size`,
-            `top`, `epochs`, `weights`, `set`; None counts as not given.
 
     Returns:
         The choice. The seconds in its record are those of the call that finished it.

@@ -4,12 +4,14 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import environment
+from supernas.core.parameters import Meaning, Option, documented
 from supernas.core.records import write_record
 from supernas.core.spelling import option
 from supernas.output.export import formats
@@ -39,16 +41,23 @@ class Exported:
     record: Document
 
 
+@documented
 def export(
-    run: str | Path, *, format: str = "pytorch", out: str | Path | None = None, space: Space | None = None
+    run: Annotated[os.PathLike[str] | str, Option("the run folder of a finished training, or the weights in it")],
+    *,
+    format: Annotated[str, Option("pytorch (readable source), pt2 or onnx")] = "pytorch",
+    out: Annotated[
+        os.PathLike[str] | str | None,
+        Option("a new or empty folder (default: export-<format> in the run folder)"),
+    ] = None,
+    space: Annotated[
+        Space | None, Meaning("the `ModelSpace` of a model of your own; it is not needed for the others")
+    ] = None,
 ) -> Exported:
-    """Writes a trained network for use without this package, and checks that it computes the same.
+    """Writes a trained network for use without supernas, and checks in a process of its own that it computes the same.
 
-    Args:
-        run: the run folder of a finished training, or the weights in it.
-        format: `pytorch` (readable source and weights), `pt2` (a `torch.export` program) or `onnx`.
-        space: the `ModelSpace` of a model of your own; it is not needed for the others.
-        out: a folder that is empty or not there yet; by default `export-<format>` beside the weights.
+    Returns:
+        The folder, the files and the record.
 
     Raises:
         UserError: if there is no finished training, the format does not fit, the folder is taken, or what was written

@@ -4,11 +4,13 @@ The page is made from the files in the folder alone. They are not trusted: every
 as images in which nothing runs, and no text of theirs becomes a link.
 """
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from supernas.core.errors import UserError
 from supernas.core.files import write_atomically
+from supernas.core.parameters import Option, documented
 from supernas.core.spelling import option
 from supernas.output.report.folder import is_run, read
 from supernas.output.report.run_page import run_page
@@ -17,12 +19,17 @@ from supernas.output.report.study_page import is_study, study_page
 __all__ = ["render", "report"]
 
 
-def report(path: str | Path, *, out: str | Path | None = None) -> Path:
-    """Writes the page of a run or a study; equal folders give equal bytes.
+@documented
+def report(
+    path: Annotated[os.PathLike[str] | str, Option("the folder of a search, a training or a study, finished or not")],
+    *,
+    out: Annotated[
+        os.PathLike[str] | str | None, Option("the file to write (default: report.html in the folder)")
+    ] = None,
+) -> Path:
+    """Writes one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it.
 
-    Args:
-        path: the folder of a search, a training or a study, finished or not.
-        out: the file to write; `report.html` in the folder by default.
+    Equal folders give equal bytes.
 
     Returns:
         The file.

@@ -24,5 +24,6 @@ def chosen(given: Iterable[str]) -> dict[str, type[Tracker]]:
         try:
             import_module(kind.library)
         except ImportError:
-            raise UserError(f"the tracker {name} is not installed; pip install {kind.library}") from None
+            package = kind.library.rpartition(".")[2]
+            raise UserError(f"the tracker {name} is not installed; pip install {package}") from None
     return kinds

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from supernas import spaces
-from supernas.cli.architecture import read_architecture
+from supernas.api.architectures import read_architecture
 from supernas.core.errors import UserError
 
 CELL = spaces.get("nas-bench-201").format(spaces.get("nas-bench-201")[11])
