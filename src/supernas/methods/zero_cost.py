@@ -30,7 +30,7 @@ from supernas.core.settings import build, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.proxies import Measures, Proxy
-from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate
+from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate, needs_single
 
 __all__ = ["ZeroCost"]
 
@@ -73,8 +73,10 @@ class ZeroCost(Method[_Scored]):
         return _Scored(context=context, candidates=candidates)
 
     def refuses(self, chosen: Chosen) -> str:
-        """Networks that read something else than images."""
+        """Networks that read something else than images, and a precision of training."""
         space = chosen.space
+        if why := needs_single(chosen, "nothing is trained, and proxies have a precision of their own"):
+            return why
         if space.data_kind == "images":
             return ""
         why = "its proxies judge networks for images"

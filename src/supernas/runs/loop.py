@@ -30,6 +30,7 @@ from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import NetworkSettings, Output
 from supernas.networks.costs.memory import Build, Pass
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
+from supernas.runs.device import check_precision, set_arithmetic
 from supernas.runs.divergence import diverged, holds_nan, is_finite
 from supernas.runs.finished import weights_digest
 from supernas.runs.fit import Batches, check_fit, check_room
@@ -110,6 +111,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self.epochs = settings.epochs
         devices, nodes = getattr(settings, "devices", 1), getattr(settings, "nodes", 1)
         self.device = launched(devices, nodes, settings.device, float64=self._needs_float64)
+        check_precision(settings.precision, self.device, f"{self._section}.precision")
+        set_arithmetic(self.device, settings.tf32, settings.deterministic, settings.cudnn_benchmark)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
         contents = {"data": data.digest}
         if settings.inherit:
@@ -287,7 +290,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self._conclude()
         record = self._kept
         if record is None:
-            record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
+            record = {
+                **self._record(),
+                "arithmetic": self._settings.arithmetic,
+                "seconds": self.state.seconds,
+                "versions": self.folder.environment,
+            }
             if self.folder.earlier:
                 record["earlier_versions"] = self.folder.earlier
             saved = self._trained().state_dict()  # cloned, since modules may share tensors, which the format refuses

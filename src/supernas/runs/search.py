@@ -201,6 +201,7 @@ class Search(Loop[Epoch, Result]):
             network_settings=self._size(),
             penalty=self.budget.penalty if self.budget and self.budget.weight else None,
             data_shape=self.data.network,
+            precision=config.search.precision,
             make_supernet=lambda: self._network(stage, pairs),
         )
 

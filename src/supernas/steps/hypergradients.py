@@ -30,6 +30,7 @@ from torch import Tensor
 from supernas.core.ranks import averaged
 
 __all__ = [
+    "CLOSE",
     "Hypergradient",
     "Replay",
     "Unrolled",
@@ -40,6 +41,10 @@ __all__ = [
 ]
 
 Hypergradient = Literal["finite-difference", "exact"]
+CLOSE = (
+    "a finite difference compares weights that lie closer together than that tells apart; the exact hypergradient goes"
+)
+"""Why finite differences need float32."""
 Tensors = Mapping[str, Tensor]
 Value = TypeVar("Value")
 LossAt = Callable[[Tensors], Tensor]

@@ -50,6 +50,7 @@ class TransferSettings:
             UserError: if the batch, or what the network gives, is too small to compare anything in it.
         """
         said = whole(prediction if self.form == "logits" else features)
+        said = said if said.dtype == torch.float64 else said.float()
         if len(said) < _FEWEST[self.form]:
             raise UserError(
                 f"transfer.form={self.form} compares {_FEWEST[self.form]} or more examples of a batch, which has "
