@@ -474,6 +474,7 @@ class _FreeSettings(Record):
     devices: int = pydantic.Field(default=1, ge=1)
     nodes: int = pydantic.Field(default=1, ge=1)
     directory: str | None = None
+    workers: int | None = pydantic.Field(default=None, ge=0)
     checkpoint_minutes: float | None = pydantic.Field(default=None, ge=0)
 
 
@@ -519,7 +520,7 @@ def read_own(folder: Path) -> Document | None:
 
 def fingerprint(document: Document) -> str:
     """Eight letters that tell configurations apart; the seed, the device and where the data are do not count."""
-    uncounted = {"seed", "device", "devices", "nodes", "checkpoint_minutes", "directory"}
+    uncounted = {"seed", "device", "devices", "nodes", "checkpoint_minutes", "directory", "workers"}
     counted = dict(document)
     for section in ("search", "train", "data"):
         if section in counted:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ __all__ = ["Epoch", "Result", "Search", "run_name"]
 
 _LOG = logging.getLogger("supernas")
 _PROBED = 16  # inputs that show whether a network reads them
+_KEPT = 2**26  # numbers of validation inputs that are kept: a quarter of a gigabyte
 _COMPARED = 50  # architectures that may take the place of one without a path
 
 
@@ -106,6 +107,7 @@ class Search(Loop[Epoch, Result]):
 
     weights_file = "supernet.safetensors"
     state: _Moving
+    _judged: tuple[tuple[int, int], list[Batch]] | None = None  # the last question's images and part, and its batches
 
     def __init__(
         self,
@@ -317,8 +319,20 @@ class Search(Loop[Epoch, Result]):
             output: Output = network(x, active=architecture.pairs, carry=carry)
             return output
 
-        limit = images or self.config.search.validation_images
-        return self._measure(network, forward, self.data.batches("valid", self.device, limit, part))[0]
+        return self._measure(network, forward, self._judging(images or self.config.search.validation_images, part))[0]
+
+    def _judging(self, images: int, part: int) -> Iterable[Batch]:
+        """The validation batches of a question. Those of the last one are kept, unless they are large: most questions
+        are about the same images.
+        """
+        asked = images, part
+        if self._judged is None or self._judged[0] != asked:
+            batches = self.data.batches("valid", self.device, images, part)
+            numbers = min(images, self.data.count("valid")) * math.prod(self.data.input_shape)
+            if numbers > _KEPT:
+                return batches
+            self._judged = asked, list(batches)
+        return self._judged[1]
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
