@@ -1,6 +1,7 @@
 """`supernas search --devices 2` with Fabric: two processes, one answer, and all stop where one is killed."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,7 +13,10 @@ import pytest
 
 from supernas.core import ranks
 from supernas.core.errors import UserError
+from supernas.runs.configuration import merge, resolve_search
 from supernas.runs.launch import launched
+from supernas.runs.search import Search
+from supernas_pytest.toys import TOY
 
 SEARCH = (
     *(sys.executable, "-m", "supernas", "search", "--method", "gdas", "--device", "cpu"),
@@ -71,11 +75,35 @@ def test_all_stop_where_one_is_killed_and_the_run_goes_on_with_another_number_of
     assert "devices: 2 -> 1" in said, said
 
 
+def test_what_is_wrong_on_all_devices_is_said_once(tmp_path):
+    pytest.importorskip("lightning_fabric")
+    run = started(tmp_path / "run", 1, "--devices", "2", "--set", "search.batch_size=15")
+    _, said = run.communicate(timeout=SOON)
+    assert run.returncode == 2
+    assert said.count("cannot be shared out evenly among 2 devices") == 1, said
+    assert "has ended" not in said
+    assert not (tmp_path / "run" / "claim.json").exists()
+
+
 def test_a_run_in_a_group_has_its_number_of_devices(monkeypatch):
     monkeypatch.setattr(ranks, "_size", 2)
     assert launched(2, 1, "auto").type == "cpu"
     with pytest.raises(UserError, match="runs on 2 devices by now"):
         launched(1, 1, "cpu")
+
+
+def test_who_looks_at_a_run_of_several_devices_needs_one(tmp_path):
+    config = resolve_search(merge(TOY, {"method": "darts", "search": {"devices": 2}}))
+    search = Search(config, tmp_path, shared=False)
+    assert search.folder.document["search"]["devices"] == 2
+    with pytest.raises(UserError, match="a worker of a study has one device"):
+        in_worker(config, tmp_path / "other")
+
+
+def in_worker(config, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multiprocessing, "parent_process", lambda: "a study")
+        Search(config, folder)
 
 
 def test_a_device_with_a_number_is_one(monkeypatch):

@@ -4,6 +4,7 @@ Normalisations use running averages, or the statistics of the whole batch; by th
 compute something else.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,27 @@ def test_a_search_of_two_devices_goes_on_with_one(tmp_path):
     assert max(differences(resumed.state.tree()["train"], one.state.tree()["train"]).values()) == 0
     assert any("devices: 2 -> 1" in note for note in resumed.notes)
     next(iter(resumed))
+
+
+def to_the_end(folder: Path, run: Path, name: str) -> Any:
+    search = Search(configuration(name, devices=size(), epochs=2), run, resume=True)
+    carry = search.state.method.trainer.carry
+    result = search.run()
+    return carry and len(carry[0]), result.text, result.record[f"valid_{search.task.quantity}"], result.history
+
+
+@pytest.mark.parametrize("name", ["a text", "enas"])
+def test_a_search_of_one_device_goes_on_with_two_which_find_one_architecture(tmp_path, name):
+    run = tmp_path / "run"
+    one = Search(configuration(name, epochs=2), run)
+    next(iter(one))
+    one.folder.claim.release()
+    carried = one.state.method.trainer.carry
+    first, second = in_pair(to_the_end, tmp_path, run, name)
+    assert first == second
+    assert first[0] == (carried and len(carried[0]) // 2)
+    assert json.loads((run / "result.json").read_text())["architecture"] == first[1]
+    assert not (run / "claim.json").exists()
 
 
 def uneven(folder: Path) -> str:

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -57,6 +58,7 @@ app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
 
 
+_FIRST_SPEAKS = 20.0  # seconds that it has to end
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 
 
@@ -110,6 +112,8 @@ def _run(arguments: list[str]) -> int:
     except LostRankError as error:
         return _fail(str(error)) if first() else 2  # all of them have lost it, and one says so
     except UserError as error:
+        if not first():  # the first process says the same, and this one ends with it, unless it is alone in this
+            time.sleep(_FIRST_SPEAKS)
         return _fail(str(error))
     except _UsageError as error:
         return _fail(error.format_message())

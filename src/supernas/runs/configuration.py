@@ -103,6 +103,11 @@ class ComputeSettings:
             raise ValueError("cudnn_benchmark is not deterministic; give one of them")
 
     @property
+    def on_devices(self) -> tuple[int, int]:
+        """Devices of a machine that share every batch, and machines; one of each, if nothing else can be set."""
+        return 1, 1
+
+    @property
     def arithmetic(self) -> Document:
         """What decides the last bits of a result, as plain values."""
         return {name: getattr(self, name) for name in ("precision", "tf32", "deterministic", "cudnn_benchmark")}
@@ -143,6 +148,11 @@ class SearchSettings(ComputeSettings):
     )
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
+
+    @property
+    def on_devices(self) -> tuple[int, int]:
+        """Devices of a machine that share every batch, and machines."""
+        return self.devices, self.nodes
 
 
 @settings

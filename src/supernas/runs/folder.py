@@ -58,15 +58,7 @@ class RunFolder:
     def __init__(
         self, path: Path, document: Document, resume: bool, contents: Mapping[str, str], extends: bool = False
     ) -> None:
-        self.path = path
-        self.document = document
-        self.contents = dict(contents)
-        self.notes: list[str] = []
-        self.checkpoint: Document | None = None
-        self.earlier: list[Document] = []
-        self.before: Document = {}
-        self.lines: list[str] = []
-        self._made = False
+        self._set_up(path, document, contents)
         with self._writing():
             check_places(path)
         self._check_owner(extends)
@@ -80,6 +72,18 @@ class RunFolder:
         except UserError:
             self.claim.release()
             raise
+
+    def _set_up(self, path: Path, document: Document, contents: Mapping[str, str]) -> None:
+        """All that is known before anybody has looked into the folder."""
+        self.path = path
+        self.document = document
+        self.contents = dict(contents)
+        self.notes: list[str] = []
+        self.checkpoint: Document | None = None
+        self.earlier: list[Document] = []
+        self.before: Document = {}
+        self.lines: list[str] = []
+        self._made = False
 
     def _open(self, resume: bool) -> None:
         if resume:
@@ -264,9 +268,7 @@ class Followed(RunFolder):
     """The folder of a run that another process writes: this one is told what is in it, and writes nothing."""
 
     def __init__(self, path: Path, document: Document) -> None:
-        self.path, self.document = path, document
-        self.contents, self.notes, self.lines, self.earlier = {}, [], [], []
-        self.checkpoint = None
+        self._set_up(path, document, {})
         self.claim = NoClaim()
 
     def begin(self, environment: Document, finished: bool) -> None:

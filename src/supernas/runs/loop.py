@@ -104,12 +104,13 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         resume: bool,
         on_epoch: tuple[Callable[[EpochT], Document | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
+        shared: bool = True,
     ) -> None:
         self._settings, self._space, self.data = settings, config.space, data
         self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
-        devices, nodes = getattr(settings, "devices", 1), getattr(settings, "nodes", 1)
+        devices, nodes = settings.on_devices if shared else (1, 1)
         self.device = launched(devices, nodes, settings.device, float64=self._needs_float64)
         check_precision(settings.precision, self.device, f"{self._section}.precision")
         set_arithmetic(self.device, settings.tf32, settings.deterministic, settings.cudnn_benchmark)
@@ -303,7 +304,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in saved.items()
             }
             self.folder.write(self.weights_file, save_tensors(weights))
-            record = self._kept = self.folder.finish(record)
+            record = self._kept = agreed(self.folder.finish(record))
         self._untrack({name: value for name, value in record.items() if name != "versions"})
         self.folder.claim.release()
         return self._result(record)
