@@ -32,10 +32,12 @@ __all__ = [
     "DataDir",
     "DataSource",
     "Device",
+    "Devices",
     "Epochs",
     "ExecutorOf",
     "FromRun",
     "Inputs",
+    "Nodes",
     "OnProgress",
     "OnStep",
     "Out",
@@ -86,6 +88,15 @@ Preset = Annotated[str | None, Option("demo, cpu or paper; of darts-cnn also ima
 Epochs = Annotated[int | None, Option("passes over the training images")]
 Seed = Annotated[int | None, Option("of everything random (default 0)")]
 Device = Annotated[configuration.Device | None, Option("auto, cpu, cuda, cuda:1 or mps (default auto)")]
+Devices = Annotated[
+    int | None,
+    Option(
+        "devices of this machine that share every batch (default 1)",
+        python="the program is then started once for each",
+        least=1,
+    ),
+]
+Nodes = Annotated[int | None, Option("machines that share every batch, each with so many devices (default 1)", least=1)]
 FromRun = Annotated[
     AnyPath | None,
     Option("a finished run whose weights are the first; the schedule begins anew", spelled=("from", "from_run")),

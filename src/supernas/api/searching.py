@@ -23,8 +23,10 @@ from supernas.api.parameters import (
     DataDir,
     DataSource,
     Device,
+    Devices,
     Epochs,
     FromRun,
+    Nodes,
     OnStep,
     Out,
     Preset,
@@ -95,6 +97,8 @@ class Search(RecordedSearch):
         resume: Resume = True,
         from_run: FromRun = None,
         device: Device = None,
+        devices: Devices = None,
+        nodes: Nodes = None,
         track: Annotated[
             int | None, Option("follow so many drawn architectures from epoch to epoch (default 0)")
         ] = None,
@@ -142,6 +146,8 @@ class Search(RecordedSearch):
                 "epochs": epochs,
                 "seed": seed,
                 "device": device,
+                "devices": devices,
+                "nodes": nodes,
                 "inherit": text(from_run),
                 "track": track,
             },

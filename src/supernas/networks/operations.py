@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import has_torch_function
 
 from supernas.networks.depthwise import DepthwiseConv, to_parities
 
@@ -123,7 +124,8 @@ class BatchNorm(nn.BatchNorm2d):
         """
         learns = self.training and torch.is_grad_enabled() and x.device.type == "cpu"
         listened = bool(conv._forward_hooks)  # who asks for the output gets it
-        if not learns or listened or x.numel() < _LARGE or torch.is_autocast_enabled(x.device.type):
+        watched = has_torch_function((x,))  # as where devices normalise together
+        if not learns or listened or watched or x.numel() < _LARGE or torch.is_autocast_enabled(x.device.type):
             return self(conv(x), weight)
         scale, shift = (self.weight, self.bias) if weight is None else self._scaled(weight)
         if weight is None and self.num_batches_tracked is not None:

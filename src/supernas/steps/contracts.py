@@ -8,6 +8,7 @@ a method knows no objective by name, and neither knows the network of a space.
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -17,12 +18,14 @@ from torch import Tensor
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Values
 from supernas.core.progress import Progress
+from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Network, NetworkSettings, Output, Weights
 from supernas.spaces.base import Space
 from supernas.steps.optimisers import SGDSettings
+from supernas.steps.precision import Precision, computing
 
 __all__ = [
     "ALL_IMAGES",
@@ -50,6 +53,7 @@ __all__ = [
     "needs_alpha",
     "needs_paths",
     "needs_rows",
+    "needs_single",
     "needs_whole",
     "stage_starts",
 ]
@@ -114,6 +118,16 @@ class Chosen(ABC):
     def paths(self) -> Paths:
         """How the paths of a step see its training batch."""
 
+    @property
+    def precision(self) -> Precision:
+        """Of a step's matrix products."""
+        return "float32"
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether several devices normalise by the statistics of the whole batch."""
+        return False
+
     def parts(self) -> "Iterator[tuple[str, str, Part]]":
         """(section, name, part) of each that can refuse."""
         yield "method", self.method_name, self.method
@@ -137,6 +151,15 @@ def needs_paths(chosen: Chosen, why: str) -> str:
     if chosen.method.trains_paths:
         return ""
     return f"does not go with {chosen.method_name}, whose weight step trains no single paths: {why}"
+
+
+def needs_single(chosen: Chosen, why: str) -> str:
+    """The refusal of a part that compares what half as many bits do not tell apart."""
+    if chosen.precision == "float32":
+        return ""
+    return (
+        f"does not go with search.precision={chosen.precision}: {why}; give {assigned('search.precision', 'float32')}"
+    )
 
 
 def needs_whole(chosen: Chosen, why: str) -> str:
@@ -294,6 +317,7 @@ class SearchContext:
         network_settings: arguments of `space.standalone` that make an architecture's network as large as the supernet.
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
         data_shape: what a network must know to fit the data, as arguments of its class.
+        precision: of a step's matrix products.
         make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
         regulariser: what changes the gradients of a method that alternates; nothing does without.
     """
@@ -311,6 +335,7 @@ class SearchContext:
     network_settings: Values = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
     data_shape: Values = field(default_factory=dict)
+    precision: Precision = "float32"
     make_supernet: Callable[[], Network] | None = None
     regulariser: Regulariser[Any] | None = None
 
@@ -318,6 +343,10 @@ class SearchContext:
     def device(self) -> torch.device:
         """Where the network lies."""
         return next(self.network.parameters()).device
+
+    def computing(self) -> AbstractContextManager[Any]:
+        """Where a step's networks run forward, and their losses are computed: in the precision that was chosen."""
+        return computing(self.device, self.precision)
 
 
 @dataclass(frozen=True)
