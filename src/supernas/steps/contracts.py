@@ -46,6 +46,7 @@ __all__ = [
     "Visiting",
     "needs_alpha",
     "needs_paths",
+    "needs_plain",
     "needs_rows",
     "needs_whole",
     "stage_starts",
@@ -130,6 +131,13 @@ def needs_paths(chosen: Chosen, why: str) -> str:
     if chosen.method.trains_paths:
         return ""
     return f"does not go with {chosen.method_name}, whose weight step trains no single paths: {why}"
+
+
+def needs_plain(chosen: Chosen, why: str) -> str:
+    """The refusal of a method of whose steps each is about one path, whatever was trained before."""
+    if chosen.objective_name == "plain":
+        return ""
+    return f"does not go with the objective {chosen.objective_name}: {why}; leave the objective out"
 
 
 def needs_whole(chosen: Chosen, why: str) -> str:
@@ -223,6 +231,9 @@ class SearchContext:
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
         data_shape: what a network must know to fit the data, as arguments of its class.
         make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
+        epochs: passes over the training half in the whole search.
+        usable: whether an architecture may be the answer: with a path from input to output, unless the search allows
+            that there is none.
     """
 
     network: Network
@@ -239,6 +250,8 @@ class SearchContext:
     penalty: Callable[[Weights], Tensor] | None = None
     data_shape: Values = field(default_factory=dict)
     make_supernet: Callable[[], Network] | None = None
+    epochs: int = 1
+    usable: Callable[[Architecture], bool] = lambda architecture: True
 
     @property
     def device(self) -> torch.device:
@@ -285,6 +298,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
         objective: the name of the objective that it uses unless told otherwise.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
+        shares_weights: whether these weights say something of every architecture, and not of the answer alone.
         needs_float64: whether its step computes in double precision on the network's device.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
@@ -292,6 +306,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
     objective: ClassVar[str] = "plain"
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
+    shares_weights: ClassVar[bool] = True
     needs_float64: ClassVar[bool] = False
     published: ClassVar[Values] = {}
 
@@ -299,6 +314,11 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def trains_path_sets(self) -> bool:
         """Whether a step trains a set of current paths by one loss; usually one is current."""
         return False
+
+    @property
+    def least_epochs(self) -> int:
+        """The fewest epochs in which it can do what it does; usually one for each of its stages."""
+        return len(self.stages())
 
     @abstractmethod
     def init(self, context: SearchContext) -> MethodStateT:
@@ -319,6 +339,14 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def final(self, state: MethodStateT, validate: Validate) -> Architecture:
         """The architecture that the finished search returns; usually the derived one."""
         return self.derive(state, validate)
+
+    def ended(self, state: MethodStateT) -> bool:
+        """Whether nothing is left to do after an epoch, though it was not the last; usually there is."""
+        return False
+
+    def record(self, state: MethodStateT) -> Values:
+        """What `result.json` says of the finished search besides; usually nothing."""
+        return {}
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the search; one unless the network changes."""
