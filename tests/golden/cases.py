@@ -46,6 +46,9 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
     "zero-cost": {"candidates": 7},
     "balenas": {"samples": 2},
+    "regularised-evolution": {"population": 1},
+    "local-search": {"initial": 1},
+    "bananas": {"initial": 1, "batch": 1},
 }
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [

@@ -30,9 +30,9 @@ import numpy as np
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.settings import setting, settings
-from supernas.methods._candidates import TrainsCandidates
 from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import Strategy
+from supernas.steps.candidates import TrainsCandidates
 
 __all__ = ["BANANAS"]
 
@@ -81,8 +81,8 @@ class BANANAS(TrainsCandidates):
     ) -> list[Architecture]:
         """Neighbours of the best that have no score yet, drawn uniformly."""
         best = sorted(scores, key=lambda one: -scores[one])[: self.parents]
-        near = dict.fromkeys(other for one in best for other in space.neighbours(one) if other not in scores)
-        return [list(near)[place] for place in generator.permutation(len(near))[: self.mutations]]
+        near = list(dict.fromkeys(other for one in best for other in space.neighbours(one) if other not in scores))
+        return [near[place] for place in generator.permutation(len(near))[: self.mutations]]
 
     def draw_scores(
         self,

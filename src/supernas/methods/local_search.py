@@ -14,9 +14,9 @@ goes on with fresh draws; none is trained twice; all candidates begin with the s
 import numpy as np
 
 from supernas.core.settings import setting, settings
-from supernas.methods._candidates import TrainsCandidates
 from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import Strategy, local_search
+from supernas.steps.candidates import TrainsCandidates
 
 __all__ = ["LocalSearch"]
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from supernas.core.documents import Document
 from supernas.core.settings import setting, settings
-from supernas.methods._candidates import TrainsCandidates
 from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import Strategy, regularised_evolution
+from supernas.steps.candidates import TrainsCandidates
 
 __all__ = ["RegularisedEvolution"]
 

@@ -14,11 +14,11 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.task import CLASSIFICATION
-from supernas.methods._candidates import TrainsCandidates
 from supernas.methods.bananas import BANANAS
 from supernas.methods.random_search import RandomSearch
 from supernas.methods.regularised_evolution import RegularisedEvolution
 from supernas.runs.configuration import resolve_search
+from supernas.steps.candidates import TrainsCandidates
 from supernas.steps.contracts import ALL_IMAGES, SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
