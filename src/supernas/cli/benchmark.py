@@ -92,7 +92,7 @@ def baselines(
     noise: Annotated[float, typer.Option(min=0, help="deviation of noise added to what is seen, in percent")] = 0.0,
     plot: Annotated[Path | None, typer.Option(help="write the trajectories as a picture")] = None,
 ) -> None:
-    """Random search and regularised evolution: they see cifar10 valid 12 and are judged on cifar10 test 200."""
+    """Random, evolutionary and local search: they see cifar10 valid 12 and are judged on cifar10 test 200."""
     from supernas.benchmarks.baselines import BASELINES, JUDGED_ON, run_baseline
     from supernas.benchmarks.noise import Noise
 

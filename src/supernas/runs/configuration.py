@@ -536,8 +536,8 @@ def _check_owner(part: _Part, registry: Any) -> None:
             continue
         if owners := [other for other in registry.names() if name in field_names(registry.get(other))]:
             raise UserError(
-                f"{part.section}.{name} = {value!r}: {part.section} {part.name} has no {name}; "
-                f"{', '.join(owners)} {'has' if len(owners) == 1 else 'have'}"
+                f"{part.section}.{name} = {value!r}: {part.section} {part.name} has no such setting; leave it out, or "
+                f"take {part.section} {' or '.join(owners)}"
             )
 
 
