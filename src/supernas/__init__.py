@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from supernas.api import (
         Search,
         Training,
+        cite,
         correlate,
         derive,
         export,
@@ -48,6 +49,7 @@ __all__ = [
     "Training",
     "UserError",
     "__version__",
+    "cite",
     "classification",
     "correlate",
     "derive",

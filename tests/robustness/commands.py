@@ -83,6 +83,10 @@ COMMANDS = (
         for folder in ("search", "gdas", "train", "stopped-search", "language")
     ),
     Command("report study", ("study",), _STUDY, cost=2),
+    Command(
+        "report search gdas train", ("search", "gdas", "train"), (*_below("search", *_RUN), "gdas/*.json*"), cost=2
+    ),
+    *(Command(f"cite {folder}", (folder,), _below(folder, *_RUN)) for folder in ("search", "train", "stopped-search")),
     # what is imported and fetched
     *(
         Command(f"benchmark import {file} new.safetensors", (file,), (file,))

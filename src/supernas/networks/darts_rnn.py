@@ -1,8 +1,9 @@
 r"""The recurrent network of DARTS: supernet and stand-alone language model in one class.
 
 H. Liu, K. Simonyan and Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019; the model around the cell and
-its dropouts are those of AWD-LSTM (S. Merity, N. S. Keskar and R. Socher, ICLR 2018). With embedding x and hidden state
-h, o the elementwise product, m_x and m_h masks that are drawn once a sequence, and [c, h~] the halves of a product,
+its dropouts are those of AWD-LSTM: S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM Language
+Models", ICLR 2018. With embedding x and hidden state h, o the elementwise product, m_x and m_h masks that are drawn
+once a sequence, and [c, h~] the halves of a product,
 
     [c_0, h~_0] = [x o m_x, h o m_h] W_0,      s_0 = h + sigmoid(c_0) o (tanh(h~_0) - h)
     [c_i, h~_i] = (s_p o m_h) W_i,             s_i = s_p + sigmoid(c_i) o (f(h~_i) - s_p)

@@ -116,7 +116,7 @@ def partial_sum_into_node(
     """The value of a node when one of every `parts` channels goes through the options and the others pass by.
 
     What passes by an edge is multiplied by the sum of the edge's row of `W`, so that a weight of the whole edge acts on
-    it (Y. Xu et al., "PC-DARTS", ICLR 2020). The channels are then shuffled: c = group * parts + part.
+    it (PC-DARTS). The channels are then shuffled: c = group * parts + part.
 
     Args:
         entering: the choices that enter.

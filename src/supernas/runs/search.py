@@ -338,6 +338,7 @@ class Search(Loop[Epoch, Result]):
             "flops_convention": spent.convention,
             **self._latency(architecture),
             "metric": self.task.metric_name,
+            "metric_direction": self.task.direction,
             f"valid_{self.task.quantity}": self.validate(architecture, self.data.count("valid")),
             **(self._truth(architecture) or self._truth_before(architecture)),
         }

@@ -297,6 +297,7 @@ class Training(Loop[EpochReport, TrainResult]):
             "flops": spent.multiply_adds,
             "flops_convention": spent.convention,
             "metric": self.task.metric_name,
+            "metric_direction": self.task.direction,
             **{f"{part}_{quantity}": self._judge(part)[0] for part in ("train", "valid") if part in data.parts},
             **{f"test_{name}": value for name, value in zip(names, tested, strict=True)},
         }
