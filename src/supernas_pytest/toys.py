@@ -53,6 +53,9 @@ _FEW = {  # not multiples of the steps
     "random-nas": {"candidates": 7},
     "setn": {"candidates": 7},
     "enas": {"candidates": 7, "samples": 5},
+    "regularised-evolution": {"population": 1},
+    "local-search": {"initial": 1},
+    "bananas": {"initial": 1, "batch": 1},
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
 }
 _LATENT = 16  # dimensions, as usual

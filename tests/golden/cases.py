@@ -49,6 +49,9 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "balenas": {"samples": 2},
     "p-darts": {"cells": [3, 4, 5]},
     "robust-darts": {"window": 1},
+    "regularised-evolution": {"population": 1},
+    "local-search": {"initial": 1},
+    "bananas": {"initial": 1, "batch": 1},
 }
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [

@@ -14,6 +14,7 @@ from supernas.api.given import (
     read_config,
     read_count,
     read_data,
+    settled,
     text,
 )
 from supernas.api.parameters import (
@@ -89,6 +90,10 @@ class Search(RecordedSearch):
         resolution: Resolution = None,
         task: TaskOf = None,
         preset: Preset = None,
+        trains: Annotated[
+            int | None,
+            Option("epochs for which each candidate is trained, by a method that trains candidates (default 1)"),
+        ] = None,
         epochs: Epochs = None,
         seed: Seed = None,
         set: Sets = (),  # the name of the command line's option
@@ -135,7 +140,7 @@ class Search(RecordedSearch):
         shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
         flags: Values = {
-            "method": part(methods.PARTS, method),
+            "method": settled(part(methods.PARTS, method), trains=trains),
             "space": space,
             "objective": part(objectives.PARTS, objective),
             "regulariser": part(regularisers.PARTS, regulariser),

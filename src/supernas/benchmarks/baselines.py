@@ -16,7 +16,7 @@ from supernas.benchmarks.table import Table
 from supernas.core.errors import unknown
 from supernas.spaces.base import Space
 from supernas.spaces.one_shot.cells import OneShotCells
-from supernas.spaces.search_strategies import Strategy, random_search, regularised_evolution
+from supernas.spaces.search_strategies import Strategy, local_search, random_search, regularised_evolution
 
 __all__ = [
     "BASELINES",
@@ -60,6 +60,7 @@ class Step:
 
 
 BASELINES: dict[str, Callable[[Space, np.random.Generator], Strategy]] = {
+    "local-search": local_search,
     "random-search": random_search,
     "regularised-evolution": regularised_evolution,
 }
@@ -78,7 +79,7 @@ def run_baseline(
     """Runs a search on a table.
 
     Args:
-        name: `random-search` or `regularised-evolution`.
+        name: one of `BASELINES`.
         table: holds both columns.
         evaluations: how often the search may ask.
         seed: of the search.

@@ -100,7 +100,7 @@ def baselines(
     noise: Annotated[float, typer.Option(min=0, help="deviation of noise added to what is seen, in percent")] = 0.0,
     plot: Annotated[Path | None, typer.Option(help="write the trajectories as a picture")] = None,
 ) -> None:
-    """Random search and regularised evolution: they see cifar10 valid 12 and are judged on cifar10 test 200 (valid 108
+    """Random, evolutionary and local search: they see cifar10 valid 12 and are judged on cifar10 test 200 (valid 108
     and test 108 in the spaces of NAS-Bench-101).
     """
     from supernas.benchmarks.baselines import BASELINES, run_baseline, usual_columns

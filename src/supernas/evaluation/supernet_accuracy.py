@@ -86,6 +86,11 @@ class Supernet:
         self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu", processes: int = 1
     ) -> None:
         config, weights = read_run(folder)
+        if not config.method.shares_weights:
+            raise UserError(
+                f"{folder} is a search by {config.method_name}, which trains every candidate alone: its weights are "
+                "those of its answer and say nothing of other architectures; wanted a search that shares weights"
+            )
         self.folder, self.space, self.evaluation = folder, config.space, evaluation
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
         dataset = config.data.load().for_search(config.search.seed, config.search.split)

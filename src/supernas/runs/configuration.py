@@ -345,9 +345,11 @@ def _resolved_search(document: Values) -> SearchConfig:
         given = merge(given, presets.get(space.family).mixtures.get(preset, {}), document)
     if preset == "paper":
         given = merge(given, method.cls.published, document)
+        method = _part(methods, given.get("method", {}), "method", method.name)
     objective = _part(objectives, given.get("objective", {}), "objective", method.cls.objective)
     regulariser = _part(regularisers, given.get("regulariser", {}), "regulariser", method.cls.regulariser)
     _check_sections_of_settings(method, objective)
+    _check_owner(method, methods)
     rule = _part(stopping, given.get("stopping", {}), "stopping", "never")
     config = SearchConfig(
         space=space,
@@ -614,6 +616,18 @@ def _check_sections_of_settings(part: _Part, other: _Part) -> None:
         if name not in field_names(part.cls) and name in field_names(other.cls):
             right = assigned(f"{other.section}.{name}", value)
             raise UserError(f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {right}")
+
+
+def _check_owner(part: _Part, registry: Any) -> None:
+    """Refuses a setting that the part does not have and others of its kind do."""
+    for name, value in part.values.items():
+        if name in field_names(part.cls):
+            continue
+        if owners := [other for other in registry.names() if name in field_names(registry.get(other))]:
+            raise UserError(
+                f"{part.section}.{name} = {value!r}: {part.section} {part.name} has no such setting; leave it out, or "
+                f"take {part.section} {' or '.join(owners)}"
+            )
 
 
 def _watched(given: Values) -> dict[str, Diagnostic]:

@@ -28,6 +28,9 @@ __all__ = ["Arc", "ChoicePoint", "CostConvention", "Space", "best_first", "in_tu
 
 _FEW_SHOT = "supernas.networks.few_shot:FewShotNetwork"  # named, as networks are: spaces are read without torch
 
+_LISTED = 1_000_000  # architectures, of which a random order is drawn at once
+_PATIENCE = 1000  # draws without a new architecture, before there seems to be none
+
 
 @dataclass(frozen=True)
 class ChoicePoint:
@@ -228,6 +231,25 @@ class Space(ABC):
     def sample(self, generator: np.random.Generator) -> Architecture:
         """An architecture drawn uniformly."""
         return self.from_genes([int(generator.integers(size)) for size in self.gene_sizes])
+
+    def shuffled(self, generator: np.random.Generator) -> Iterator[Architecture]:
+        """Architectures in a random order, each once: all of them, or of a large space as many as are asked for. It
+        ends where draws bring nothing new any more.
+        """
+        if self.enumerable and self.size <= _LISTED:
+            yield from (self[int(number)] for number in generator.permutation(len(self)))
+        else:
+            yield from self._drawn_once(generator)
+
+    def _drawn_once(self, generator: np.random.Generator) -> Iterator[Architecture]:
+        seen: set[Architecture] = set()
+        in_vain = 0
+        while in_vain < _PATIENCE:
+            drawn = self.sample(generator)
+            in_vain = in_vain + 1 if drawn in seen else 0
+            if drawn not in seen:
+                seen.add(drawn)
+                yield drawn
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """All architectures of which one gene differs."""

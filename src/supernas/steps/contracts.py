@@ -52,6 +52,7 @@ __all__ = [
     "Visiting",
     "needs_alpha",
     "needs_paths",
+    "needs_plain",
     "needs_rows",
     "needs_single",
     "needs_whole",
@@ -160,6 +161,13 @@ def needs_single(chosen: Chosen, why: str) -> str:
     return (
         f"does not go with search.precision={chosen.precision}: {why}; give {assigned('search.precision', 'float32')}"
     )
+
+
+def needs_plain(chosen: Chosen, why: str) -> str:
+    """The refusal of a method of whose steps each is about one path, whatever was trained before."""
+    if chosen.objective_name == "plain":
+        return ""
+    return f"does not go with the objective {chosen.objective_name}: {why}; leave the objective out"
 
 
 def needs_whole(chosen: Chosen, why: str) -> str:
@@ -320,6 +328,9 @@ class SearchContext:
         precision: of a step's matrix products.
         make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
         regulariser: what changes the gradients of a method that alternates; nothing does without.
+        epochs: passes over the training half in the whole search.
+        usable: whether an architecture may be the answer: with a path from input to output, unless the search allows
+            that there is none.
     """
 
     network: Network
@@ -338,6 +349,8 @@ class SearchContext:
     precision: Precision = "float32"
     make_supernet: Callable[[], Network] | None = None
     regulariser: Regulariser[Any] | None = None
+    epochs: int = 1
+    usable: Callable[[Architecture], bool] = lambda architecture: True
 
     @property
     def device(self) -> torch.device:
@@ -391,6 +404,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
         weighs_options: whether it runs options with weights of their own somewhere, and not only single paths.
+        shares_weights: whether these weights say something of every architecture, and not of the answer alone.
         needs_float64: whether its step computes in double precision on the network's device.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
@@ -401,6 +415,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
     weighs_options: ClassVar[bool] = False
+    shares_weights: ClassVar[bool] = True
     needs_float64: ClassVar[bool] = False
     published: ClassVar[Values] = {}
 
@@ -408,6 +423,11 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def trains_path_sets(self) -> bool:
         """Whether a step trains a set of current paths by one loss; usually one is current."""
         return False
+
+    @property
+    def least_epochs(self) -> int:
+        """The fewest epochs in which it can do what it does; usually one for each of its stages."""
+        return len(self.stages())
 
     @abstractmethod
     def init(self, context: SearchContext) -> MethodStateT:
@@ -428,6 +448,14 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def final(self, state: MethodStateT, validate: Validate) -> Architecture:
         """The architecture that the finished search returns; usually the derived one."""
         return self.derive(state, validate)
+
+    def ended(self, state: MethodStateT) -> bool:
+        """Whether nothing is left to do after an epoch, though it was not the last; usually there is."""
+        return False
+
+    def record(self, state: MethodStateT) -> Values:
+        """What `result.json` says of the finished search besides; usually nothing."""
+        return {}
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the search; one unless the network changes."""

@@ -122,6 +122,15 @@ def test_every_method_keeps_the_budget(tmp_path, name):
     assert np.mean([one > limit for one in some]) > 0.6
 
 
+def test_a_random_order_stays_within_the_budget_and_ends():
+    made = budget("nas-bench-201", max_flops=60_000)
+    within = [one for one in made.space if not made.excess(one)]
+    order = list(limited(made.space, made).shuffled(np.random.default_rng(0)))
+    assert len(set(order)) == len(order)
+    assert set(order) <= set(within)
+    assert len(order) > 0.9 * len(within) > 10
+
+
 def test_milliseconds_are_measured_kept_and_resumed(tmp_path):
     toy = {"supernet": {"channels": 2, "cells": 1}, "data": {"train_size": 96}}
     search = {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"}
