@@ -224,12 +224,14 @@ REFUSED = [
     ({"trains": 0}, r"method\.trains = 0: wanted greater than or equal to 1"),
     (
         {"method": "darts", "trains": 3},
-        r"method\.trains = 3: method darts has no such setting; .* take method .*random-search or",
+        r"unknown setting 'method\.trains': method darts has none; .* take method .*random-search or",
     ),
     (
         {"objective": "nsas"},
         "random-search does not go with the objective nsas: each candidate is trained alone",
     ),
+    ({"set": ["supernet.few_shot=0"]}, "method random-search trains every candidate alone, where a few-shot supernet"),
+    ({"set": ["search.paths=split"]}, r"search\.paths=split: its loss is that of one path; leave search\.paths out$"),
     ({"track": 2}, r"search\.track = 2: random-search trains every candidate alone"),
 ]
 

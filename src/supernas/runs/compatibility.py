@@ -64,6 +64,8 @@ def _split_refused(chosen: Chosen) -> str:
         return ""
     if chosen.method.weighs_options:
         return "weighs options, where a few-shot supernet runs single paths"
+    if not chosen.method.shares_weights:
+        return "trains every candidate alone, where a few-shot supernet says which share weights"
     return "" if chosen.method.trains_weights else "trains no weights, of which a few-shot supernet could have several"
 
 

@@ -620,13 +620,13 @@ def _check_sections_of_settings(part: _Part, other: _Part) -> None:
 
 def _check_owner(part: _Part, registry: Any) -> None:
     """Refuses a setting that the part does not have and others of its kind do."""
-    for name, value in part.values.items():
+    for name in part.values:
         if name in field_names(part.cls):
             continue
         if owners := [other for other in registry.names() if name in field_names(registry.get(other))]:
             raise UserError(
-                f"{part.section}.{name} = {value!r}: {part.section} {part.name} has no such setting; leave it out, or "
-                f"take {part.section} {' or '.join(owners)}"
+                f"unknown setting '{part.section}.{name}': {part.section} {part.name} has none; leave it out, or take "
+                f"{part.section} {' or '.join(owners)}"
             )
 
 

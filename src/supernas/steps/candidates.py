@@ -115,7 +115,10 @@ class TrainsCandidates(Method[CandidateState], Visiting):
 
     trains: int = setting(1, "epochs for which each candidate is trained", ge=1)
     finalists: int = setting(
-        1, "so many of them, the best, are trained anew for longer and longer, by successive halving; 1: none", ge=1
+        1,
+        "so many of them, the best, are trained anew for longer and longer, by successive halving; 1: none",
+        papers=successive_halving.__doc__,
+        ge=1,
     )
 
     @abstractmethod

@@ -174,7 +174,8 @@ def needs_whole(chosen: Chosen, why: str) -> str:
     """The refusal of a part of which no step has several paths to share a batch."""
     if chosen.paths == "whole":
         return ""
-    several = ", or take objective nsas or complementation" if chosen.method.trains_paths else ""
+    shared = chosen.method.trains_paths and chosen.method.shares_weights
+    several = ", or take objective nsas or complementation" if shared else ""
     return f"does not go with search.paths=split: {why}; leave search.paths out{several}"
 
 
