@@ -27,7 +27,7 @@ OURS = Parts(None)
 STEPS = 20
 METHODS = (
     *("balenas", "darts", "drnas", "e2nas", "enas", "gdas", "nao", "pc-darts", "random-nas", "setn", "snas", "tetlo"),
-    "zero-cost",
+    *("random-search", "zero-cost"),
 )
 SECOND = {"method": {"order": 2}}
 EXACT = {"method": {"order": 2, "hypergradient": "exact"}}
@@ -184,7 +184,7 @@ def to_the_end(folder: Path, run: Path, name: str) -> Any:
     return carry and len(carry[0]), result.text, result.record[f"valid_{search.task.quantity}"], result.history
 
 
-@pytest.mark.parametrize("name", ["a text", "enas"])
+@pytest.mark.parametrize("name", ["a text", "enas", "random-search"])
 def test_a_search_of_one_device_goes_on_with_two_which_find_one_architecture(tmp_path, name):
     run = tmp_path / "run"
     one = Search(configuration(name, epochs=2), run)

@@ -151,7 +151,6 @@ class TrainsCandidates(Method[CandidateState], Visiting):
         assert trial is not None, "a search that has ended goes on"
         if state.done == 0:
             state.candidate.load_state_dict(state.first)
-            state.candidate.train()
             state.trainer = _trainer(state.context, state.candidate)
         own = Progress(state.done, trial.epochs * of_epoch, state.done // of_epoch, trial.epochs)
         state.done += 1
