@@ -47,7 +47,7 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "zero-cost": {"candidates": 7},
     "balenas": {"samples": 2},
     "p-darts": {"cells": [3, 4, 5]},
-    "robust-darts": {"window": 1},
+    "robust-darts": {"window": 1, "ratio": 0.99},
 }
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
