@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from supernas.core.errors import UserError
 from supernas.runs import device as devices
-from supernas.runs import loop
+from supernas.runs import launch
+from supernas.runs import search as search_module
 from supernas.runs.divergence import is_finite
 from supernas.runs.search import Search
 from supernas.steps import relaxations
@@ -36,7 +37,7 @@ def brought_home(monkeypatch):
         came.append(gradient.shape)
         return torch.zeros(gradient.shape, dtype=gradient.dtype, device=home)
 
-    monkeypatch.setattr(loop, "choose_device", lambda name, **needs: META)
+    monkeypatch.setattr(launch, "choose_device", lambda name, **needs: META)
     monkeypatch.setattr(relaxations, "brought_home", zeros)
     return came
 
@@ -106,6 +107,20 @@ def test_a_step_copies_nothing_to_the_device_but_what_is_drawn_on_the_host(tmp_p
     with Copies() as copies:
         step(search, 2)
     assert copies.count <= 2 * most
+
+
+def test_validation_batches_are_made_once(tmp_path, monkeypatch):
+    search = Search(config_of(OURS, "nas-bench-201", "random-nas", "plain"), tmp_path)
+    made, batches = [], type(search.data).batches
+    monkeypatch.setattr(type(search.data), "batches", lambda *asked: made.append(asked[3:]) or batches(*asked))
+    space = search.config.space
+    cells = [space.sample(search.state.method.generator) for _ in range(3)]
+    metrics = [search.validate(cell) for cell in cells] + [search.validate(cell, 16, 1) for cell in cells]
+    assert made == [(16, 0), (16, 1)]
+    search._judged = None
+    monkeypatch.setattr(search_module, "_KEPT", 0)
+    assert [search.validate(cell) for cell in cells] + [search.validate(cell, 16, 1) for cell in cells] == metrics
+    assert len(made) == 2 + 6
 
 
 # -- names of devices --------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ _SMALLEST = {"darts-cnn": {"cells": 3}}
 _PARTIAL = {  # a quarter of them is one, or two
     ("nas-bench-201", "pc-darts"): {"channels": 4},
     ("darts-cnn", "pc-darts"): {"channels": 8},
+    **{(f"nas-bench-1shot1-{number}", "pc-darts"): {"channels": 4} for number in (1, 2, 3)},
 }
 _DEPTHS = {"nas-bench-201": [1, 1, 2], "darts-cnn": [3, 3, 4]}  # of methods with stages, and an epoch of each
 _FEW = {  # not multiples of the steps
@@ -52,6 +53,9 @@ _FEW = {  # not multiples of the steps
     "random-nas": {"candidates": 7},
     "setn": {"candidates": 7},
     "enas": {"candidates": 7, "samples": 5},
+    "regularised-evolution": {"population": 1},
+    "local-search": {"initial": 1},
+    "bananas": {"initial": 1, "batch": 1},
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
 }
 _LATENT = 16  # dimensions, as usual

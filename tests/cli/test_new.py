@@ -163,7 +163,7 @@ def test_the_groups_of_entry_points():
                 "selectors",
                 "data_kinds",
             ),
-            *("presets", "formats", "families", "trackers"),
+            *("presets", "formats", "families", "trackers", "executors"),
         )
     }
 

@@ -450,6 +450,26 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if drawn[c, o] > 0} == set(pairs)
 
 
+def test_the_second_stage_keeps_none_that_a_choice_does_not_offer(tmp_path):
+    """Where choices have different numbers of options, a row of alpha is longer than some."""
+    config = resolve_search({
+        "space": "nas-bench-1shot1-2",
+        "method": {"name": "drnas", "progressive": True, "keep_options": 3},
+        "supernet": {"channels": 4, "cells": 1},
+        "data": {"source": "digits", "train_size": 96},
+        "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+    })  # fmt: skip
+    search = Search(config, tmp_path)
+    alpha = search.state.method.alpha["cell"]
+    with torch.no_grad():
+        alpha[:, 3:] = 9.0  # the largest where they are offered, and nothing elsewhere
+    pairs = config.method.keep(search.state.method, 1)
+    kept = [sum(choice == at for at, _ in pairs) for choice in range(len(config.space.choices))]
+    assert kept == [min(3, len(choice.options)) for choice in config.space.choices]
+    assert set(pairs) <= set(config.space.pairs)
+    assert all(option >= 3 for choice, option in pairs if config.space.choices[choice].name == "output reads")
+
+
 def test_movement_is_the_learning_rate_times_the_steps(start):
     for waits, rate in [(0.0, 0.03), (0.6, 0.075)]:
         state = start(GDAS(adam=AdamSettings(lr_times_steps=3.0), alpha_warmup=waits))

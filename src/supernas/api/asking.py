@@ -10,12 +10,14 @@ import numpy as np
 from supernas import proxies
 from supernas.api.given import assignments, document, named_parts, read_config, text
 from supernas.api.parameters import (
+    Address,
     AnyPath,
     BatchNorm,
     Benchmark,
     Config,
     DataDir,
     Epochs,
+    ExecutorOf,
     OnProgress,
     RunDir,
     Sets,
@@ -24,6 +26,7 @@ from supernas.api.parameters import (
     TableSplit,
     TableTrainedOn,
     Workers,
+    WorkersOf,
 )
 from supernas.api.tables import read_column, refuse_column
 from supernas.core.architecture import Architecture
@@ -42,6 +45,7 @@ from supernas.proxies import Proxy
 from supernas.runs import configuration
 from supernas.runs.configuration import merge, resolve_train
 from supernas.runs.device import choose_device
+from supernas.runs.executors import chosen
 from supernas.runs.finished import read_run, training_beside
 from supernas.runs.training import Training, TrainResult
 from supernas.spaces.base import Space
@@ -162,7 +166,9 @@ def correlate(
         ),
     ] = None,
     seed: Annotated[int, Option("of the architectures, of ties and of the intervals", least=0)] = 0,
-    workers: Workers = None,
+    workers: WorkersOf = 1,
+    executor: ExecutorOf = "local",
+    address: Address = None,
     device: _Device = "auto",
     on_progress: OnProgress = None,
 ) -> Correlation:
@@ -196,7 +202,8 @@ def correlate(
         name,
         evaluation,
         seed=seed,
-        workers=workers or 1,
+        workers=workers,
+        executor=chosen(executor, address),
         device=choose_device(device),
         on_progress=on_progress,
         proxies=named_parts(proxies.PARTS, proxy),

@@ -14,6 +14,7 @@ from supernas.api.given import (
     read_config,
     read_count,
     read_data,
+    settled,
     text,
 )
 from supernas.api.parameters import (
@@ -23,8 +24,10 @@ from supernas.api.parameters import (
     DataDir,
     DataSource,
     Device,
+    Devices,
     Epochs,
     FromRun,
+    Nodes,
     OnStep,
     Out,
     Preset,
@@ -87,6 +90,10 @@ class Search(RecordedSearch):
         resolution: Resolution = None,
         task: TaskOf = None,
         preset: Preset = None,
+        trains: Annotated[
+            int | None,
+            Option("epochs for which each candidate is trained, by a method that trains candidates (default 1)"),
+        ] = None,
         epochs: Epochs = None,
         seed: Seed = None,
         set: Sets = (),  # the name of the command line's option
@@ -95,6 +102,8 @@ class Search(RecordedSearch):
         resume: Resume = True,
         from_run: FromRun = None,
         device: Device = None,
+        devices: Devices = None,
+        nodes: Nodes = None,
         track: Annotated[
             int | None, Option("follow so many drawn architectures from epoch to epoch (default 0)")
         ] = None,
@@ -131,7 +140,7 @@ class Search(RecordedSearch):
         shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
         flags: Values = {
-            "method": part(methods.PARTS, method),
+            "method": settled(part(methods.PARTS, method), trains=trains),
             "space": space,
             "objective": part(objectives.PARTS, objective),
             "regulariser": part(regularisers.PARTS, regulariser),
@@ -142,6 +151,8 @@ class Search(RecordedSearch):
                 "epochs": epochs,
                 "seed": seed,
                 "device": device,
+                "devices": devices,
+                "nodes": nodes,
                 "inherit": text(from_run),
                 "track": track,
             },

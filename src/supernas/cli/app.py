@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from supernas.cli.study import study
 from supernas.cli.train import train
 from supernas.core.errors import UserError
 from supernas.core.files import versions
+from supernas.core.ranks import LostRankError, first
 from supernas.core.spelling import at_command_line
 from supernas.core.text import one_line, printable
 
@@ -57,6 +59,7 @@ app.add_typer(autoencoder_app, name="autoencoder")
 app.add_typer(benchmark_app, name="benchmark")
 
 
+_FIRST_SPEAKS = 20.0  # seconds that it has to end
 _UsageError: Any = typer.BadParameter.__base__  # every mistake in the options themselves
 
 
@@ -107,7 +110,11 @@ def _run(arguments: list[str]) -> int:
     try:
         with at_command_line():
             code = app(arguments, standalone_mode=False)
+    except LostRankError as error:
+        return _fail(str(error)) if first() else 2  # all of them have lost it, and one says so
     except UserError as error:
+        if not first():  # the first process says the same, and this one ends with it, unless it is alone in this
+            time.sleep(_FIRST_SPEAKS)
         return _fail(str(error))
     except _UsageError as error:
         return _fail(error.format_message())

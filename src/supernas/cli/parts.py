@@ -6,7 +6,7 @@ from typing import Any
 from supernas import methods, proxies, spaces
 from supernas.core.registry import Registry
 from supernas.data import kinds
-from supernas.runs import diagnostics, presets, stopping, trackers
+from supernas.runs import diagnostics, executors, presets, stopping, trackers
 from supernas.steps import objectives, regularisers
 
 __all__ = ["KINDS", "registries"]
@@ -40,6 +40,7 @@ def registries() -> dict[str, Registry[Any]]:
         *(registry() for registry in KINDS.values()),
         presets.PARTS,
         trackers.PARTS,
+        executors.PARTS,
         formats.PARTS,
         families.PARTS,
     ]

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from supernas.cli.display import Display
+from supernas.core.ranks import first
 from supernas.runs.loop import EpochReport, Loop
 
 __all__ = ["run_displayed"]
@@ -15,6 +16,8 @@ def run_displayed(run: Loop[EpochT, ResultT], resume: bool) -> ResultT:
     """Runs a search or a training under a display, and says where there was nothing to resume; ^C saves, and says how
     to go on.
     """
+    if not first():  # which another process shows
+        return run.run()
     with Display(run.folder.path, run.steps, run.state.step) as display:
         run.on_epoch = (*run.on_epoch, display.epoch)
         run.on_step = display.step

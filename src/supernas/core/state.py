@@ -17,7 +17,7 @@ import torch
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 
-__all__ = ["ON_HOST", "UNSAVED", "State", "load_tree", "to_tree"]
+__all__ = ["ON_HOST", "UNSAVED", "State", "load_tree", "running_averages", "to_tree"]
 
 UNSAVED = {"unsaved": True}
 """The metadata of a field that is part of a state's set-up and is not saved."""
@@ -91,6 +91,21 @@ def to_tree(value: Any) -> Any:
     if type(value) in (type(None), bool, int, float, str):  # subclasses are not read back with `weights_only`
         return value
     raise TypeError(f"a {type(value).__name__} cannot be part of a state")
+
+
+def running_averages(value: Any) -> list[torch.Tensor]:
+    """The running means and variances of all normalisations in a state's modules."""
+    if isinstance(value, State):
+        return running_averages(_moving(value))
+    if isinstance(value, dict):
+        return running_averages(list(value.values()))
+    if isinstance(value, list | tuple):
+        return [tensor for inner in value for tensor in running_averages(inner)]
+    if not isinstance(value, torch.nn.Module):
+        return []
+    norms = [module for module in value.modules() if isinstance(module, torch.nn.modules.batchnorm._NormBase)]
+    kept = (buffer for norm in norms for buffer in (norm.running_mean, norm.running_var))
+    return [buffer for buffer in kept if buffer is not None]
 
 
 def load_tree(value: Any, tree: Any, device: torch.device = _HOST) -> Any:

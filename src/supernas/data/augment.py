@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
+from supernas.core.ranks import mine
 from supernas.core.settings import setting, settings
 
 __all__ = [
@@ -70,8 +71,8 @@ class Variation(NamedTuple):
     square: Tensor | None = None
 
     def of(self, batch: int) -> "Variation":
-        """That of one batch of a pass."""
-        return Variation(*(None if drawn is None else drawn[batch] for drawn in self))
+        """That of this device's rows of one batch of a pass."""
+        return Variation(*(None if drawn is None else mine(drawn[batch], dim=1) for drawn in self))
 
     def to(self, device: torch.device | str) -> "Variation":
         """The same on a device."""

@@ -11,7 +11,7 @@ __all__ = ["Batch", "Stream", "even_batch"]
 
 
 class Batch(NamedTuple):
-    """Inputs and targets.
+    """Inputs and targets; of a training batch this device's part.
 
     Attributes:
         inputs: images float32 [b, c, h, w], normalised, channels last; of a text word numbers int64 [time, b].

@@ -1,6 +1,7 @@
 """Batches of images: an endless shuffled stream for training, one ordered pass for evaluation.
 
-Images live on the device as unsigned bytes, channels last; a batch is gathered, augmented and normalised there. What is
+Images live on the device as unsigned bytes, channels last, or come from files batch by batch (`filed_images.py`); a
+batch is gathered, augmented and normalised there. What is
 random in a pass (order, crops, flips, squares) is drawn on the host when it begins, and crosses over at once: a step
 copies nothing. The whole state of a stream is the order of the present pass, the place in it and where its generator
 stood after that order was drawn, so a stream resumed in the middle of a pass goes on bit for bit, on any device.
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.ranks import mine
 from supernas.data.augment import Augmentation, cut_out, draw_variation, flip_and_crop, stacked
 from supernas.data.batch import Batch, even_batch
-from supernas.data.images import ImageSet
+from supernas.data.images import LabelledImages
 
 __all__ = ["ImageStream", "image_batches"]
 
@@ -27,7 +29,7 @@ class ImageStream:
     would be more than a tenth of the images, or there are fewer than `batch_size`, batches are smaller (`even_batch`).
 
     Args:
-        images: what to draw from.
+        images: what to draw from, in memory or in files.
         batch_size: images in a batch.
         mean: mean of each channel, with pixels between 0 and 1.
         std: standard deviation of each channel, in the same unit.
@@ -41,7 +43,7 @@ class ImageStream:
 
     def __init__(
         self,
-        images: ImageSet,
+        images: LabelledImages,
         batch_size: int,
         *,
         mean: Sequence[float],
@@ -53,7 +55,8 @@ class ImageStream:
         _check(images, batch_size)
         self.batch_size = even_batch(len(images), batch_size)
         self._augmentation = augmentation or Augmentation()
-        self._pixels = _channels_last(images, device)
+        self._shape = images.shape
+        self._source = images.on(torch.device(device))
         self._labels = images.labels.to(device)
         self._scale, self._shift = _affine(mean, std, images, device)
         self._generator = torch.Generator().manual_seed(seed)
@@ -70,10 +73,10 @@ class ImageStream:
     def __next__(self) -> Batch:
         if self._position + self.batch_size > len(self._order):
             self._begin_pass(self._shuffled())
-        taken = self._order_there[self._position : self._position + self.batch_size]
+        taken = mine(self._order_there[self._position : self._position + self.batch_size])
         variation = self._variation.of(self._position // self.batch_size)
         self._position += self.batch_size
-        images = self._pixels.index_select(0, taken).permute(0, 3, 1, 2)
+        images = self._source.take(taken)
         images = flip_and_crop(images, variation, self._augmentation.crop_padding or 0)
         inputs = _normalised(images, self._scale, self._shift)
         inputs = cut_out(inputs, variation, self._augmentation.cutout)
@@ -99,26 +102,27 @@ class ImageStream:
                 "resume with the data and split of the saved run"
             )
         self._generator.set_state(state["generator"].cpu())
-        self._begin_pass(state["order"].cpu().clone())
-        self._position = int(state["position"])
+        self._begin_pass(state["order"].cpu().clone(), int(state["position"]))
 
-    def _begin_pass(self, order: Tensor) -> None:
+    def _begin_pass(self, order: Tensor, position: int = 0) -> None:
         """Draws how the batches of a pass are varied, and puts all that is random in it on the device."""
-        device, (height, width) = self._pixels.device, self._pixels.shape[1:3]
-        self._order, self._position = order, 0
+        device, (_, height, width) = self._labels.device, self._shape
+        self._order, self._position = order, position
         self._drawn_from = self._generator.get_state()
         drawn = [
             draw_variation(self.batch_size, height, width, self._augmentation, self._generator)
             for _ in range(self.steps_per_epoch)
         ]
         self._order_there, self._variation = order.to(device), stacked(drawn).to(device)
+        batches = order[: self.steps_per_epoch * self.batch_size].view(-1, self.batch_size)
+        self._source.begin(mine(batches[position // self.batch_size :], dim=1))
 
     def _shuffled(self) -> Tensor:
         return torch.randperm(len(self._labels), generator=self._generator)
 
 
 def image_batches(
-    images: ImageSet,
+    images: LabelledImages,
     batch_size: int,
     *,
     mean: Sequence[float],
@@ -128,32 +132,25 @@ def image_batches(
     """All images once, in order, as they are; the last batch may be smaller. Arguments and errors: as `ImageStream`."""
     _check(images, batch_size)
     scale, shift = _affine(mean, std, images, device)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        pixels = images.images[part].to(device)
-        yield Batch(_normalised(pixels, scale, shift), images.labels[part].to(device))
+    for pixels, labels in zip(images.chunks(batch_size), images.labels.split(batch_size), strict=True):
+        yield Batch(_normalised(pixels.to(device), scale, shift), labels.to(device))
 
 
-def _check(images: ImageSet, batch_size: int) -> None:
+def _check(images: LabelledImages, batch_size: int) -> None:
     if len(images) == 0:
         raise UserError("there are no images to draw from; choose a larger data set or fraction")
     if batch_size < 1:
         raise UserError(f"batch size is {batch_size}; wanted 1 or more")
 
 
-def _channels_last(images: ImageSet, device: torch.device | str) -> Tensor:
-    """The images as one uint8 tensor [n, h, w, c]."""
-    return images.images.to(device).permute(0, 2, 3, 1).contiguous()
-
-
 def _affine(
-    mean: Sequence[float], std: Sequence[float], images: ImageSet, device: torch.device | str
+    mean: Sequence[float], std: Sequence[float], images: LabelledImages, device: torch.device | str
 ) -> tuple[Tensor, Tensor]:
     """Scale and shift, float32 [h * w * c], that turn a byte into its normalised value.
 
     They are repeated for each pixel: a product along rows of c = 3 numbers takes seven times as long.
     """
-    _, channels, height, width = images.images.shape
+    channels, height, width = images.shape
     if not len(mean) == len(std) == channels:
         raise UserError(
             f"{len(mean)} means and {len(std)} deviations for {channels} channels; wanted one of each a channel"

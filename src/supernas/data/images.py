@@ -3,8 +3,10 @@
 Images stay unsigned bytes until a batch is drawn (`image_stream.py`): a quarter of the memory, all data sets alike.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +17,75 @@ from supernas.core.errors import UserError
 from supernas.core.spelling import option
 from supernas.data.balance import even_quotas, proportional_quotas, split_indices
 
-__all__ = ["ImageParts", "ImageSet", "advise_resolution", "halves", "moments", "resized", "subset"]
+__all__ = [
+    "ImageParts",
+    "ImageSet",
+    "LabelledImages",
+    "Source",
+    "advise_resolution",
+    "halves",
+    "moments",
+    "resized",
+    "subset",
+]
 
 _CHUNK = 4096  # images converted to floating point at a time
+_JUDGED_AT_ONCE = 256  # images that are read for mean and deviation
 _SUBSET_SEED = 0  # `train_size` names one fixed subset
 
 
+@runtime_checkable
+class Source(Protocol):
+    """What gives a stream its images."""
+
+    def begin(self, batches: Int64[Tensor, "steps b"]) -> None:
+        """The numbers of the images of each batch to come."""
+
+    def take(self, numbers: Int64[Tensor, " b"]) -> UInt8[Tensor, "b c h w"]:
+        """The images of the next batch, whose numbers these are, on the device."""
+
+
+class LabelledImages(ABC):
+    """Labelled images, in memory or not.
+
+    Attributes:
+        labels: int64 [n], counted from 0.
+    """
+
+    labels: Int64[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> object:
+        """What tells them from others, for a digest."""
+
+    @abstractmethod
+    def select(self, indices: Int64[Tensor, " m"]) -> Any:
+        """The images at `indices` (int64 [m]), in that order, of the same kind."""
+
+    @abstractmethod
+    def judged(self) -> "LabelledImages":
+        """Those by which mean and deviation are judged."""
+
+    @abstractmethod
+    def chunks(self, size: int) -> Iterator[UInt8[Tensor, "b c h w"]]:
+        """All of them in order, so many at a time."""
+
+    @abstractmethod
+    def on(self, device: torch.device) -> Source:
+        """What gives batches of them on a device."""
+
+
 @dataclass(frozen=True, eq=False)
-class ImageSet:
+class ImageSet(LabelledImages):
     """Labelled images: `images` uint8 [n, c, h, w], `labels` int64 [n], counted from 0."""
 
     images: UInt8[Tensor, "n c h w"]
@@ -34,23 +97,60 @@ class ImageSet:
         if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
             raise ValueError(f"labels are {self.labels.dtype} {list(self.labels.shape)}; wanted int64 [n]")
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
+    @property
+    def identity(self) -> object:
+        """Every pixel."""
+        return self.images, self.labels
 
     def select(self, indices: Int64[Tensor, " m"]) -> "ImageSet":
         """The images at `indices` (int64 [m]), in that order."""
         return ImageSet(self.images[indices], self.labels[indices])
 
+    def judged(self) -> "ImageSet":
+        """All of them."""
+        return self
+
+    def chunks(self, size: int) -> Iterator[UInt8[Tensor, "b c h w"]]:
+        """Views of them."""
+        return iter(self.images.split(size))
+
+    def on(self, device: torch.device) -> "_Held":
+        """All of them on the device."""
+        return _Held(self.images, device)
+
+
+class _Held:
+    """Images on a device, as one uint8 tensor [n, h, w, c]."""
+
+    def __init__(self, images: UInt8[Tensor, "n c h w"], device: torch.device) -> None:
+        self._pixels = images.to(device).permute(0, 2, 3, 1).contiguous()
+
+    def begin(self, batches: Int64[Tensor, "steps b"]) -> None:
+        """They are all there."""
+
+    def take(self, numbers: Int64[Tensor, " b"]) -> UInt8[Tensor, "b c h w"]:
+        """A gather."""
+        return self._pixels.index_select(0, numbers).permute(0, 3, 1, 2)
+
 
 class ImageParts(NamedTuple):
     """What a file format holds: training images, test images (where there are any) and the names of the classes."""
 
-    train: ImageSet
-    test: ImageSet | None
+    train: LabelledImages
+    test: LabelledImages | None
     classes: tuple[str, ...]
 
 
-def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet, ImageSet]:
+ImagesT = TypeVar("ImagesT", bound=LabelledImages)
+
+
+def halves(images: ImagesT, seed: int, fraction: float = 0.5) -> tuple[ImagesT, ImagesT]:
     """Split `images` at random into two disjoint parts in which every class keeps its share.
 
     Args:
@@ -73,7 +173,7 @@ def halves(images: ImageSet, seed: int, fraction: float = 0.5) -> tuple[ImageSet
     return images.select(first), images.select(second)
 
 
-def subset(images: ImageSet, size: int) -> ImageSet:
+def subset(images: ImagesT, size: int) -> ImagesT:
     """`size` of the images, as many of each class as its number allows; always the same ones.
 
     Raises:
@@ -108,9 +208,11 @@ def advise_resolution(least: int) -> str:
     return f"give {option('resolution', side)}, or another size"
 
 
-def moments(images: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def moments(images: LabelledImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, with pixels between 0 and 1; a constant channel gets deviation 1."""
-    counts = torch.stack([_histogram(images.images[:, channel]) for channel in range(images.images.shape[1])])
+    counts = torch.zeros(images.shape[0], 256, dtype=torch.float64)
+    for chunk in images.judged().chunks(_JUDGED_AT_ONCE):
+        counts += torch.stack([_histogram(channel) for channel in chunk.unbind(1)])
     levels = torch.arange(256, dtype=torch.float64) / 255
     shares = counts / counts.sum(1, keepdim=True)
     mean = shares @ levels
@@ -121,5 +223,4 @@ def moments(images: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _histogram(pixels: Tensor) -> Tensor:
     """How often each byte occurs, float64 [256]: exact sums at any number of images."""
-    counts = [torch.bincount(chunk.flatten().int(), minlength=256) for chunk in torch.split(pixels, _CHUNK)]
-    return torch.stack(counts).sum(0).double()
+    return torch.bincount(pixels.flatten().int(), minlength=256).double()

@@ -12,11 +12,20 @@ from supernas.data.augment import Augmentation
 from supernas.data.catalogue import PUBLISHED_IMAGES, PublishedImages
 from supernas.data.datasets.images import ImageDataset
 from supernas.data.download import default_directory, locate
+from supernas.data.filed_images import FiledImages
 from supernas.data.formats import digits, npz
 from supernas.data.formats.folder import ImageFolder
 from supernas.data.formats.idx import IDX
-from supernas.data.formats.image_files import Say, listed
-from supernas.data.images import ImageParts, ImageSet, advise_resolution, moments, resized, subset
+from supernas.data.formats.image_files import Memory, Say, listed
+from supernas.data.images import (
+    ImageParts,
+    ImageSet,
+    LabelledImages,
+    advise_resolution,
+    moments,
+    resized,
+    subset,
+)
 from supernas.data.paths import located
 
 __all__ = ["image_names", "load_images"]
@@ -49,6 +58,8 @@ def load_images(
     train_size: int | None = None,
     augmentation: Augmentation | None = None,
     broken: Literal["refuse", "skip"] = "refuse",
+    memory: Memory = "hold",
+    workers: int | None = None,
     download: bool = True,
 ) -> ImageDataset:
     """Load a data set of images.
@@ -65,16 +76,23 @@ def load_images(
             same ones.
         augmentation: how training images are varied; what is None there is as usual for them.
         broken: whether image files that cannot be read are refused (all are named) or left out.
+        memory: whether the images of a folder of image files are held in memory, or read from their files whenever they
+            are wanted (`stream`); `auto` holds what fits.
+        workers: processes that read them then; by default one a core, and four at most.
         download: fetch a published data set that is not there.
 
     Raises:
         UserError: if the name is unknown, files are missing or damaged, or the images are not squares of one size.
     """
     notes: list[str] = []
-    folder = ImageFolder(resolution, broken == "skip", notes.append)
+    folder = ImageFolder(resolution, broken == "skip", notes.append, memory, workers)
     source = _find(str(name_or_path), directory, folder, notes.append, download)
     parts = source.read()
     train, test, classes = parts
+    if memory == "stream" and not isinstance(train, FiledImages):
+        raise UserError(
+            f"{source.name} is no folder of image files, which alone can be streamed; leave data.memory out"
+        )
     if resolution is not None and resolution < 1:
         raise UserError(f"resolution is {resolution}; wanted 1 or more pixels")
     if len(classes) < 2:
@@ -85,7 +103,7 @@ def load_images(
     mean, std = _constants(source, images["train"])
     if train_size is not None and train_size < len(train):
         images["train"] = subset(images["train"], train_size)
-    side = images["train"].images.shape[2]
+    side = images["train"].shape[1]
     return ImageDataset(
         name=source.name,
         note="; ".join([*notes, *_about(parts, source.published)]),
@@ -131,13 +149,13 @@ def _published(name: str, folder: Path) -> _Source:
     return _Source(name, lambda: published.format.read(folder), published.mirror, published)
 
 
-def _shrunk(images: ImageSet, resolution: int | None) -> ImageSet:
-    if resolution is None or resolution >= max(images.images.shape[2:]):
+def _shrunk(images: LabelledImages, resolution: int | None) -> LabelledImages:
+    if not isinstance(images, ImageSet) or resolution is None or resolution >= max(images.shape[1:]):
         return images
     return resized(images, resolution)
 
 
-def _constants(source: _Source, train: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _constants(source: _Source, train: LabelledImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of each channel: the published ones, else those of all training images."""
     published = source.published
     if published and published.mean and published.std:
@@ -157,8 +175,8 @@ def _about(parts: ImageParts, published: PublishedImages | None) -> list[str]:
     return [f"{have[0]:,} of {want[0]:,} published training images, {have[1]:,} of {want[1]:,} test images"]
 
 
-def _check_square(name: str, images: dict[str, ImageSet]) -> None:
-    shapes = [list(content.images.shape[1:]) for content in images.values()]
+def _check_square(name: str, images: dict[str, LabelledImages]) -> None:
+    shapes = [list(content.shape) for content in images.values()]
     if shapes[0] != shapes[-1]:
         raise UserError(f"{name} has training images {shapes[0]} and test images {shapes[-1]}; wanted equal shapes")
     _, height, width = shapes[0]

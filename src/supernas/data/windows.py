@@ -12,6 +12,7 @@ from torch import Tensor
 
 from supernas.core.documents import Values
 from supernas.core.errors import UserError
+from supernas.core.ranks import mine
 from supernas.data.batch import Batch
 
 __all__ = ["TextStream", "windows"]
@@ -37,6 +38,9 @@ class TextStream:
         seed: decides the lengths.
         device: where the text is kept.
 
+    Attributes:
+        batch_size: pieces that are read side by side, on all devices together.
+
     Raises:
         UserError: if the text is shorter than one window.
     """
@@ -56,14 +60,10 @@ class TextStream:
         most = len(text) // (bptt + 1)
         if most < 1:
             raise UserError(f"a text of {len(text)} words is shorter than a window of {bptt} and the word after it")
-        self._rows = side_by_side(text, min(columns, most)).to(device)
+        self.batch_size = min(columns, most)
+        self._rows = mine(side_by_side(text, self.batch_size), dim=1).to(device)
         self._generator = torch.Generator().manual_seed(seed)
         self._position = 0
-
-    @property
-    def batch_size(self) -> int:
-        """Pieces that are read side by side."""
-        return self._rows.shape[1]
 
     @property
     def steps_per_epoch(self) -> int:

@@ -30,8 +30,8 @@ from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Metrics, SearchContext
-from supernas.steps.hypergradients import Hypergradient, unrolled_gradient
+from supernas.steps.contracts import Chosen, Metrics, SearchContext, needs_single
+from supernas.steps.hypergradients import CLOSE, Hypergradient, unrolled_gradient
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Softmax
 
@@ -58,6 +58,11 @@ class DARTS(Alternating):
             refuse_unused(self, ("hypergradient", "radius"), "order=1")
         elif self.hypergradient == "exact":
             refuse_unused(self, ("radius",), "hypergradient=exact")
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Finite differences in less than float32."""
+        looks = self.order == 2 and self.hypergradient == "finite-difference"
+        return needs_single(chosen, CLOSE) if looks else ""
 
     @property
     def relaxation(self) -> Softmax:

@@ -25,11 +25,12 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.core.ranks import gathered_objects, rank, size, whole
 from supernas.core.settings import build, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
 from supernas.proxies import Measures, Proxy
-from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate
+from supernas.steps.contracts import Chosen, Method, MethodState, Metrics, SearchContext, Validate, needs_single
 
 __all__ = ["ZeroCost"]
 
@@ -72,21 +73,25 @@ class ZeroCost(Method[_Scored]):
         return _Scored(context=context, candidates=candidates)
 
     def refuses(self, chosen: Chosen) -> str:
-        """Networks that read something else than images."""
+        """Networks that read something else than images, and a precision of training."""
         space = chosen.space
+        if why := needs_single(chosen, "nothing is trained, and proxies have a precision of their own"):
+            return why
         if space.data_kind == "images":
             return ""
         why = "its proxies judge networks for images"
         return f"does not go with the space {space.name}, whose networks read {space.data_kind}: {why}"
 
     def step(self, state: _Scored, train: Batch, valid: Batch, progress: Progress) -> Metrics:
-        """Measures this step's share of the candidates."""
+        """Measures this step's share of the candidates, on several devices each some of them."""
         if state.inputs is None or state.targets is None:
-            state.inputs, state.targets = valid.inputs, valid.targets
+            state.inputs, state.targets = whole(valid.inputs), whole(valid.targets)
         batch = Batch(state.inputs, state.targets)
         due = math.ceil(self.candidates * (progress.step + 1) / progress.steps)
-        for architecture in state.candidates[len(state.measures) : due]:
-            state.measures.append(self._measure(state, architecture, batch))
+        there = state.candidates[len(state.measures) : due]
+        mine = [self._measure(state, architecture, batch) for architecture in there[rank() :: size()]]
+        everyone = gathered_objects(mine)
+        state.measures += [everyone[number % size()][number // size()] for number in range(len(there))]
         return {}
 
     def epoch(self, state: _Scored, validate: Validate, progress: Progress) -> Metrics:

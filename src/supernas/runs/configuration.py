@@ -37,6 +37,7 @@ from supernas.spaces.base import Space
 from supernas.steps import objectives, regularisers
 from supernas.steps.contracts import Chosen, Diagnostic, Paths
 from supernas.steps.optimisers import SGDSettings
+from supernas.steps.precision import Precision
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,6 +47,7 @@ else:
 __all__ = [
     "DEFAULT_SPACE",
     "SEARCH_SECTIONS",
+    "ComputeSettings",
     "GivenTask",
     "SearchConfig",
     "SearchSettings",
@@ -83,17 +85,60 @@ NAMED_SECTIONS = ("space", "method", "objective", "regulariser", "stopping")  # 
 DEFAULT_SPACE = "nas-bench-201"
 Device = Annotated[str, pydantic.StringConstraints(pattern=r"^(auto|cpu|cuda(:\d{1,3})?|mps)$")]
 Disconnected = Literal["refuse", "allow"]
+_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @settings
-class SearchSettings:
+class ComputeSettings:
+    """Where a run computes, and how exactly. What is recorded of it stands in `result.json` as `arithmetic`."""
+
+    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32", "of a training step's matrix products and convolutions; fp32 and bf16 for short"
+    )
+    tf32: bool = setting(
+        False, "whether a GPU's float32 products may have the ten bits of TensorFloat-32: faster, less exact"
+    )
+    deterministic: bool = setting(
+        False, "whether only algorithms are taken that give the same bits every time; on a GPU slower, and some fail"
+    )
+    cudnn_benchmark: bool = setting(
+        False, "whether cuDNN tries which of its convolutions is fastest here, which may differ from run to run"
+    )
+
+    @pydantic.field_validator("precision", mode="before")
+    @classmethod
+    def _spelled_out(cls, value: Any) -> Any:
+        return _SHORT.get(value, value) if isinstance(value, str) else value
+
+    def __post_init__(self) -> None:
+        if self.deterministic and self.cudnn_benchmark:
+            raise ValueError("cudnn_benchmark is not deterministic; give one of them")
+
+    @property
+    def on_devices(self) -> tuple[int, int]:
+        """Devices of a machine that share every batch, and machines; one of each, if nothing else can be set."""
+        return 1, 1
+
+    @property
+    def arithmetic(self) -> Document:
+        """What decides the last bits of a result, as plain values."""
+        return {name: getattr(self, name) for name in ("precision", "tf32", "deterministic", "cudnn_benchmark")}
+
+
+@settings
+class SearchSettings(ComputeSettings):
     """The search loop."""
 
     epochs: int = setting(40, "passes over the training half", ge=1)
     batch_size: int = setting(64, "images in a training batch, and in an architecture batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
+    devices: int = setting(1, "devices of this machine (of each of them) that share every batch", ge=1, le=1024)
+    nodes: int = setting(1, "machines that share every batch", ge=1, le=1024)
+    statistics: Literal["own", "synchronised"] = setting(
+        "own", "what a batch is normalised by on several devices: each its own part, or all of them the whole batch"
+    )
     split: float | None = setting(
         None,
         "part of the training data that trains weights; the rest judges. By default half of the images; a text has a "
@@ -117,16 +162,23 @@ class SearchSettings:
     track: int = setting(0, "drawn architectures whose inherited accuracy is followed from epoch to epoch", ge=0)
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
+    @property
+    def on_devices(self) -> tuple[int, int]:
+        """Devices of a machine that share every batch, and machines."""
+        return self.devices, self.nodes
+
 
 @settings
-class TrainSettings:
+class TrainSettings(ComputeSettings):
     """The training of one architecture from scratch."""
 
     epochs: int = setting(30, "passes over the training images", ge=1)
     batch_size: int = setting(64, "images in a batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
+    precision: Literal["float32", "bfloat16", "float16"] = setting(  # type: ignore[assignment]  # the loss is scaled
+        "float32", "of a training step's matrix products and convolutions; fp32, bf16 and fp16 for short"
+    )
     label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
     split: float | None = setting(
         None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
@@ -143,13 +195,13 @@ class TrainSettings:
         "the weights that are returned: the last ones, or those of the epoch that was best on validation data, which "
         "also come back where a loss is not a number",
     )
-    precision: Literal["float32", "bfloat16"] = setting("float32", "of a training step's matrix products")
     disconnected: Disconnected = setting(
         "refuse", "an architecture without a path from input to output: refused, or trained all the same"
     )
     checkpoint_minutes: float = setting(5.0, "the longest time between two checkpoints within an epoch", gt=0)
 
     def __post_init__(self) -> None:
+        ComputeSettings.__post_init__(self)
         if self.split_seed is not None and self.split is None:
             raise ValueError(
                 "split_seed is of a split, and there is none; give "
@@ -189,6 +241,16 @@ class SearchConfig(Chosen):
             return self.search.paths
         split = replace(self, search=replace(self.search, paths="split"))
         return "whole" if any(part.refuses(split) for _, _, part in split.parts()) else "split"
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether several devices normalise by the statistics of the whole batch."""
+        return self.search.devices * self.search.nodes > 1 and self.search.statistics == "synchronised"
+
+    @property
+    def precision(self) -> Precision:
+        """Of a step's matrix products."""
+        return self.search.precision
 
     @property
     def most_paths(self) -> int:
@@ -283,9 +345,11 @@ def _resolved_search(document: Values) -> SearchConfig:
         given = merge(given, presets.get(space.family).mixtures.get(preset, {}), document)
     if preset == "paper":
         given = merge(given, method.cls.published, document)
+        method = _part(methods, given.get("method", {}), "method", method.name)
     objective = _part(objectives, given.get("objective", {}), "objective", method.cls.objective)
     regulariser = _part(regularisers, given.get("regulariser", {}), "regulariser", method.cls.regulariser)
     _check_sections_of_settings(method, objective)
+    _check_owner(method, methods)
     rule = _part(stopping, given.get("stopping", {}), "stopping", "never")
     config = SearchConfig(
         space=space,
@@ -442,7 +506,10 @@ class _FreeSettings(Record):
     """Settings in which equal runs may differ, which no digest covers, of whatever section."""
 
     device: str | None = None
+    devices: int = pydantic.Field(default=1, ge=1)
+    nodes: int = pydantic.Field(default=1, ge=1)
     directory: str | None = None
+    workers: int | None = pydantic.Field(default=None, ge=0)
     checkpoint_minutes: float | None = pydantic.Field(default=None, ge=0)
 
 
@@ -489,7 +556,7 @@ def read_own(folder: Path) -> Document | None:
 
 def fingerprint(document: Document) -> str:
     """Eight letters that tell configurations apart; the seed, the device and where the data are do not count."""
-    uncounted = {"seed", "device", "checkpoint_minutes", "directory"}
+    uncounted = {"seed", "device", "devices", "nodes", "checkpoint_minutes", "directory", "workers"}
     counted = dict(document)
     for section in ("search", "train", "data"):
         if section in counted:
@@ -549,6 +616,18 @@ def _check_sections_of_settings(part: _Part, other: _Part) -> None:
         if name not in field_names(part.cls) and name in field_names(other.cls):
             right = assigned(f"{other.section}.{name}", value)
             raise UserError(f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {right}")
+
+
+def _check_owner(part: _Part, registry: Any) -> None:
+    """Refuses a setting that the part does not have and others of its kind do."""
+    for name, value in part.values.items():
+        if name in field_names(part.cls):
+            continue
+        if owners := [other for other in registry.names() if name in field_names(registry.get(other))]:
+            raise UserError(
+                f"{part.section}.{name} = {value!r}: {part.section} {part.name} has no such setting; leave it out, or "
+                f"take {part.section} {' or '.join(owners)}"
+            )
 
 
 def _watched(given: Values) -> dict[str, Diagnostic]:

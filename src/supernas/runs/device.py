@@ -1,11 +1,15 @@
 """Where a run computes, and in which precision."""
 
+import os
+from typing import Any
+
 import torch
 
 from supernas.core.errors import UserError, unknown
 from supernas.core.spelling import assigned, option
+from supernas.steps.precision import Precision
 
-__all__ = ["check_precision", "choose_device"]
+__all__ = ["check_precision", "choose_device", "set_arithmetic"]
 
 
 def choose_device(name: str, *, float64: bool = False) -> torch.device:
@@ -42,15 +46,45 @@ def _present() -> list[str]:
     return ["cpu", *cards, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
-def check_precision(precision: str, device: torch.device) -> None:
+def check_precision(precision: Precision, device: torch.device, setting: str) -> None:
     """Whether a device computes in a precision.
+
+    Args:
+        precision: the precision.
+        device: the device.
+        setting: which asked for it.
 
     Raises:
         UserError: if it does not.
     """
-    if precision == "bfloat16":
-        there = torch.amp.is_autocast_available(device.type)
-        if not there or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
-            raise UserError(
-                f"this {device.type} does not compute in bfloat16; use {assigned('train.precision', 'float32')}"
-            )
+    if precision == "float32":
+        return
+    there = torch.amp.is_autocast_available(device.type)
+    if precision == "bfloat16" and device.type == "cuda":
+        there = there and torch.cuda.is_bf16_supported(including_emulation=False)
+    if not there:
+        raise UserError(f"this {device.type} does not compute in {precision}; use {assigned(setting, 'float32')}")
+
+
+def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool, cudnn_benchmark: bool) -> None:
+    """How PyTorch computes from now on, in this process.
+
+    Args:
+        device: where.
+        tf32: whether float32 products of a GPU may be in TensorFloat-32.
+        deterministic: whether only algorithms are taken that give the same bits every time.
+        cudnn_benchmark: whether cuDNN tries which convolution is fastest.
+
+    Raises:
+        UserError: if the device has nothing of the kind.
+    """
+    for name, asked in {"tf32": tf32, "cudnn_benchmark": cudnn_benchmark}.items():
+        if asked and device.type != "cuda":
+            raise UserError(f"{name} is of NVIDIA's GPUs, and this run is on the {device.type}; leave it out")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which cuBLAS refuses
+    cudnn: Any = torch.backends.cudnn
+    torch.use_deterministic_algorithms(deterministic)
+    cudnn.deterministic, cudnn.benchmark = deterministic, cudnn_benchmark
+    for products in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
+        products.fp32_precision = "tf32" if tf32 else "ieee"

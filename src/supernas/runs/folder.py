@@ -27,7 +27,7 @@ from supernas.core.spelling import option
 from supernas.runs.checkpoint import checkpoint_exists, load_checkpoint, read_checkpoint, save_checkpoint
 from supernas.runs.configuration import fingerprint, read_file
 
-__all__ = ["RunFolder", "check_unfinished"]
+__all__ = ["Followed", "RunFolder", "check_unfinished"]
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 
@@ -53,10 +53,28 @@ class RunFolder:
     """
 
     environment: Document
+    claim: "Claim | NoClaim"
 
     def __init__(
         self, path: Path, document: Document, resume: bool, contents: Mapping[str, str], extends: bool = False
     ) -> None:
+        self._set_up(path, document, contents)
+        with self._writing():
+            check_places(path)
+        self._check_owner(extends)
+        with self._writing():
+            self.claim = claim = Claim(path / CLAIM, str(path))
+            self._made = True
+        if claim.taken_from:
+            self.notes.append(f"took over from {claim.taken_from}, which was not heard of for minutes")
+        try:
+            self._open(resume)
+        except UserError:
+            self.claim.release()
+            raise
+
+    def _set_up(self, path: Path, document: Document, contents: Mapping[str, str]) -> None:
+        """All that is known before anybody has looked into the folder."""
         self.path = path
         self.document = document
         self.contents = dict(contents)
@@ -66,21 +84,8 @@ class RunFolder:
         self.before: Document = {}
         self.lines: list[str] = []
         self._made = False
-        with self._writing():
-            check_places(path)
-        self._check_owner(extends)
-        with self._writing():
-            self.claim = Claim(path / CLAIM, str(path))
-            self._made = True
-        try:
-            self._open(resume)
-        except UserError:
-            self.claim.release()
-            raise
 
     def _open(self, resume: bool) -> None:
-        if self.claim.taken_from:
-            self.notes.append(f"took over from {self.claim.taken_from}, which was not heard of for minutes")
         if resume:
             self.checkpoint, note = load_checkpoint(self.path)
             self.notes += [note] if note else []
@@ -168,8 +173,8 @@ class RunFolder:
             write_atomically(self.metrics, lambda file: file.write(whole))
 
     def _compare(self, before: Document, earlier: list[Document]) -> None:
-        now = self.environment
-        changed = [f"{key}: {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
+        there, now = ({"devices": 1, **environment} for environment in (before, self.environment))
+        changed = [f"{key}: {there.get(key)} -> {now[key]}" for key in now if there.get(key) != now[key]]
         self.earlier = [*earlier, before] if changed else earlier
         if changed:
             self.notes.append("resumed in another environment, so not bit for bit the same: " + "; ".join(changed))
@@ -257,6 +262,50 @@ class RunFolder:
             raise UserError(
                 f"cannot write to {self.path}: {reason}; make room, or choose another {option('out')}"
             ) from None
+
+
+class Followed(RunFolder):
+    """The folder of a run that another process writes: this one is told what is in it, and writes nothing."""
+
+    def __init__(self, path: Path, document: Document) -> None:
+        self._set_up(path, document, {})
+        self.claim = NoClaim()
+
+    def begin(self, environment: Document, finished: bool) -> None:
+        """Takes over the lines of the checkpoint."""
+        self.environment = environment
+        self.lines = list(self.checkpoint["lines"]) if self.checkpoint else []
+
+    def append(self, line: Document) -> None:
+        """Adds an epoch's line."""
+        self.lines.append(json.dumps(line))
+
+    def save(self, tree: Document) -> None:
+        """Nothing."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Nothing."""
+
+    def write_record(self, name: str, document: Document) -> None:
+        """Nothing."""
+
+    def finish(self, record: Document) -> Document:
+        """The record as it is."""
+        return record
+
+    def result(self) -> Document | None:
+        """Nothing: whoever writes knows."""
+        return None
+
+
+class NoClaim:
+    """The claim of who writes nothing."""
+
+    def check(self) -> None:
+        """It cannot be lost."""
+
+    def release(self) -> None:
+        """There is nothing to release."""
 
 
 def check_unfinished(folder: Path) -> None:

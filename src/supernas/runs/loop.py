@@ -22,26 +22,29 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.files import environment, versions
 from supernas.core.progress import Progress
-from supernas.core.spelling import option
-from supernas.core.state import State
+from supernas.core.ranks import agreed, anyone, averaged, first, rank, size
+from supernas.core.spelling import assigned, option
+from supernas.core.state import State, running_averages
 from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import NetworkSettings, Output
 from supernas.networks.costs.memory import Build, Pass
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
-from supernas.runs.device import choose_device
+from supernas.runs.device import check_precision, set_arithmetic
 from supernas.runs.divergence import diverged, holds_nan, is_finite
 from supernas.runs.finished import weights_digest
 from supernas.runs.fit import Batches, check_fit, check_room
-from supernas.runs.folder import RunFolder
+from supernas.runs.folder import Followed, RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
+from supernas.runs.launch import launched
 from supernas.runs.trackers.base import Tracker, begin, numbers
 from supernas.steps.contracts import Metrics
 
 __all__ = ["Carry", "EpochReport", "Forward", "Loop", "Moving"]
 
 _USES = {"train": "train the weights", "valid": "judge"}
+_TOGETHER = 16  # steps from one question to all devices to the next
 
 Carry = tuple[Tensor, ...] | None
 Forward = Callable[[Tensor, Carry], Output]
@@ -101,17 +104,21 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         resume: bool,
         on_epoch: tuple[Callable[[EpochT], Document | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
+        shared: bool = True,
     ) -> None:
         self._settings, self._space, self.data = settings, config.space, data
         self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
-        self.device = choose_device(settings.device, float64=self._needs_float64)
+        devices, nodes = settings.on_devices if shared else (1, 1)
+        self.device = launched(devices, nodes, settings.device, float64=self._needs_float64)
+        check_precision(settings.precision, self.device, f"{self._section}.precision")
+        set_arithmetic(self.device, settings.tf32, settings.deterministic, settings.cudnn_benchmark)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
         contents = {"data": data.digest}
         if settings.inherit:
             contents["first weights"] = weights_digest(Path(settings.inherit))
-        self.folder = RunFolder(path, config.document(), resume, contents, config.extends)
+        self.folder = self._opened(path, config.document(), resume, contents, config.extends)
         self.notes = self.folder.notes  # what is noted later is noted here too
         if data.note:
             self.notes.insert(0, data.note)
@@ -123,15 +130,32 @@ class Loop(ABC, Generic[EpochT, ResultT]):
             self.folder.claim.release()
             raise
 
+    def _opened(self, path: Path, document: Document, *rest: Any) -> RunFolder:
+        """The folder of the run, which on several devices the first alone writes."""
+        folder = RunFolder(path, document, *rest) if first() else Followed(path, document)
+        folder.checkpoint = agreed(folder.checkpoint)
+        return folder
+
     def _begin(self) -> None:
         seed_everything(self._settings.seed)
         self.state = self._start()
+        self._check_shares()
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
         self.notes += self._about_batches()
-        self.folder.begin(environment(self.device, *self._packages), finished=self.finished)
-        self._kept = self.folder.result() if self.finished else None  # what an earlier process wrote at the end
+        shared = {"devices": size()} if size() > 1 else {}
+        self.folder.begin({**environment(self.device, *self._packages), **shared}, finished=self.finished)
+        self._kept = agreed(self.folder.result()) if self.finished else None  # what an earlier process wrote at the end
         self._mark = time.perf_counter()
+
+    def _check_shares(self) -> None:
+        batch = self.state.train.batch_size
+        if batch % size():
+            fitting = batch - batch % size() or size()
+            raise UserError(
+                f"a batch of {batch} cannot be shared out evenly among {size()} devices; give "
+                f"{assigned(f'{self._section}.batch_size', fitting)}"
+            )
 
     @property
     def steps(self) -> int:
@@ -174,6 +198,16 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _needs_float64(self) -> bool:
         """Whether something in it computes in double precision on the device."""
         return False
+
+    @property
+    def _section(self) -> str:
+        """The section of its settings."""
+        return "search" if isinstance(self._settings, SearchSettings) else "train"
+
+    @property
+    def _shares_judging(self) -> bool:
+        """Whether batches that judge may be shared out: no hidden state goes on from one to the next."""
+        return self._space.data_kind != "text"
 
     def _trained(self) -> nn.Module:
         """The network whose weights are the run's outcome."""
@@ -239,7 +273,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         Raises:
             UserError: if the folder of one cannot be made anew.
         """
-        self._trackers = begin(kinds, self.folder.path, self.folder.document, self.folder.epochs)
+        if first():
+            self._trackers = begin(kinds, self.folder.path, self.folder.document, self.folder.epochs)
 
     def _untrack(self, outcome: Document) -> None:
         while self._trackers:
@@ -256,7 +291,12 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         self._conclude()
         record = self._kept
         if record is None:
-            record = {**self._record(), "seconds": self.state.seconds, "versions": self.folder.environment}
+            record = {
+                **self._record(),
+                "arithmetic": self._settings.arithmetic,
+                "seconds": self.state.seconds,
+                "versions": self.folder.environment,
+            }
             if self.folder.earlier:
                 record["earlier_versions"] = self.folder.earlier
             saved = self._trained().state_dict()  # cloned, since modules may share tensors, which the format refuses
@@ -264,7 +304,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in saved.items()
             }
             self.folder.write(self.weights_file, save_tensors(weights))
-            record = self._kept = self.folder.finish(record)
+            record = self._kept = agreed(self.folder.finish(record))
         self._untrack({name: value for name, value in record.items() if name != "versions"})
         self.folder.claim.release()
         return self._result(record)
@@ -301,22 +341,28 @@ class Loop(ABC, Generic[EpochT, ResultT]):
                 self.on_step(progress, metrics)
             if state.step % self.steps_per_epoch == 0:
                 return self._end_epoch(progress)
-            now = time.perf_counter()
-            if self.stopping or now - saved > 60 * self._settings.checkpoint_minutes:
-                saved = now
+            if self._save_is_due(saved):
+                saved = time.perf_counter()
                 self._save(progress)
                 self._stop_if_asked()
+
+    def _save_is_due(self, saved: float) -> bool:
+        """Whether to save within an epoch; on several devices one of them says so for all, every few steps."""
+        if size() > 1 and self.state.step % _TOGETHER:
+            return False
+        return anyone(self.stopping or time.perf_counter() - saved > 60 * self._settings.checkpoint_minutes)
 
     def _guarded_step(self, progress: Progress) -> Metrics:
         try:
             return self._step(progress)
         except (ArithmeticError, RuntimeError, ValueError):  # a factorisation or a draw fails where there is a NaN
             self._check_finite(progress)
-            if holds_nan(self.state.tree()):
+            if size() == 1 and holds_nan(self.state.tree()):  # of which the others hold a part
                 diverged("a value that the run has learnt", progress.epoch, self.folder)
             raise
 
     def _end_epoch(self, progress: Progress) -> EpochT:
+        self._join_parts()
         self._check_finite(progress)  # before anything is recorded
         epoch = self._close_epoch(progress)
         self.state.sums, self.state.counts = {}, {}
@@ -333,7 +379,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         return epoch
 
     def _stop_if_asked(self) -> None:
-        if self.stopping:
+        if anyone(self.stopping):
             self.stopping = False  # whoever iterates again goes on
             raise KeyboardInterrupt
 
@@ -344,6 +390,18 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         for name, value in metrics.items():
             sums[name] = sums.get(name, 0.0) + value.detach()
             counts[name] = counts.get(name, 0) + 1
+
+    def _join_parts(self) -> None:
+        """Brings together what each device has counted of its own part of the batches: metrics, and the running
+        averages of normalisations. Both are linear, so that it is early enough when they are looked at.
+        """
+        if size() == 1:
+            return
+        sums = self.state.sums
+        self.state.sums = dict(zip(sums, averaged([torch.as_tensor(total) for total in sums.values()]), strict=True))
+        running = running_averages(self.state)
+        for buffer, mean in zip(running, averaged(running), strict=True):
+            buffer.copy_(mean)
 
     def _means(self) -> dict[str, float]:
         """The epoch's metrics."""
@@ -368,6 +426,7 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     # -- saving and resuming ------------------------------------------------------------------------------------------
 
     def _save(self, progress: Progress) -> None:
+        self._join_parts()
         self._check_finite(progress)
         self._tick()
         tree = {"state": self.state.tree(), "generators": generator_states()}
@@ -397,16 +456,23 @@ class Loop(ABC, Generic[EpochT, ResultT]):
     def _measure(
         self, network: nn.Module, forward: Forward, batches: Iterable[Batch], *more: Judge
     ) -> tuple[float, ...]:
-        """The task's metric, and `more`, of a forward pass over batches, with the network in evaluation mode."""
+        """The task's metric, and `more`, of a forward pass over batches, with the network in evaluation mode.
+
+        Several devices share the batches, unless these go on from one another.
+        """
         carry: Carry = None
         totals, count = [0.0] * (1 + len(more)), 0
         network.eval()
         with torch.inference_mode():
-            for batch in batches:
+            for place, batch in enumerate(batches):
+                if self._shares_judging and place % size() != rank():
+                    continue
                 output = forward(batch.inputs, carry if batch.follows else None)
                 carry = output.carry
                 count += batch.targets.numel()
                 for number, metric in enumerate((self.task.metric, *more)):
                     totals[number] += float(metric(output.prediction, batch.targets)) * batch.targets.numel()
         network.train()
+        (joined,) = averaged([torch.tensor([*totals, count], dtype=torch.float64)])
+        *totals, count = joined.tolist()
         return self.task.finish(totals[0] / count), *(total / count for total in totals[1:])

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.core.ranks import agreed, first, in_turn, size
 from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import Network, Output, placed
-from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_costs
+from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_budget, read_costs
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
 from supernas.networks.costs.memory import Pass
+from supernas.networks.synchronised import Synchronised
 from supernas.runs import presets
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import SearchConfig, fingerprint, with_task
@@ -36,6 +39,7 @@ __all__ = ["Epoch", "Result", "Search", "run_name"]
 
 _LOG = logging.getLogger("supernas")
 _PROBED = 16  # inputs that show whether a network reads them
+_KEPT = 2**26  # numbers of validation inputs that are kept: a quarter of a gigabyte
 _COMPARED = 50  # architectures that may take the place of one without a path
 
 
@@ -94,6 +98,7 @@ class Search(Loop[Epoch, Result]):
             for the record alone: no method sees it.
         task: what is to be learnt, if not what is usual for the data.
         data: what to learn from, where the configuration does not say it: all of it, to be split as a search does.
+        shared: whether it runs on as many devices as it is set to; who only looks at what it left needs one.
         on_step: called after every step with the progress and the metrics of that step.
 
     Raises:
@@ -103,6 +108,7 @@ class Search(Loop[Epoch, Result]):
 
     weights_file = "supernet.safetensors"
     state: _Moving
+    _judged: tuple[tuple[int, int], list[Batch]] | None = None  # the last question's images and part, and its batches
 
     def __init__(
         self,
@@ -115,13 +121,14 @@ class Search(Loop[Epoch, Result]):
         truth: Callable[[Architecture], dict[str, float]] | None = None,
         task: Task | None = None,
         data: Dataset | None = None,
+        shared: bool = True,
     ) -> None:
         self.config = config = with_task(config, task)
         self.truth = truth
         dataset = (data or config.data.load()).for_search(config.search.seed, config.search.split)
         self.task = task or dataset.task()
         folder = folder or Path("runs") / run_name(config, dataset.name)
-        super().__init__(config, config.search, dataset, folder, resume, on_epoch, on_step)
+        super().__init__(config, config.search, dataset, folder, resume, on_epoch, on_step, shared)
 
     # -- set-up and stages --------------------------------------------------------------------------------------------
 
@@ -133,21 +140,25 @@ class Search(Loop[Epoch, Result]):
         )
         self.steps_per_epoch = train.steps_per_epoch
         self.stages = self.config.method.stages()
-        self._check_supernet(train.batch_size)
+        self._check_supernet(train.batch_size // size())
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
-        if len({*self.stage_starts, self.epochs}) <= len(self.stages):
-            least, name = len(self.stages), self.config.method_name
-            raise UserError(
-                f"search.epochs = {self.epochs}: {name} has {least} stages, each of an epoch at least; give "
-                f"{option('epochs', least)} or more"
-            )
+        self._check_epochs()
         network = self._network(0, None)
         if options.inherit:
             inherit_supernet(network, self.config.space, Path(options.inherit))
-        method = self.config.method.init(self._context(network, 0, None))
+        method = self._init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
+
+    def _check_epochs(self) -> None:
+        """Whether the method can do all that it does, each of its stages taking an epoch at least."""
+        least, name = self.config.method.least_epochs, self.config.method_name
+        if self.epochs < least or len({*self.stage_starts, self.epochs}) <= len(self.stages):
+            raise UserError(
+                f"search.epochs = {self.epochs}: {name} takes {least} epochs at least; give "
+                f"{option('epochs', least)} or more"
+            )
 
     def _check_supernet(self, batch: int) -> None:
         """Whether there can be such a supernet, whose steps see batches of a size."""
@@ -199,7 +210,10 @@ class Search(Loop[Epoch, Result]):
             network_settings=self._size(),
             penalty=self.budget.penalty if self.budget and self.budget.weight else None,
             data_shape=self.data.network,
+            precision=config.search.precision,
             make_supernet=lambda: self._network(stage, pairs),
+            epochs=self.epochs,
+            usable=self._usable,
         )
 
     def _budget(self) -> Budget | None:
@@ -212,7 +226,10 @@ class Search(Loop[Epoch, Result]):
             whole = kind(config.space, form="evaluation", **data.network, **kind.size_of(config.supernet))
             whole = placed(whole, self.device)
             known = read_costs(self.folder.path / "budget.json", config.space) if self.folder.checkpoint else None
-            made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
+            if first():
+                made = make_budget(whole, config.budget, data.input_shape, data.input_type, known)
+            tables = agreed(made.document() if first() else {})  # milliseconds are what the first has measured
+            made = made if first() else read_budget(config.space, config.budget, tables)
         self.folder.write_record("budget.json", made.document())
         return made
 
@@ -228,7 +245,7 @@ class Search(Loop[Epoch, Result]):
     def _enter_stage(self, stage: int, kept: Any) -> None:
         """Builds the stage's network and a fresh state of the method, which takes over what it has learnt."""
         network = self._network(stage, kept)
-        method = self.config.method.init(self._context(network, stage, kept))
+        method = self._init(self._context(network, stage, kept))
         method = self.config.method.carry_over(self.state.method, method)
         self.state.network, self.state.method = network, method
 
@@ -241,7 +258,12 @@ class Search(Loop[Epoch, Result]):
     def _step(self, progress: Progress) -> Metrics:
         state = self.state
         state.network.advance(progress)
-        return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
+        with self._statistics():
+            return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
+
+    def _statistics(self) -> AbstractContextManager[Any]:
+        """Where several devices normalise together, or a context that does nothing."""
+        return Synchronised() if self.config.synchronised else nullcontext()
 
     def _close_epoch(self, progress: Progress) -> Epoch:
         method, state = self.config.method, self.state
@@ -262,17 +284,24 @@ class Search(Loop[Epoch, Result]):
             seconds=self._tick(),
         )
 
+    def _init(self, context: SearchContext) -> MethodState:
+        """The method's first state. The first device begins: what is trained and kept for it is then there."""
+        with in_turn():
+            state: MethodState = self.config.method.init(context)
+        return state
+
     def _watch(self, view: EpochView) -> EpochView:
         """The same view, with all that is watched measured."""
-        measured = {name: diagnostic.measure(view) for name, diagnostic in self.config.watch.items()}
+        measured = agreed({name: diagnostic.measure(view) for name, diagnostic in self.config.watch.items()})
         named = {f"{name}.{number}": value for name, numbers in measured.items() for number, value in numbers.items()}
         return replace(view, watched=named)
 
     def _ask_rule(self, view: EpochView) -> dict[str, float]:
-        """What the stopping rule looked at; ends the run if it says so."""
+        """What the stopping rule looked at; ends the run if it says so, or the method is done."""
         state = self.state
         decision = self.config.stopping.check(state.stopping, view)
-        state.answer, state.ended = decision.answer, decision.answer is not None
+        state.answer = decision.answer
+        state.ended = decision.answer is not None or self.config.method.ended(state.method)
         return decision.metrics
 
     def _first_images(self, count: int) -> Batch:
@@ -301,8 +330,20 @@ class Search(Loop[Epoch, Result]):
             output: Output = network(x, active=architecture.pairs, carry=carry)
             return output
 
-        limit = images or self.config.search.validation_images
-        return self._measure(network, forward, self.data.batches("valid", self.device, limit, part))[0]
+        return self._measure(network, forward, self._judging(images or self.config.search.validation_images, part))[0]
+
+    def _judging(self, images: int, part: int) -> Iterable[Batch]:
+        """The validation batches of a question. Those of the last one are kept, unless they are large: most questions
+        are about the same images.
+        """
+        asked = images, part
+        if self._judged is None or self._judged[0] != asked:
+            batches = self.data.batches("valid", self.device, images, part)
+            numbers = min(images, self.data.count("valid")) * math.prod(self.data.input_shape)
+            if numbers > _KEPT:
+                return batches
+            self._judged = asked, list(batches)
+        return self._judged[1]
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -323,6 +364,7 @@ class Search(Loop[Epoch, Result]):
             "epochs": len(state.history),
             "steps": state.step,
             "batch_size": state.train.batch_size,
+            **config.method.record(state.method),
             **({} if state.answer is None else {"stopped": config.stopping_name, "answer_of_epoch": state.answer}),
             "architecture": config.space.format(architecture),
             **({} if architecture == found else {"instead_of": config.space.format(found)}),

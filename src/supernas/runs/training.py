@@ -9,7 +9,6 @@ test data are then out of reach: who chooses between architectures or settings b
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -30,16 +29,16 @@ from supernas.networks.costs.cost import cost, width_for
 from supernas.networks.costs.memory import Pass
 from supernas.runs.averaging import MovingAverage, TriggeredAverage, WeightAverage
 from supernas.runs.configuration import TrainConfig, fingerprint, with_task
-from supernas.runs.device import check_precision
 from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.spaces.search_strategies import draw
 from supernas.steps.contracts import Metrics
 from supernas.steps.optimisers import WeightsOptimiser
+from supernas.steps.precision import computing
 from supernas.steps.weights import training_loss
 
-__all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
+__all__ = ["TrainResult", "Training", "alike", "drawn", "run_name", "sized", "train_each", "train_random"]
 
 _PROBED = 16  # inputs that show whether a network reads them
 
@@ -95,6 +94,7 @@ class _Moving(Moving):
     best: dict[str, Tensor] = field(default_factory=dict)  # the weights of the best epoch, where they are kept
     best_metric: float | None = None
     reloads: int = 0  # in this epoch
+    scaler: torch.amp.GradScaler | None = None  # of the loss, in float16
 
 
 class Training(Loop[EpochReport, TrainResult]):
@@ -168,7 +168,6 @@ class Training(Loop[EpochReport, TrainResult]):
 
     def _start(self) -> _Moving:
         config, data = self.config, self.data
-        check_precision(config.train.precision, self.device)
         stream = data.stream("train", config.train.batch_size, config.train.seed, self.device)
         self._check_network(stream.batch_size)
         model = _build(config, data)
@@ -183,6 +182,7 @@ class Training(Loop[EpochReport, TrainResult]):
             optimiser=WeightsOptimiser(model, config.weights),
             average=self._average(model),
             best=_copy(model) if config.train.keep == "best" else {},
+            scaler=torch.amp.GradScaler(self.device.type) if config.train.precision == "float16" else None,
         )
 
     def _check_connected(self, model: Standalone) -> None:
@@ -217,13 +217,13 @@ class Training(Loop[EpochReport, TrainResult]):
         network = state.network.network
         network.advance(progress)
         state.optimiser.zero_grad()
-        with self._precision():
+        with computing(self.device, self.config.train.precision):
             output = state.network.output(batch.inputs, state.carry if batch.follows else None)
             loss = training_loss(self.task, output, batch)
             if output.auxiliary is not None:
                 loss = loss + network.auxiliary_weight * self.task.loss(output.auxiliary, batch.targets)
-        loss.backward()
-        state.optimiser.step(progress, batch.share)
+        (loss if state.scaler is None else state.scaler.scale(loss)).backward()
+        state.optimiser.step(progress, batch.share, state.scaler)
         if state.average is not None:
             state.average.update(state.network)
         state.carry = output.carry and tuple(part.detach() for part in output.carry)
@@ -244,12 +244,6 @@ class Training(Loop[EpochReport, TrainResult]):
             state.average.restart()
         state.carry = None
         return {"reloads": torch.ones(())}
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        """Where a step computes in bfloat16, or a context that does nothing."""
-        if self.config.train.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _close_epoch(self, progress: Progress) -> EpochReport:
         self.state.reloads = 0
@@ -360,9 +354,9 @@ def train_random(
     Raises:
         UserError: if the space has fewer architectures, or as `Training` does.
     """
-    drawn = draw(config.space, count, np.random.default_rng(config.train.seed))
+    several = drawn(config, count)
     return train_each(
-        config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
+        config, several, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
     )
 
 
@@ -385,15 +379,30 @@ def train_each(
         UserError: as `Training` does.
     """
     data, results = data or config.data.load(), []
-    for architecture in architectures:
-        options = replace(config.train, disconnected="allow")
-        this = replace(config, architecture=architecture, train=options)
-        path = (folder or Path("runs")) / run_name(this, data.name)
+    for path, this in alike(config, architectures, folder, data.name).items():
         training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, task=task, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())
     return results
+
+
+def alike(
+    config: TrainConfig, architectures: Sequence[Architecture], folder: Path | None, data_name: str
+) -> dict[Path, TrainConfig]:
+    """Run folder -> training of each of some architectures."""
+    options = replace(config.train, disconnected="allow")
+    several = (replace(config, architecture=architecture, train=options) for architecture in architectures)
+    return {(folder or Path("runs")) / run_name(this, data_name): this for this in several}
+
+
+def drawn(config: TrainConfig, count: int) -> list[Architecture]:
+    """Architectures drawn uniformly by the seed of a training.
+
+    Raises:
+        UserError: if the space has fewer.
+    """
+    return draw(config.space, count, np.random.default_rng(config.train.seed))
 
 
 def _dataset(config: TrainConfig, data: Dataset | None) -> Dataset:

@@ -8,6 +8,7 @@ a method knows no objective by name, and neither knows the network of a space.
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -17,12 +18,14 @@ from torch import Tensor
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Values
 from supernas.core.progress import Progress
+from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Network, NetworkSettings, Output, Weights
 from supernas.spaces.base import Space
 from supernas.steps.optimisers import SGDSettings
+from supernas.steps.precision import Precision, computing
 
 __all__ = [
     "ALL_IMAGES",
@@ -49,7 +52,9 @@ __all__ = [
     "Visiting",
     "needs_alpha",
     "needs_paths",
+    "needs_plain",
     "needs_rows",
+    "needs_single",
     "needs_whole",
     "stage_starts",
 ]
@@ -114,6 +119,16 @@ class Chosen(ABC):
     def paths(self) -> Paths:
         """How the paths of a step see its training batch."""
 
+    @property
+    def precision(self) -> Precision:
+        """Of a step's matrix products."""
+        return "float32"
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether several devices normalise by the statistics of the whole batch."""
+        return False
+
     def parts(self) -> "Iterator[tuple[str, str, Part]]":
         """(section, name, part) of each that can refuse."""
         yield "method", self.method_name, self.method
@@ -137,6 +152,22 @@ def needs_paths(chosen: Chosen, why: str) -> str:
     if chosen.method.trains_paths:
         return ""
     return f"does not go with {chosen.method_name}, whose weight step trains no single paths: {why}"
+
+
+def needs_single(chosen: Chosen, why: str) -> str:
+    """The refusal of a part that compares what half as many bits do not tell apart."""
+    if chosen.precision == "float32":
+        return ""
+    return (
+        f"does not go with search.precision={chosen.precision}: {why}; give {assigned('search.precision', 'float32')}"
+    )
+
+
+def needs_plain(chosen: Chosen, why: str) -> str:
+    """The refusal of a method of whose steps each is about one path, whatever was trained before."""
+    if chosen.objective_name == "plain":
+        return ""
+    return f"does not go with the objective {chosen.objective_name}: {why}; leave the objective out"
 
 
 def needs_whole(chosen: Chosen, why: str) -> str:
@@ -294,8 +325,12 @@ class SearchContext:
         network_settings: arguments of `space.standalone` that make an architecture's network as large as the supernet.
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
         data_shape: what a network must know to fit the data, as arguments of its class.
+        precision: of a step's matrix products.
         make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
         regulariser: what changes the gradients of a method that alternates; nothing does without.
+        epochs: passes over the training half in the whole search.
+        usable: whether an architecture may be the answer: with a path from input to output, unless the search allows
+            that there is none.
     """
 
     network: Network
@@ -311,13 +346,20 @@ class SearchContext:
     network_settings: Values = field(default_factory=dict)
     penalty: Callable[[Weights], Tensor] | None = None
     data_shape: Values = field(default_factory=dict)
+    precision: Precision = "float32"
     make_supernet: Callable[[], Network] | None = None
     regulariser: Regulariser[Any] | None = None
+    epochs: int = 1
+    usable: Callable[[Architecture], bool] = lambda architecture: True
 
     @property
     def device(self) -> torch.device:
         """Where the network lies."""
         return next(self.network.parameters()).device
+
+    def computing(self) -> AbstractContextManager[Any]:
+        """Where a step's networks run forward, and their losses are computed: in the precision that was chosen."""
+        return computing(self.device, self.precision)
 
 
 @dataclass(frozen=True)
@@ -362,6 +404,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
         weighs_options: whether it runs options with weights of their own somewhere, and not only single paths.
+        shares_weights: whether these weights say something of every architecture, and not of the answer alone.
         needs_float64: whether its step computes in double precision on the network's device.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
@@ -372,6 +415,7 @@ class Method(Part, ABC, Generic[MethodStateT]):
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
     weighs_options: ClassVar[bool] = False
+    shares_weights: ClassVar[bool] = True
     needs_float64: ClassVar[bool] = False
     published: ClassVar[Values] = {}
 
@@ -379,6 +423,11 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def trains_path_sets(self) -> bool:
         """Whether a step trains a set of current paths by one loss; usually one is current."""
         return False
+
+    @property
+    def least_epochs(self) -> int:
+        """The fewest epochs in which it can do what it does; usually one for each of its stages."""
+        return len(self.stages())
 
     @abstractmethod
     def init(self, context: SearchContext) -> MethodStateT:
@@ -399,6 +448,14 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def final(self, state: MethodStateT, validate: Validate) -> Architecture:
         """The architecture that the finished search returns; usually the derived one."""
         return self.derive(state, validate)
+
+    def ended(self, state: MethodStateT) -> bool:
+        """Whether nothing is left to do after an epoch, though it was not the last; usually there is."""
+        return False
+
+    def record(self, state: MethodStateT) -> Values:
+        """What `result.json` says of the finished search besides; usually nothing."""
+        return {}
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the search; one unless the network changes."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from supernas.core.ranks import averaged
+
 __all__ = ["dominant_eigenvalue", "gradient_and_diagonal", "hessian_product", "trace"]
 
 Loss = Callable[[list[Tensor]], Tensor]
@@ -44,7 +46,7 @@ def hessian_product(loss: Loss, point: Sequence[Tensor]) -> Product:
 def gradient_and_diagonal(loss: Tensor, point: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """The gradient of a loss and the diagonal of its Hessian, both in the shapes of the point.
 
-    Exact, by one product for each element of the point.
+    Exact, by one product for each element of the point. In a run on several devices the loss is the mean of theirs.
 
     Args:
         loss: with a graph.
@@ -61,7 +63,8 @@ def gradient_and_diagonal(loss: Tensor, point: Sequence[Tensor]) -> tuple[list[T
                 element, parameter, retain_graph=True, allow_unused=True, materialize_grads=True
             )
             diagonal.view(-1)[place] = row.flatten()[place]
-    return [gradient.detach() for gradient in gradients], diagonals
+    found = averaged([*(gradient.detach() for gradient in gradients), *diagonals])
+    return list(found[: len(inputs)]), list(found[len(inputs) :])
 
 
 def dominant_eigenvalue(

@@ -27,7 +27,10 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
+from supernas.core.ranks import averaged
+
 __all__ = [
+    "CLOSE",
     "Hypergradient",
     "Replay",
     "Unrolled",
@@ -38,6 +41,10 @@ __all__ = [
 ]
 
 Hypergradient = Literal["finite-difference", "exact"]
+CLOSE = (
+    "a finite difference compares weights that lie closer together than that tells apart; the exact hypergradient goes"
+)
+"""Why finite differences need float32."""
 Tensors = Mapping[str, Tensor]
 Value = TypeVar("Value")
 LossAt = Callable[[Tensors], Tensor]
@@ -182,9 +189,10 @@ def gradients_of(
 ) -> tuple[Tensor, ...]:
     """The gradient of a loss, or of the inner product of a tensor with `along`; zero where nothing depends.
 
-    `keep` keeps its graph for another one, `create_graph` makes one of the gradient too.
+    `keep` keeps its graph for another one, `create_graph` makes one of the gradient too. In a run on several devices
+    the loss is the mean of theirs.
     """
-    return torch.autograd.grad(
+    gradients = torch.autograd.grad(
         value,
         at,
         along,
@@ -193,3 +201,4 @@ def gradients_of(
         allow_unused=True,
         materialize_grads=True,
     )
+    return averaged(gradients)

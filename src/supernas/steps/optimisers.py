@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
+from supernas.core.ranks import averaged
 from supernas.core.settings import setting, settings
 
 __all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser", "decay_over"]
@@ -114,13 +115,24 @@ class WeightsOptimiser:
         """Forgets the gradients; those of options that then do not run are None, or zeros if idle is `momentum`."""
         self.sgd.zero_grad(set_to_none=self.options.idle == "none")
 
-    def step(self, progress: Progress, share: float = 1.0) -> None:
-        """One step at the learning rate of this moment, times the size of the batch as a part of a usual one."""
+    def step(self, progress: Progress, share: float = 1.0, scaler: torch.amp.GradScaler | None = None) -> None:
+        """One step at the learning rate of this moment, times the size of the batch as a part of a usual one, along the
+        mean of all devices' gradients. With a scaler these are of a scaled loss, and where they are no numbers there is
+        no step.
+        """
+        if scaler is not None:
+            scaler.unscale_(self.sgd)
+        for parameter, gradient in zip(self.parameters, averaged([w.grad for w in self.parameters]), strict=True):
+            parameter.grad = gradient
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
         for group in self.sgd.param_groups:
             group["lr"] = self.learning_rate(progress) * share
-        self.sgd.step()
+        if scaler is None:
+            self.sgd.step()
+        else:
+            scaler.step(self.sgd)
+            scaler.update()
 
     def forget(self) -> None:
         """Momentum begins anew."""

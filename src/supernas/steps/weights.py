@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from supernas.core.architecture import Architecture
+from supernas.core.documents import Document
 from supernas.core.progress import Progress
+from supernas.core.ranks import mine, whole
 from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 Carry = tuple[Tensor, ...] | None
+ON_CPU = torch.device("cpu")
 
 Gradients = Sequence[Tensor | None]
 """Of the weights that are trained, in the optimiser's order; None where an option did not run."""
@@ -66,11 +69,30 @@ class Trainer(State):
     carry: Carry = None
     valid_carry: Carry = None
 
+    # -- saving -------------------------------------------------------------------------------------------------------
+
+    def tree(self) -> Document:
+        """As of any state, with the hidden states of the whole batch: how many devices share it may change."""
+        own = self.carry, self.valid_carry
+        self.carry, self.valid_carry = (carry and tuple(map(whole, carry)) for carry in own)
+        try:
+            return super().tree()
+        finally:
+            self.carry, self.valid_carry = own
+
+    def load(self, tree: Document, device: torch.device = ON_CPU) -> None:
+        """As of any state, with this device's part of the hidden states."""
+        super().load(tree, device)
+        self.carry, self.valid_carry = (carry and tuple(map(mine, carry)) for carry in (self.carry, self.valid_carry))
+
+    # -- the validation batch -----------------------------------------------------------------------------------------
+
     def validation_loss(self, batch: Batch, mixture: Mixture) -> Tensor:
         """The loss of a mixture on the next validation batch, with a graph."""
         W, active, unselected = mixture
-        output = self.context.network(batch.inputs, W, active, self.next_valid_carry(batch), unselected)
-        return self.loss_on_valid(output, batch, W)
+        with self.context.computing():
+            output = self.context.network(batch.inputs, W, active, self.next_valid_carry(batch), unselected)
+            return self.loss_on_valid(output, batch, W)
 
     def loss_on_valid(self, output: Output, batch: Batch, W: Weights | None) -> Tensor:
         """The loss of an output on the validation batch, whose hidden state the next one goes on from, and the penalty
@@ -101,13 +123,15 @@ class Trainer(State):
 
     def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture) -> Tensor:
         """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
-        output = self.output_at(weights, batch, mixture, carry=self.next_carry(batch))
-        return training_loss(self.context.task, output, batch)
+        with self.context.computing():
+            output = self.output_at(weights, batch, mixture, carry=self.next_carry(batch))
+            return training_loss(self.context.task, output, batch)
 
     def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture) -> Tensor:
         """`validation_loss` of a mixture at given weights."""
-        output = self.output_at(weights, batch, mixture, carry=self.next_valid_carry(batch))
-        return self.loss_on_valid(output, batch, mixture.W)
+        with self.context.computing():
+            output = self.output_at(weights, batch, mixture, carry=self.next_valid_carry(batch))
+            return self.loss_on_valid(output, batch, mixture.W)
 
     def output_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture, carry: Carry = None) -> Output:
         """What a mixture gives for a batch at given weights. Running averages are left as they are."""
@@ -223,7 +247,8 @@ class _PathRuns:
         self, context: SearchContext, batch: Batch, carry: Carry, weights: Mapping[Architecture, float] | None = None
     ) -> None:
         self._context, self._carry = context, carry
-        stem = context.network.embed(batch.inputs)
+        with context.computing():
+            stem = context.network.embed(batch.inputs)
         targets: Sequence[Tensor] = [batch.targets]
         self._stems: Sequence[Tensor] = [stem]
         self._part: Mapping[Architecture, int] = {}
@@ -240,9 +265,10 @@ class _PathRuns:
         """The loss of a path on what it sees of the batch, with a graph, and its output."""
         number = self._part.get(path, 0)
         batch = self._batches[number]
-        output = self._context.network.after_stem(batch.inputs, Mixture(active=path.pairs), self._carry)
-        self._outputs[number] = output
-        return training_loss(self._context.task, output, batch), output
+        with self._context.computing():
+            output = self._context.network.after_stem(batch.inputs, Mixture(active=path.pairs), self._carry)
+            self._outputs[number] = output
+            return training_loss(self._context.task, output, batch), output
 
     def backward_through_stem(self) -> None:
         """The stem's backward pass with the sum of the paths' gradients."""
@@ -289,8 +315,9 @@ class MixtureTrainer(Trainer):
         assert mixture.W is not None, "a mixture without weights"
         self.optimiser.zero_grad()
         fixed = {kind: matrix.detach() for kind, matrix in mixture.W.items()}
-        output = self.context.network(batch.inputs, fixed, carry=self.next_carry(batch))
-        loss = training_loss(self.context.task, output, batch)
+        with self.context.computing():
+            output = self.context.network(batch.inputs, fixed, carry=self.next_carry(batch))
+            loss = training_loss(self.context.task, output, batch)
         loss.backward()
         without = Output(output.prediction.detach(), output.features.detach(), output.carry)
         return Computed(loss.detach(), without, tuple(w.grad for w in self.optimiser.parameters))

@@ -19,6 +19,7 @@ SIZES = {
     "nas-bench-201": ({"channels": 2, "cells": 1}, (3, 8, 8), torch.float32),
     "darts-cnn": ({"channels": 2, "cells": 3}, (3, 8, 8), torch.float32),
     "darts-rnn": ({"units": 3, "num_classes": 7}, (1,), torch.int64),
+    **{f"nas-bench-1shot1-{number}": ({"channels": 2, "cells": 1}, (3, 8, 8), torch.float32) for number in (1, 2, 3)},
 }
 
 
@@ -119,6 +120,15 @@ def test_every_method_keeps_the_budget(tmp_path, name):
     assert result.record["flops"] <= limit
     some = [table.of(space, space.sample(np.random.default_rng(seed))) for seed in range(20)]
     assert np.mean([one > limit for one in some]) > 0.6
+
+
+def test_a_random_order_stays_within_the_budget_and_ends():
+    made = budget("nas-bench-201", max_flops=60_000)
+    within = [one for one in made.space if not made.excess(one)]
+    order = list(limited(made.space, made).shuffled(np.random.default_rng(0)))
+    assert len(set(order)) == len(order)
+    assert set(order) <= set(within)
+    assert len(order) > 0.9 * len(within) > 10
 
 
 def test_milliseconds_are_measured_kept_and_resumed(tmp_path):

@@ -1,4 +1,4 @@
-"""Labelled images in memory."""
+"""Labelled images, in memory or in files."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from supernas.data.augment import Augmentation
 from supernas.data.batch import Batch
 from supernas.data.datasets.base import Dataset
 from supernas.data.image_stream import ImageStream, image_batches
-from supernas.data.images import ImageSet, halves
+from supernas.data.images import LabelledImages, halves
 
 __all__ = ["USUAL_SPLIT", "ImageDataset"]
 
@@ -37,7 +37,7 @@ class ImageDataset(Dataset):
 
     examples: ClassVar[str] = "images"
 
-    images: Mapping[str, ImageSet]
+    images: Mapping[str, LabelledImages]
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -71,7 +71,7 @@ class ImageDataset(Dataset):
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Channels, height and width."""
-        return tuple(self.images["train"].images.shape[1:])
+        return self.images["train"].shape
 
     @property
     def input_type(self) -> torch.dtype:
@@ -85,7 +85,7 @@ class ImageDataset(Dataset):
     @property
     def digest(self) -> str:
         """Of the images and their classes; how they are varied is a setting."""
-        parts = {part: (images.images, images.labels) for part, images in self.images.items()}
+        parts = {part: images.identity for part, images in self.images.items()}
         return digest_of((parts, self.classes, self.mean, self.std))
 
     def count(self, part: str) -> int:
@@ -113,7 +113,7 @@ class ImageDataset(Dataset):
         images = _piece(self.images[part], count)
         return next(self.in_order(images, len(images), device))
 
-    def in_order(self, images: ImageSet, most: int, device: torch.device | str) -> Iterator[Batch]:
+    def in_order(self, images: LabelledImages, most: int, device: torch.device | str) -> Iterator[Batch]:
         """Images of this data set as they are, in batches of equal size, which is `most` or less."""
         size = math.ceil(len(images) / math.ceil(len(images) / most))
         return image_batches(images, size, mean=self.mean, std=self.std, device=device)
@@ -128,9 +128,10 @@ class ImageDataset(Dataset):
         return replace(self, images={"train": train, "valid": valid})
 
 
-def _piece(images: ImageSet, limit: int | None, number: int = 0) -> ImageSet:
+def _piece(images: LabelledImages, limit: int | None, number: int = 0) -> LabelledImages:
     """`limit` images (or all): of the pieces of that size that they fall into, the one of a number that goes round."""
     if limit is None or limit >= len(images):
         return images
     start = number % (len(images) // limit) * limit
-    return images.select(torch.arange(start, start + limit))
+    piece: LabelledImages = images.select(torch.arange(start, start + limit))
+    return piece

@@ -12,6 +12,7 @@ from torch import Tensor
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.identity import digest_of
+from supernas.core.ranks import mine
 from supernas.core.task import Task, classification, regression
 from supernas.data.batch import Batch, even_batch
 from supernas.data.datasets.base import FEW, Dataset
@@ -234,7 +235,7 @@ class TensorStream:
         inputs = self._inputs[chosen]
         if self._augment is not None:
             inputs = self._augment(inputs, self._generator)
-        return Batch(inputs, self._targets[chosen])
+        return Batch(mine(inputs), mine(self._targets[chosen]))
 
     def state_dict(self) -> Document:
         """Where the stream stands."""

@@ -14,8 +14,8 @@ import torch
 from supernas.core.errors import UserError
 from supernas.data.balance import proportional_quotas, split_indices
 from supernas.data.formats.image_file import SUFFIXES, UNREAD_SUFFIXES
-from supernas.data.formats.image_files import ImageFiles, Labelled, Say, listed
-from supernas.data.images import ImageParts, ImageSet
+from supernas.data.formats.image_files import ImageFiles, Labelled, Memory, Say, listed
+from supernas.data.images import ImageParts, LabelledImages
 
 __all__ = ["ImageFolder"]
 
@@ -40,11 +40,15 @@ class ImageFolder:
             is no larger.
         skip: leave out files that cannot be read, instead of refusing the folder.
         say: called with what a user should know of the folder.
+        memory: whether the images are held in memory, as in `ImageFiles`.
+        workers: processes that read them where they are not.
     """
 
     resolution: int | None = None
     skip: bool = False
     say: Say = lambda text: None
+    memory: Memory = "hold"
+    workers: int | None = None
 
     def found(self, folder: Path) -> bool:
         """Whether there are image files in sub-folders."""
@@ -67,7 +71,7 @@ class ImageFolder:
             raise UserError(f"{stranger} is a class without training images; add some or remove the folder")
         self._say_what_is_left_out(folder, [root for root in (train_root or folder, test_root) if root])
         classes = tuple(train)
-        files = ImageFiles(self.resolution, self.skip, self.say)
+        files = ImageFiles(self.resolution, self.skip, self.say, self.memory, self.workers)
         sets = files.read(*(_labelled(part, classes) for part in (train, test) if part))
         if gone := [name for number, name in enumerate(classes) if not torch.any(sets[0].labels == number)]:
             raise UserError(f"no image of class {gone[0]} can be read; replace them or remove the folder")
@@ -152,7 +156,7 @@ def _labelled(part: Classes, classes: tuple[str, ...]) -> Labelled:
     return [(path, label) for label, name in enumerate(classes) for path in part.get(name, [])]
 
 
-def _split(images: ImageSet, classes: tuple[str, ...]) -> ImageParts:
+def _split(images: LabelledImages, classes: tuple[str, ...]) -> ImageParts:
     """Four fifths of every class for training, the rest for testing; the same ones every time."""
     size = min(round(_TRAIN_SHARE * len(images)), len(images) - 1)
     quotas = proportional_quotas(torch.bincount(images.labels).tolist(), size)

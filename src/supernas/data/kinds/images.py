@@ -31,6 +31,14 @@ class ImageSettings(DataKind):
 
     broken: Literal["refuse", "skip"] = setting("refuse", "image files that cannot be read: name them all, or go on")
 
+    memory: Literal["auto", "hold", "stream"] = setting(
+        "auto",
+        "whether a folder's images are held in memory, or read from their files batch by batch; auto holds what fits",
+    )
+    workers: int | None = setting(
+        None, "processes that read files batch by batch; by default one a core, and four at most", ge=0, le=256
+    )
+
     def load(self) -> ImageDataset:
         """The images, at the wanted resolution and number."""
         return load_images(
@@ -40,6 +48,8 @@ class ImageSettings(DataKind):
             train_size=self.train_size,
             augmentation=self.augmentation,
             broken=self.broken,
+            memory=self.memory,
+            workers=self.workers,
         )
 
     @classmethod

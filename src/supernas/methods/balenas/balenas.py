@@ -53,9 +53,9 @@ from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
 from supernas.methods.base import AlphaState, Alternating, Change, unchanged
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Distribution, Metrics, SearchContext, Stage
+from supernas.steps.contracts import Chosen, Distribution, Metrics, SearchContext, Stage, needs_single
 from supernas.steps.curvature import gradient_and_diagonal
-from supernas.steps.hypergradients import Hypergradient, unrolled_gradients
+from supernas.steps.hypergradients import CLOSE, Hypergradient, gradients_of, unrolled_gradients
 from supernas.steps.relaxations import Relaxation, derived
 
 __all__ = ["BaLeNAS"]
@@ -102,6 +102,11 @@ class BaLeNAS(Alternating, Distribution):
             refuse_unused(self, ("radius",), "hypergradient=exact")
         if self.inference == "backprop":
             refuse_unused(self.adam, _OF_VADAM, "inference=backprop", "adam.")
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Finite differences in less than float32."""
+        looks = self.order == 2 and self.hypergradient == "finite-difference"
+        return needs_single(chosen, CLOSE) if looks else ""
 
     # -- the mixture --------------------------------------------------------------------------------------------------
 
@@ -158,8 +163,7 @@ class BaLeNAS(Alternating, Distribution):
             if self.needs_curvature:
                 yield loss.detach(), Drawn(noise, *gradient_and_diagonal(loss, mean))
             else:
-                gradient = torch.autograd.grad(loss, mean, allow_unused=True, materialize_grads=True)
-                yield loss.detach(), Drawn(noise, gradient)
+                yield loss.detach(), Drawn(noise, gradients_of(loss, mean))
 
     def _unrolled(
         self, state: AlphaState, noises: Sequence[Sequence[Tensor]], train: Batch, valid: Batch, progress: Progress

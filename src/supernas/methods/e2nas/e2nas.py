@@ -57,6 +57,7 @@ from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoenc
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
 from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate, Visiting
+from supernas.steps.hypergradients import gradients_of
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Relaxed, crossed, option_mask_of, softmax, straight_through
 from supernas.steps.weights import PathTrainer, TrainedState
@@ -260,7 +261,7 @@ class E2NAS(Method[E2NASState], Visiting):
         for drawn, part in [(relaxed, batch)] if self.draws == 1 else self._around(state, batch):
             of_part = state.trainer.validation_loss(part, Mixture(drawn.W, drawn.architecture.pairs, unselected))
             loss = loss + of_part * (len(part.targets) / len(batch.targets))
-        (gradient,) = torch.autograd.grad(loss, state.alpha, allow_unused=True, materialize_grads=True)
+        (gradient,) = gradients_of(loss, [state.alpha])
         return loss.detach(), gradient
 
     def _around(self, state: E2NASState, batch: Batch) -> Iterator[tuple[Relaxed, Batch]]:

@@ -39,6 +39,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.core.ranks import averaged
 from supernas.core.settings import build, refuse_unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.data import Batch
@@ -58,8 +59,9 @@ from supernas.steps.contracts import (
     SearchContext,
     Stage,
     Validate,
+    needs_single,
 )
-from supernas.steps.hypergradients import Hypergradient, gradients_of
+from supernas.steps.hypergradients import CLOSE, Hypergradient, gradients_of
 from supernas.steps.weights import Computed, MixtureTrainer, Trainer, training_loss
 
 __all__ = ["TETLO"]
@@ -152,6 +154,8 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
         if space.data_kind == "text":
             why = "its auxiliary model keeps no hidden state, and the batches of a text go on from one another"
             return f"cannot search the space {space.name}: {why}"
+        if self.transfer_weight and self.hypergradient == "finite-difference" and (why := needs_single(chosen, CLOSE)):
+            return why
         return self.main_method.refuses(chosen)
 
     # -- verbs that are the base's ------------------------------------------------------------------------------------
@@ -319,8 +323,9 @@ class _Now:
     # -- the models ---------------------------------------------------------------------------------------------------
 
     def _main(self, weights: Mapping[str, Tensor], mixture: Mixture) -> tuple[Tensor, Tensor]:
-        output = self.state.trainer.output_at(weights, self.train, mixture)
-        loss = training_loss(self.state.context.task, output, self.train)
+        with self.state.context.computing():
+            output = self.state.trainer.output_at(weights, self.train, mixture)
+            loss = training_loss(self.state.context.task, output, self.train)
         return loss, self.method.transfer.of(output.prediction, output.features)
 
     def _shared_gradient(self, mixture: Mixture) -> Callable[[Mapping[str, Tensor]], tuple[Tensor, ...]] | None:
@@ -332,7 +337,7 @@ class _Now:
 
         def gradient(_: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
             self.computed = trainer.compute(self.train, mixture)
-            pairs = zip(trainer.optimiser.parameters, self.computed.gradients, strict=True)
+            pairs = zip(trainer.optimiser.parameters, averaged(self.computed.gradients), strict=True)
             return tuple(torch.zeros_like(w) if g is None else g for w, g in pairs)
 
         return gradient
@@ -344,13 +349,16 @@ class _Now:
         fixed = W and {kind: matrix.detach() for kind, matrix in W.items()}
 
         def says(weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-            prediction, features = auxiliary.run(weights, self.train.inputs, fixed)
-            return task.loss(prediction, self.train.targets), method.transfer.of(prediction, features)
+            with state.context.computing():
+                prediction, features = auxiliary.run(weights, self.train.inputs, fixed)
+                loss = task.loss(prediction, self.train.targets)
+            return loss, method.transfer.of(prediction, features)
 
         def judge(weights: Mapping[str, Tensor]) -> Tensor:
-            prediction, _ = auxiliary.run(weights, self.valid.inputs, W)
-            self.valid_metric = task.metric(prediction.detach(), self.valid.targets)
-            return task.loss(prediction, self.valid.targets)
+            with state.context.computing():
+                prediction, _ = auxiliary.run(weights, self.valid.inputs, W)
+                self.valid_metric = task.metric(prediction.detach(), self.valid.targets)
+                return task.loss(prediction, self.valid.targets)
 
         def settle(S: Tensor, T: Tensor) -> Match:
             return method.transfer.settle(S, T, state.draws)

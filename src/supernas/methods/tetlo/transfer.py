@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from supernas.core.errors import UserError
+from supernas.core.ranks import whole
 from supernas.core.settings import field_names, refuse_unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.methods.tetlo.quadruples import QRSSettings, choose, pair_similarities, qrs_loss
@@ -45,12 +46,14 @@ class TransferSettings:
             refuse_unused(self, ("softening",), f"form={self.form}")
 
     def of(self, prediction: Tensor, features: Tensor) -> Tensor:
-        """What a network says, out of its logits [batch, classes] and penultimate embedding [batch, features].
+        """What a network says of the whole batch, out of its logits [batch, classes] and penultimate embedding [batch,
+        features] of this device's rows.
 
         Raises:
             UserError: if the batch, or what the network gives, is too small to compare anything in it.
         """
-        said = prediction if self.form == "logits" else features
+        said = whole(prediction if self.form == "logits" else features)
+        said = said if said.dtype == torch.float64 else said.float()
         if len(said) < _FEWEST[self.form]:
             raise UserError(
                 f"transfer.form={self.form} compares {_FEWEST[self.form]} or more examples of a batch, which has "

@@ -157,8 +157,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     for name, value in record.items():
         known = number(value)
         if known is not None and re.match(r"(train|valid|test)_", name):
-            inherited = " (inherited weights)" if run.kind == "search" else ""
+            inherited = " (inherited weights)" if run.kind == "search" and "trainings" not in record else ""
             yield name.replace("_", " ") + inherited, f"{known:.2f}"
+    if (trainings := number(record.get("trainings"))) is not None:
+        yield "trainings of candidates", f"{trainings:,.0f}"
     yield from _costs(run)
 
 

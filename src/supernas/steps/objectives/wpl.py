@@ -25,7 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture
+from supernas.core.ranks import averaged, size
 from supernas.core.settings import setting, settings
+from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
@@ -59,7 +61,14 @@ class WPL(Objective[Anchor]):
     largest: float = setting(10.0, "epsilon times Fisher information is at most this", gt=0)
 
     def refuses(self, chosen: Chosen) -> str:
-        """Methods of mixtures, and batches that are shared out among paths."""
+        """Methods of mixtures, batches that are shared out among paths, and single images of what devices normalise
+        together.
+        """
+        if chosen.synchronised and self.fisher == "sample":
+            return (
+                "with fisher=sample does not go with search.statistics=synchronised: no image has a gradient of its "
+                f"own where all are normalised together; give {assigned('objective.fisher', 'batch')}"
+            )
         why = "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)"
         return needs_paths(chosen, why) or super().refuses(chosen)
 
@@ -79,7 +88,9 @@ class WPL(Objective[Anchor]):
         state.steps += 1
         last = state.steps % self.hold == 0
         if last and self.fisher == "sample":
-            state.squares = squared_gradients(loss, output.prediction, state.network, self.samples)
+            rows = -(-self.samples // size())
+            squares = squared_gradients(loss, output.prediction, state.network, rows)
+            state.squares = dict(zip(squares, averaged(list(squares.values())), strict=True))
         loss.backward()
         if last and self.fisher == "batch":
             state.squares = {name: g.square() for name, g in _gradients(state.network).items()}
@@ -127,4 +138,5 @@ def squared_gradients(loss: Tensor, prediction: Tensor, network: nn.Module, samp
 
 
 def _gradients(network: nn.Module) -> dict[str, Tensor]:
-    return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    found = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    return dict(zip(found, averaged(list(found.values())), strict=True))
