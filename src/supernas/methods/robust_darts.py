@@ -105,10 +105,10 @@ class RobustDARTS(Alternating):
 
     def refuses(self, chosen: Chosen) -> str:
         """Dropping where options are no modules."""
-        if self.regularisation == "l2" or chosen.space.network_class.options_have_weights:
+        if self.regularisation == "l2" or chosen.space.network_class.has_option_modules():
             return ""
         return (
-            f"cannot drop paths in the space {chosen.space.name}, whose options are no modules of their own; give "
+            f"cannot drop paths in the space {chosen.space.name}, whose networks name no options to drop; give "
             "method.regularisation=l2"
         )
 

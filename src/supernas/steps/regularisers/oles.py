@@ -57,13 +57,13 @@ class OLES(Regulariser[Judged]):
     window: int = setting(20, "M: steps that the mean is over", ge=1)
 
     def refuses(self, chosen: Chosen) -> str:
-        """Spaces whose options have no weights of their own."""
+        """Spaces whose networks do not name their options."""
         if refusal := super().refuses(chosen):
             return refusal
-        if chosen.space.network_class.options_have_weights:
+        if chosen.space.network_class.has_option_modules():
             return ""
         name = chosen.space.name
-        return f"cannot be in the space {name}, whose options have no weights of their own; take another space"
+        return f"cannot be in the space {name}, whose networks name no weights of single options; take another space"
 
     def init(self, context: SearchContext) -> Judged:
         """All learn."""
