@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/readme
 
-.PHONY: search test slow docs golden lint install install-test install-docs
+.PHONY: search test slow wheel-test matrix docs golden lint install install-test install-docs
 
 search: install
 	$(BIN)/supernas search --method e2nas --data digits --preset demo --resume --out $(OUT)/search
@@ -16,6 +16,12 @@ test: install-test
 slow: install-test
 	$(BIN)/python -m pytest -q -m slow
 
+wheel-test:  # wheel and sdist in fresh environments, used from another folder
+	$(PYTHON) .ci/wheel_test.py
+
+matrix:  # the tests over the Pythons and torch versions at hand; MATRIX="--torch 2.9 --tests tests/core" and the like
+	$(PYTHON) .ci/matrix.py $(MATRIX)
+
 docs: install-docs  # leaves build/site; a broken link or reference fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -23,8 +29,8 @@ golden: install-test  # records the golden trajectories anew, on this machine
 	$(BIN)/python -m tests.golden.trajectories
 
 lint: install-test
-	$(BIN)/ruff check src tests benchmarks examples docs/hooks docs/gallery
-	$(BIN)/ruff format --check src tests benchmarks examples docs/hooks docs/gallery
+	$(BIN)/ruff check src tests benchmarks examples docs/hooks docs/gallery .ci
+	$(BIN)/ruff format --check src tests benchmarks examples docs/hooks docs/gallery .ci
 	$(BIN)/mypy
 
 install: $(VENV)/.installed

@@ -21,7 +21,7 @@ from supernas.runs import diagnostics, stopping
 from supernas.runs.configuration import SearchConfig, SearchSettings
 from supernas.runs.search import Search
 from supernas.runs.stopping.never import Never
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 from supernas.steps.contracts import Method, Metrics, SearchContext, Stage
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
@@ -70,7 +70,9 @@ def test_settings_of_all_parts_are_among_them():
 
 
 @pytest.mark.parametrize(
-    "package", [methods, objectives, stopping, diagnostics, proxies, spaces], ids=lambda package: package.__name__
+    "package",
+    [methods, objectives, regularisers, stopping, diagnostics, proxies, spaces],
+    ids=lambda package: package.__name__,
 )
 def test_the_folder_is_the_registry(package):
     folder = Path(package.__file__).parent

@@ -7,7 +7,7 @@ from typing import Any
 __all__ = ["GALLERY", "LINKED", "PAGES", "ROOT", "in_folder", "in_site", "listed"]
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"changes.md": "CHANGELOG.md", "security.md": "SECURITY.md"}
+PAGES = {"changes.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md", "security.md": "SECURITY.md"}
 """Pages that are files of the repository's root."""
 GALLERY = "generated/gallery/"
 """Pages that the scripts of `docs/gallery/` become when they run."""

@@ -150,6 +150,17 @@ def gdas() -> str:
     )
 
 
+def sdarts() -> str:
+    """A mixture shaken within a box."""
+    box_of = box(85, 65, 70, 70, colour=OPTIONS[1]) + dot(120, 100, 6) + text(120, 155, "within epsilon of softmax(α)")
+    shaken = [[0.45, 0.35, 0.15, 0.05], [0.15, 0.1, 0.65, 0.1], [0.15, 0.6, 0.1, 0.15]]
+    return panels(
+        ("at random, or for the worst", box_of + arrow(120, 100, 150, 70, OPTIONS[1])),
+        ("the weights are trained there", cell(shaken)),
+        ("α is judged at softmax(α)", cell(LEANING)),
+    )
+
+
 def setn() -> str:
     """Two roles: uniform paths for the weights, a mixture as the judge."""
     return panels(
@@ -195,6 +206,41 @@ def pc_darts() -> str:
         ("a quarter of the channels is mixed", channels + mixed + by),
         ("edges of a node are weighed: softmax(β)", sums + dot(190, 100, 8)),
         ("options and edges: the largest", cell(ANSWER)),
+    )
+
+
+def beta_darts() -> str:
+    """A mixture whose heavy options are held back."""
+    held = bars((0.9, 0.4, 0.25, 0.15), x=60) + arrow(67, 46, 67, 84, OPTIONS[1]) + arrow(87, 106, 87, 116, OPTIONS[1])
+    return panels(
+        ("softmax(α) learns weights", cell(LEANING)),
+        ("what weighs much is held back", held),
+        ("the largest are the answer", cell(ANSWER)),
+    )
+
+
+def robust_darts() -> str:
+    """A valley that becomes sharp, the way back, and more regularisation."""
+
+    def valley(width: float, colour: str = INK) -> str:
+        return curve(lambda x: max(0.0, 1 - (x / width) ** 2) * -0.8 + 0.9, colour)
+
+    back = arrow(180, 70, 70, 70, GOOD, bend=-20) + text(120, 110, "k epochs back") + text(120, 135, "L2 x 3")
+    return panels(
+        ("the loss in alpha, wide", valley(3)),
+        ("it becomes sharp", valley(0.8, OPTIONS[1])),
+        ("back, and regularised more", back),
+    )
+
+
+def p_darts() -> str:
+    """Fewer options, deeper networks."""
+    fewer = [[0.4, 0.35, 0.25, 0], [0, 0.25, 0.5, 0.25], [0.3, 0.4, 0, 0.3]]
+    least = [[0.6, 0.4, 0, 0], [0, 0.3, 0.7, 0], [0.35, 0.65, 0, 0]]
+    return panels(
+        ("5 cells, all options", cell(FLAT)),
+        ("11 cells, the best of them", cell(fewer)),
+        ("17 cells, fewer still", cell(least)),
     )
 
 
@@ -253,6 +299,61 @@ def zero_cost() -> str:
     )
 
 
+def _trained(title: str, heights: Sequence[float], best: int) -> tuple[str, str]:
+    """Candidates that were trained alone, by their validation accuracy."""
+    return title, bars(heights, best, x=40, width=26)
+
+
+def random_search() -> str:
+    """Each draw is trained."""
+    return panels(
+        ("cells, drawn uniformly", cell(one_hot(0, 3, 1))),
+        ("each trained alone, from the start", bars((0.2, 0.35, 0.5, 0.6, 0.66), x=40, width=22)),
+        _trained("the best by validation", (0.5, 0.35, 0.8, 0.6, 0.45), 2),
+    )
+
+
+def regularised_evolution() -> str:
+    """The best of a sample has a child; the oldest dies."""
+    place = (40, 80, 120, 160, 200)
+    queue = "".join(dot(x, 95, 9, GOOD if x == 120 else FAINT) for x in place)
+    queue += text(40, 128, "oldest") + text(120, 70, "best of a sample") + arrow(40, 105, 40, 165, FAINT)
+    return panels(
+        ("a population, by age", queue),
+        ("a child: one choice changed", cell(one_hot(0, 2, 1), dashed=True)),
+        _trained("trained; the best of all", (0.4, 0.55, 0.5, 0.65, 0.85), 4),
+    )
+
+
+def local_search() -> str:
+    """Uphill among neighbours."""
+    spokes = [(120 + 70 * math.cos(angle), 105 + 55 * math.sin(angle)) for angle in np.linspace(0.3, 5.9, 7)]
+    wheel = "".join(line(f"M120 105 L{x:.0f} {y:.0f}", FAINT) + dot(round(x), round(y), 6, FAINT) for x, y in spokes)
+    near = wheel + dot(120, 105, 8)
+    return panels(
+        ("the best of some draws", cell(one_hot(0, 3, 1))),
+        ("all its neighbours are trained", near),
+        (
+            "on to the best, to an optimum",
+            _plane(_scattered(60), _hill) + arrow(70, 150, 110, 120) + arrow(110, 120, 162, 85),
+        ),
+    )
+
+
+def bananas() -> str:
+    """Predictors that disagree, and a draw from what they say."""
+    fits = "".join(
+        curve(lambda x, shift=shift: 0.45 + 0.3 * math.sin(x + shift) * math.exp(-0.1 * x * x), OPTIONS[number])
+        for number, shift in enumerate((-0.3, 0.0, 0.35))
+    )
+    known = "".join(dot(x, y, 5) for x, y in ((60, 128), (110, 112), (150, 84)))
+    return panels(
+        ("networks fitted to what is known", fits + known),
+        ("draws for mutations of the best", bars((0.4, 0.55, 0.3, 0.75, 0.5), 3, x=40, width=26)),
+        ("the best draws are trained next", cell(ANSWER)),
+    )
+
+
 def e2nas() -> str:
     """A code that follows the loss and flees from where it has been."""
     crowd = np.random.default_rng(1).normal((80, 130), (16, 12), (40, 2))
@@ -296,14 +397,22 @@ def tetlo() -> str:
 
 PICTURES = (
     balenas,
+    bananas,
+    beta_darts,
     darts,
     drnas,
     e2nas,
     enas,
     gdas,
+    local_search,
     nao,
+    p_darts,
     pc_darts,
     random_nas,
+    random_search,
+    regularised_evolution,
+    robust_darts,
+    sdarts,
     setn,
     snas,
     tetlo,

@@ -21,6 +21,7 @@ __all__ = ["api", "command_line", "pages", "settings"]
 PLURAL = {
     "method": "Methods",
     "objective": "Objectives",
+    "regulariser": "Regularisers",
     "stopping": "Stopping rules",
     "watch": "What is watched",
     "proxy": "Proxies",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from supernas.api import (
         Search,
         Training,
+        cite,
         correlate,
         derive,
         export,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from supernas.networks.model_space import ModelSpace
     from supernas.runs import diagnostics, stopping
     from supernas.spaces import get as space
-    from supernas.steps import objectives
+    from supernas.steps import objectives, regularisers
 
     Data = TensorDataset.of
 
@@ -48,6 +49,7 @@ __all__ = [
     "Training",
     "UserError",
     "__version__",
+    "cite",
     "classification",
     "correlate",
     "derive",
@@ -57,6 +59,7 @@ __all__ = [
     "objectives",
     "proxies",
     "regression",
+    "regularisers",
     "report",
     "retrain",
     "score",
@@ -83,6 +86,7 @@ _PLACES = {name: f"supernas.api:{name}" for name in __all__} | {
     "objectives": "supernas.steps.objectives",
     "proxies": "supernas.proxies",
     "regression": "supernas.core.task:regression",
+    "regularisers": "supernas.steps.regularisers",
     "spaces": "supernas.spaces",
     "stopping": "supernas.runs.stopping",
     "space": "supernas.spaces:get",

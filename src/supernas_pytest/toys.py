@@ -45,12 +45,17 @@ _SMALLEST = {"darts-cnn": {"cells": 3}}
 _PARTIAL = {  # a quarter of them is one, or two
     ("nas-bench-201", "pc-darts"): {"channels": 4},
     ("darts-cnn", "pc-darts"): {"channels": 8},
+    **{(f"nas-bench-1shot1-{number}", "pc-darts"): {"channels": 4} for number in (1, 2, 3)},
 }
+_DEPTHS = {"nas-bench-201": [1, 1, 2], "darts-cnn": [3, 3, 4]}  # of methods with stages, and an epoch of each
 _FEW = {  # not multiples of the steps
     "zero-cost": {"candidates": 7},
     "random-nas": {"candidates": 7},
     "setn": {"candidates": 7},
     "enas": {"candidates": 7, "samples": 5},
+    "regularised-evolution": {"population": 1},
+    "local-search": {"initial": 1},
+    "bananas": {"initial": 1, "batch": 1},
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
 }
 _LATENT = 16  # dimensions, as usual
@@ -75,6 +80,9 @@ def config_of(parts: Parts, space: str, method: str, objective: str, **more: Any
     if not (SHIPPED / f"{space}.safetensors").exists():
         named.update(_quick(method, known))
     toy = _TOYS.get(known.data_kind, _OTHER)
+    if method == "p-darts" and space in _DEPTHS:
+        named["cells"] = _DEPTHS[space]
+        toy = merge(toy, {"search": {"epochs": len(_DEPTHS[space])}})
     size = {**toy.get("supernet", {}), **_SMALLEST.get(space, {}), **_PARTIAL.get((space, method), {})}
     fields = field_names(known.network_class.supernet_settings)
     chosen = {

@@ -27,6 +27,7 @@ def test_settings_are_as_good_as_names(tmp_path):
         tmp_path,
         method=supernas.methods.GDAS(temperature=5.0),
         objective=supernas.objectives.NSAS(members=4),
+        regulariser=supernas.regularisers.Beta(weight=3.0),
         stopping=supernas.stopping.Skips(),
         watch=[supernas.diagnostics.Depth(), "entropy"],
         max_parameters="1.2M",
@@ -34,6 +35,7 @@ def test_settings_are_as_good_as_names(tmp_path):
     document = {
         "method": {"name": "gdas", "temperature": 5.0},
         "objective": {"name": "nsas", "members": 4},
+        "regulariser": {"name": "beta", "weight": 3.0},
         "stopping": "skips",
         "watch": {"depth": {}, "entropy": {}},
         "data": {"source": "digits"},
@@ -51,7 +53,9 @@ def test_settings_stand_above_a_file(tmp_path):
     assert last == replace(mine, warmup=0.125)
 
 
-@pytest.mark.parametrize("package", [supernas.methods, supernas.objectives, supernas.proxies, supernas.stopping])
+@pytest.mark.parametrize(
+    "package", [supernas.methods, supernas.objectives, supernas.regularisers, supernas.proxies, supernas.stopping]
+)
 def test_every_part_is_there_by_its_class_and_goes_back_to_its_name(package):
     from supernas.api.given import part
 

@@ -152,8 +152,18 @@ def test_the_groups_of_entry_points():
     assert set(registries()) == {
         f"supernas.{kind}"
         for kind in (
-            *("methods", "objectives", "stopping", "diagnostics", "proxies", "spaces", "selectors", "data_kinds"),
-            *("presets", "formats", "families", "trackers"),
+            *(
+                "methods",
+                "objectives",
+                "regularisers",
+                "stopping",
+                "diagnostics",
+                "proxies",
+                "spaces",
+                "selectors",
+                "data_kinds",
+            ),
+            *("presets", "formats", "families", "trackers", "executors"),
         )
     }
 

@@ -3,13 +3,16 @@
 import json
 import multiprocessing
 import os
+import signal
+import threading
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from supernas.core import claims
-from supernas.core.claims import Claim, Holder, claimed
+from supernas.core.claims import Claim, Holder, InUseError, claimed, holder_of, in_turn
 from supernas.core.errors import UserError
 
 FORK = multiprocessing.get_context("fork")
@@ -52,7 +55,7 @@ def elsewhere() -> Holder:
 
 def test_a_second_process_is_told_who_the_first_is(path, other):
     me = Holder.me()
-    with pytest.raises(UserError, match=rf"^the folder is in use by process {other.pid} on {me.host}; "):
+    with pytest.raises(InUseError, match=rf"^the folder is in use by process {other.pid} on {me.host}; "):
         Claim(path, "the folder")
     assert json.loads(path.read_text())["process"] == other.pid
 
@@ -71,6 +74,13 @@ def test_a_killed_process_keeps_nobody_out(path, other):
     claim = Claim(path, "the folder")
     claim.check()
     assert claim.taken_from is None
+
+
+def test_a_killed_process_that_nobody_has_waited_for_keeps_nobody_out(path, other):
+    """As in a container, where the first process may not collect the dead."""
+    os.kill(other.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    Claim(path, "the folder").check()
 
 
 def test_a_number_that_another_process_has_now_is_not_the_holder(path):
@@ -105,7 +115,7 @@ def test_who_was_replaced_finds_out_and_does_not_remove_the_new_claim(path):
     first = Claim(path, "the folder")
     first.check()
     write(path, elsewhere())
-    with pytest.raises(UserError, match="the folder was taken over by process 7 on far"):
+    with pytest.raises(InUseError, match="the folder was taken over by process 7 on far"):
         first.check()
     first.release()
     assert path.exists()
@@ -131,11 +141,22 @@ def test_a_claim_that_says_nothing_counts_for_a_moment(content, path):
     Claim(path, "the folder").check()
 
 
-def test_a_stale_claim_that_became_fresh_meanwhile_is_put_back(path):
+def test_only_a_stale_claim_is_removed_and_by_one_at_a_time(path):
     write(path, elsewhere())
-    claims._set_aside(path, stale=replace(elsewhere(), token="older"))
-    assert json.loads(path.read_text())["token"] == "theirs"
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    claims._remove_free(path)  # it became fresh meanwhile
+    assert holder_of(path) == elsewhere()
+    path.write_text("")
+    claims._remove_free(path)  # or is being written
+    assert path.exists()
+    write(path, elsewhere(), 1.1 * claims.STALE_SECONDS)
+    turn = path.with_name(f".{path.name}.turn.part")
+    turn.touch()
+    claims._remove_free(path)  # another process does
+    assert path.exists()
+    os.utime(turn, (0, 0))
+    claims._remove_free(path)  # that was killed before it did
+    claims._remove_free(path)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_only_a_folder_that_was_made_for_the_claim_goes_with_it(path):
@@ -146,3 +167,49 @@ def test_only_a_folder_that_was_made_for_the_claim_goes_with_it(path):
     with claimed(path, "the folder"):
         pass
     assert path.parent.exists()
+
+
+def test_who_holds_a_claim_is_known_without_asking_for_it(path, other):
+    assert str(holder_of(path)) == f"process {other.pid} on {Holder.me().host}"
+    other.kill()
+    other.join()
+    assert path.exists()
+    assert holder_of(path) is None
+    write(path, elsewhere(), 0.9 * claims.STALE_SECONDS)
+    assert holder_of(path) == elsewhere()
+    write(path, elsewhere(), 1.1 * claims.STALE_SECONDS)
+    assert holder_of(path) is None
+    path.unlink()
+    assert holder_of(path) is None
+
+
+def count(path, times):
+    """Reads a number, thinks for a while, and writes one more: what only one at a time may do."""
+    for _ in range(times):
+        with in_turn(path.with_name("count.claim"), "the number"):
+            before = int(path.read_text())
+            time.sleep(0.002)
+            path.write_text(str(before + 1))
+
+
+def test_several_processes_take_turns(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "_TURN_SECONDS", 0.001)
+    path = tmp_path / "number"
+    path.write_text("0")
+    several = [FORK.Process(target=count, args=(path, 10)) for _ in range(3)]
+    for process in several:
+        process.start()
+    for process in several:
+        process.join()
+    assert [process.exitcode for process in several] == [0, 0, 0]
+    assert path.read_text() == "30"
+
+
+def test_a_turn_that_is_waited_for_is_said_once(path, other, monkeypatch, caplog):
+    monkeypatch.setattr(claims, "_TURN_SECONDS", 0.001)
+    monkeypatch.setattr(claims, "_PATIENCE_SECONDS", 0.0)
+    caplog.set_level("INFO", "supernas")
+    threading.Timer(0.1, other.let_go).start()
+    with in_turn(path, "the folder"):
+        pass
+    assert caplog.messages == [f"waits: the folder is in use by process {other.pid} on {Holder.me().host}"]

@@ -32,6 +32,7 @@ _TEXT = {"units": 3}
 TOYS: dict[str, dict[str, Any]] = {
     "nas-bench-201": {**_IMAGES, "supernet": {"channels": 4, "cells": 1}},
     "darts-cnn": {**_IMAGES, "supernet": {"channels": 2, "cells": 3}},
+    **{f"nas-bench-1shot1-{number}": {**_IMAGES, "supernet": {"channels": 4, "cells": 1}} for number in (1, 2, 3)},
     "darts-rnn": {
         "supernet": _TEXT,
         "data": {"train_words": 100, "valid_words": 80, "bptt": 8},
@@ -46,6 +47,11 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
     "zero-cost": {"candidates": 7},
     "balenas": {"samples": 2},
+    "p-darts": {"cells": [3, 4, 5]},
+    "robust-darts": {"window": 1},
+    "regularised-evolution": {"population": 1},
+    "local-search": {"initial": 1},
+    "bananas": {"initial": 1, "batch": 1},
 }
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -58,6 +64,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("drnas", {"weights_on": "mean", "kl": 0.001}),
     ("drnas", {"progressive": True}),
     ("pc-darts", {"edge_normalisation": False}),
+    ("sdarts", {"perturbation": "adversarial"}),
+    ("robust-darts", {"regularisation": "drop-path"}),
     ("balenas", {"samples": 1}),
     ("balenas", {"inference": "backprop"}),
     ("balenas", {"adam": {"curvature": "exact", "sqrt": False}, "samples": 1}),
@@ -131,6 +139,8 @@ TRAININGS: dict[str, dict[str, Any]] = {
         "architecture": "DARTS_V2",
         "network": {"channels": 2, "cells": 3, "drop_path": 0.2},
     },
+    "nas-bench-1shot1-1": {"architecture": 3373, "network": {"channels": 4, "cells": 1}},
+    "nas-bench-1shot1-3": {"architecture": 900_007, "network": {"channels": 5, "cells": 1, "width": "divided"}},
     "darts-rnn": {"architecture": "DARTS_V1", "network": _TEXT},
 }
 

@@ -120,6 +120,17 @@ def test_the_derived_architecture_has_the_largest_entries_of_the_mean(start, cls
     assert (W.argmax(-1).tolist(), W.requires_grad) == (best, True)
 
 
+@pytest.mark.parametrize("name", ["beta-darts", "sdarts", "robust-darts", "p-darts"])
+def test_what_does_more_in_a_step_than_its_parts_say_carries_no_other_method(name):
+    """Which would leave that out."""
+    with pytest.raises(
+        UserError, match=f"base is {name}, which does more in a step.*wanted balenas, darts, drnas, gdas"
+    ):
+        resolve_search({"method": {"name": "tetlo", "base": name}})
+    with pytest.raises(UserError, match=f"base is {name}, which does more in a step.*wanted darts or pc-darts"):
+        resolve_search({"method": {"name": "balenas", "base": name}})
+
+
 # --- the updates ----------------------------------------------------------------------------------------------------
 
 
@@ -437,6 +448,26 @@ def test_the_second_stage_keeps_the_best_options_and_the_trained_weights(start, 
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if W[c, o] > 0} == set(pairs)
     drawn = method.relaxation.draw(new.alpha, new.support, HALF, new.generator).W["cell"]
     assert {(c, o) for c, o in itertools.product(range(6), range(5)) if drawn[c, o] > 0} == set(pairs)
+
+
+def test_the_second_stage_keeps_none_that_a_choice_does_not_offer(tmp_path):
+    """Where choices have different numbers of options, a row of alpha is longer than some."""
+    config = resolve_search({
+        "space": "nas-bench-1shot1-2",
+        "method": {"name": "drnas", "progressive": True, "keep_options": 3},
+        "supernet": {"channels": 4, "cells": 1},
+        "data": {"source": "digits", "train_size": 96},
+        "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+    })  # fmt: skip
+    search = Search(config, tmp_path)
+    alpha = search.state.method.alpha["cell"]
+    with torch.no_grad():
+        alpha[:, 3:] = 9.0  # the largest where they are offered, and nothing elsewhere
+    pairs = config.method.keep(search.state.method, 1)
+    kept = [sum(choice == at for at, _ in pairs) for choice in range(len(config.space.choices))]
+    assert kept == [min(3, len(choice.options)) for choice in config.space.choices]
+    assert set(pairs) <= set(config.space.pairs)
+    assert all(option >= 3 for choice, option in pairs if config.space.choices[choice].name == "output reads")
 
 
 def test_movement_is_the_learning_rate_times_the_steps(start):

@@ -102,7 +102,7 @@ def test_gradient_to_options_that_do_not_run(unselected):
     assert network.model.first.options["deep"][0].weight.grad is None
 
 
-@pytest.mark.parametrize("name", [name for name in methods.names() if name not in ("pc-darts", "zero-cost")])
+@pytest.mark.parametrize("name", [name for name in methods.names() if name not in ("p-darts", "pc-darts", "zero-cost")])
 def test_every_method_searches_it_and_resumes(tmp_path, monkeypatch, name):
     monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path / "cache"))
     arguments = {**TOY, "method": name, "config": QUICK.get(name, {}), "device": "cpu"}
@@ -118,7 +118,7 @@ def test_every_method_searches_it_and_resumes(tmp_path, monkeypatch, name):
 def test_every_option_of_a_mixture_moves_alpha(tmp_path):
     for name in methods.names():
         method = methods.get(name)
-        if issubclass(method, Differentiable) and name not in ("pc-darts", "gdas"):
+        if issubclass(method, Differentiable) and name not in ("p-darts", "pc-darts", "gdas"):
             search = supernas.Search(**TOY, method=name, config=QUICK.get(name, {}), out=tmp_path / name, device="cpu")
             before = {key: one.detach().clone() for key, one in search.config.method.alpha(search.state.method).items()}
             search.run()

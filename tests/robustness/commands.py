@@ -54,6 +54,7 @@ _TEXT = "--space darts-rnn --config text.json --data texts --out new"
 _DERIVE = "derive search --images 16 --by"
 _SINGLE = "NATS-tss-v1_0-3ffb9.pickle.pbz2"
 _SIMPLE = "NATS-tss-v1_0-3ffb9-simple"
+_MODULES = "nasbench_only108.tfrecord"
 
 
 def _below(folder: str, *names: str) -> tuple[str, ...]:
@@ -83,12 +84,17 @@ COMMANDS = (
         for folder in ("search", "gdas", "train", "stopped-search", "language")
     ),
     Command("report study", ("study",), _STUDY, cost=2),
+    Command(
+        "report search gdas train", ("search", "gdas", "train"), (*_below("search", *_RUN), "gdas/*.json*"), cost=2
+    ),
+    *(Command(f"cite {folder}", (folder,), _below(folder, *_RUN)) for folder in ("search", "train", "stopped-search")),
     # what is imported and fetched
     *(
         Command(f"benchmark import {file} new.safetensors", (file,), (file,))
         for file in ("accuracies.csv", "official.pth", _SINGLE)
     ),
     Command(f"benchmark import {_SIMPLE} new.safetensors", (_SIMPLE,), (f"{_SIMPLE}/*",)),
+    Command(f"benchmark import {_MODULES} new.safetensors --space nas-bench-1shot1-1", (_MODULES,), (_MODULES,)),
     *(
         Command(
             f"benchmark fetch {name} --url {{server}}/{file} --checksum sha256:{{sha256}}",
@@ -100,6 +106,7 @@ COMMANDS = (
             "nats-bench": f"{_SIMPLE}.tar",
             "nats-bench-single": _SINGLE,
             "nas-bench-201": "official.pth",
+            "nas-bench-101": _MODULES,
         }.items()
     ),
     # runs

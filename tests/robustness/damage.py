@@ -353,6 +353,24 @@ def tensor_values(path: Path, generator: random.Random) -> None:
     path.write_bytes(content)
 
 
+def record_value(path: Path, generator: random.Random) -> None:
+    """A value of a record of a TFRecord file, whose checksums stay right; or a length that is a lie."""
+    from benchmarks.official_tfrecord import framed
+
+    content, records = path.read_bytes(), []
+    while content:
+        end = 12 + struct.unpack("<Q", content[:8])[0]
+        records.append(content[12:end])
+        content = content[end + 4 :]
+    number = generator.randrange(len(records))
+    row = json.loads(records[number])
+    row[generator.randrange(len(row))] = generator.choice(VALUES)
+    frames = [framed(record) for record in records]
+    lie = generator.random() < 0.2
+    frames[number] = framed(b"x", 2**62) if lie else framed(json.dumps(row).encode("utf-8", "replace"))
+    path.write_bytes(b"".join(frames))
+
+
 _EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) print\n%%EOF\n"
 
 
@@ -427,6 +445,7 @@ def damages(path: Path) -> tuple[Damage, ...]:
         ".pbz2": (*PACKED, compressed_bomb),
         ".gz": (compressed_bomb,),
         ".tar": (other_archive,) * 12,
+        ".tfrecord": (record_value,) * 8,
         ".pt": PACKED,
         ".pth": PACKED,
         ".npz": (*PACKED, compressed_bomb, compressed_bomb),

@@ -100,10 +100,13 @@ FORMATS = {
     "image_file": "images/*",
     "image_files": "images/*",
     "csv_table": "accuracies.csv",
+    "nas_bench_101": "nasbench_only108.tfrecord",
     "nas_bench_201": "official.pth",
     "nats": "NATS-*",
+    "tfrecord": "nasbench_only108.tfrecord",
 }
-NO_FILES = {"arrays", "base", "digits", "python_docs", "official"}  # rules of others, and data of installed packages
+NO_FILES = {"arrays", "base", "crc32c", "digits", "official", "protobuf", "python_docs"}
+"""Rules of others, and data of installed packages."""
 OTHERS = {"imagenet16"}  # read as the batches of CIFAR are, and tested beside them
 
 

@@ -204,6 +204,7 @@ SECTIONS = (
     "network",
     "method",
     "objective",
+    "regulariser",
     "stopping",
     "budget",
     "watch",

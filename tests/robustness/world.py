@@ -154,6 +154,7 @@ def _published(folder: Path) -> None:
     torch.save(single_file(space, range(2)), folder / "official.pth")
     single = pickle.dumps(single_file(space, range(2), ("12", "200")), 4)
     (folder / "NATS-tss-v1_0-3ffb9.pickle.pbz2").write_bytes(bz2.compress(single, 1))
+    _modules(folder / "nasbench_only108.tfrecord")
     simple = folder / "NATS-tss-v1_0-3ffb9-simple"
     simple.mkdir()
     meta = {"meta_archs": [space.format(one) for one in space], "total_archs": len(space), "evaluated_indexes": {0, 1}}
@@ -163,6 +164,14 @@ def _published(folder: Path) -> None:
         (simple / f"{index:06d}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(one, 4), 1))
     with tarfile.open(folder / f"{simple.name}.tar", "w") as archive:
         archive.add(simple, simple.name)
+
+
+def _modules(path: Path) -> None:
+    from benchmarks.official_tfrecord import row, written
+
+    space = spaces.get("nas-bench-1shot1-1")
+    modules = [space.module(space[number]) for number in (0, 77, 3373)]
+    written(path, [row(one, one.hash, 108, seed, place)[0] for place, one in enumerate(modules) for seed in range(3)])
 
 
 def _interrupted() -> None:

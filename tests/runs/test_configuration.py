@@ -22,7 +22,12 @@ from supernas.runs.configuration import (
 CELL = spaces.get("nas-bench-201").format(spaces.get("nas-bench-201")[11472])
 
 
-ARCHITECTURES = {"nas-bench-201": "11472", "darts-cnn": "EENAS", "darts-rnn": "DARTS_V1"}
+ARCHITECTURES = {
+    "nas-bench-201": "11472",
+    "darts-cnn": "EENAS",
+    "darts-rnn": "DARTS_V1",
+    **{f"nas-bench-1shot1-{number}": "3373" for number in (1, 2, 3)},
+}
 DATA = {"images": {"augmentation": {"cutout": 3}}, "text": {"bptt": 7}}
 
 

@@ -168,6 +168,14 @@ def test_depth_of_known_cells():
     }
     for text, edges in by_hand.items():
         assert depth(SPACE, SPACE.parse(text), "cell") == edges
+    one_shot = spaces.get("nas-bench-1shot1-1")  # blocks one behind the other: what is read has no operation of its own
+    conv = "conv3x3-bn-relu"
+    for text, blocks in {
+        f"{conv}~0|{conv}~0+1|{conv}~1+2|{conv}~2+3|output~3+4": 4,
+        f"{conv}~0|{conv}~0+1|{conv}~1+2|{conv}~2+3|output~0+2": 2,
+        f"{conv}~0|{conv}~0+1|{conv}~1+2|{conv}~0+1|output~1+4": 2,
+    }.items():
+        assert depth(one_shot, one_shot.parse(text), "cell") == blocks
 
 
 # --- in a search ------------------------------------------------------------------------------------------------------

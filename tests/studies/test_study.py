@@ -15,20 +15,16 @@ from typer.testing import CliRunner
 
 import supernas
 from runs_toy import left_behind, undigested
+from studies_toy import TOY, Inline
 from supernas.cli.study import StudyDisplay
 from supernas.cli.study import study as command
 from supernas.core.errors import UserError
+from supernas.runs import shared
 from supernas.runs.search import Search
 from supernas.studies import run_study, workers
 from supernas.studies.plan import read_study
 
 TRUTH = "cifar10 test 200 (train+valid)"
-TOY = {
-    "method": {"name": "random-nas", "candidates": 4},
-    "supernet": {"channels": 2, "cells": 1},
-    "data": {"source": "digits", "train_size": 96},
-    "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
-}
 
 
 def job(study, folder, place=0, benchmark=None):
@@ -91,27 +87,9 @@ def listening(study, do):
     return listen, states
 
 
-class Inline:
-    """A worker that is no process: the start of one takes longer than these runs."""
-
-    def __init__(self, work, threads):
-        self.work = work
-        self.connection, self.theirs = multiprocessing.Pipe()
-
-    def start(self, job):
-        self.theirs.send(self.work(job, lambda: False))
-
-    def result(self):
-        return self.connection.recv()
-
-    def end(self):
-        self.connection.close()
-        self.theirs.close()
-
-
 def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys):
     """A run's process is killed, a run fails, one is stopped by ^C; the same study then does all but what cannot."""
-    monkeypatch.setattr(workers, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(shared, "_POLL_SECONDS", 0.02)
     long = {**TOY["search"], "epochs": 12}
     bad = {"label": "bad", "weights": {"lr": 1e30}}
     study = read_study(
@@ -135,7 +113,7 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
         run_study.run_study(study, folder, workers=1, on_event=listen)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert multiprocessing.active_children() == []
-    assert ("good, seed 0", "failed") in states
+    assert [state for run, state in states if run == "good, seed 0"] == ["started", "again", "started", "failed"]
     assert ("bad, seed 0", "failed") in states
     assert states[-2:] == [("good, seed 1", "stopping"), ("good, seed 1", "stopped")]
     failures = json.loads((folder / "failures.json").read_text())["failures"]
@@ -145,9 +123,8 @@ def test_killed_stopped_and_run_again(tmp_path, table_file, monkeypatch, capsys)
     assert (folder / names["good", 1] / "checkpoint.pt").exists()
     assert "good, seed 0: FAILED, 0 of 12 epochs done: its process was ended by SIGKILL" in capsys.readouterr().err
 
-    monkeypatch.setattr(workers, "Worker", Inline)
     listen, states = listening(study, lambda event: None)
-    result = run_study.run_study(study, folder, workers=2, on_event=listen)
+    result = run_study.run_study(study, folder, executor=Inline(), on_event=listen)
     assert [(one.label, one.reason[:27]) for one in result.failures] == [("bad", "loss is not a finite number")]
     assert {state for run, state in states if run.startswith("good")} <= {"started", "going", "finished"}
     run = study.rows[0].runs[1]

@@ -12,7 +12,6 @@ from supernas.evaluation.live_parameters import pair_parameters, parameter_score
 from supernas.studies import writing
 from supernas.studies.plan import read_study
 from supernas.studies.results import SUPERNET_ACCURACY, Failure, Found, Truth, check_tables
-from supernas.studies.run_study import default_workers
 from supernas.studies.table import make_table
 from supernas.studies.writing import csv_text, latex, markdown, save_study
 
@@ -175,8 +174,3 @@ def test_files(table, study, tmp_path):
         "table.csv",
         "table.tex",
     ]
-
-
-def test_workers(study, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 6)
-    assert [default_workers(study, threads) for threads in (1, 2, 4, 12)] == [6, 3, 1, 1]

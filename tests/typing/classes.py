@@ -8,9 +8,9 @@ from types import ModuleType
 
 from supernas import methods, proxies, spaces
 from supernas.runs import diagnostics, stopping
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 
-PACKAGES = (methods, objectives, proxies, stopping, diagnostics, spaces)
+PACKAGES = (methods, objectives, regularisers, proxies, stopping, diagnostics, spaces)
 HEADER = "# Written by `python -m tests.typing.classes`: the parts of this folder, for type checkers.\n"
 
 

@@ -69,5 +69,5 @@ def mistakes(folder: Path) -> None:
     supernas.correlate(folder, proxy=3)  # wrong
     supernas.retrain(3)  # wrong
     supernas.export(folder, format=1)  # wrong
-    supernas.report(folder, "page.html")  # wrong
+    supernas.report(folder, output="page.html")  # wrong
     supernas.study(3)  # wrong

@@ -9,12 +9,14 @@ from supernas.api.scoring import score
 from supernas.api.searching import Search, search
 from supernas.api.studying import study
 from supernas.api.training import Training, train
+from supernas.output.citations import cite
 from supernas.output.export import export
 from supernas.output.report import report
 
 __all__ = [
     "Search",
     "Training",
+    "cite",
     "correlate",
     "derive",
     "export",

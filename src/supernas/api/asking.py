@@ -10,12 +10,14 @@ import numpy as np
 from supernas import proxies
 from supernas.api.given import assignments, document, named_parts, read_config, text
 from supernas.api.parameters import (
+    Address,
     AnyPath,
     BatchNorm,
     Benchmark,
     Config,
     DataDir,
     Epochs,
+    ExecutorOf,
     OnProgress,
     RunDir,
     Sets,
@@ -24,6 +26,7 @@ from supernas.api.parameters import (
     TableSplit,
     TableTrainedOn,
     Workers,
+    WorkersOf,
 )
 from supernas.api.tables import read_column, refuse_column
 from supernas.core.architecture import Architecture
@@ -42,6 +45,7 @@ from supernas.proxies import Proxy
 from supernas.runs import configuration
 from supernas.runs.configuration import merge, resolve_train
 from supernas.runs.device import choose_device
+from supernas.runs.executors import chosen
 from supernas.runs.finished import read_run, training_beside
 from supernas.runs.training import Training, TrainResult
 from supernas.spaces.base import Space
@@ -58,7 +62,7 @@ _Device = Annotated[configuration.Device, Option("auto, cpu, cuda, cuda:1 or mps
 def derive(
     run_dir: RunDir,
     *,
-    by: Annotated[str, Option("best-sampled, evolution, proxy, ranks or top-k (supernas list selectors)")],
+    by: Annotated[str, Option("best-sampled, darts-pt, evolution, proxy, ranks or top-k (supernas list selectors)")],
     candidates: Annotated[
         int | None, Option("architectures drawn (default 100), or visited by evolution (default 200)")
     ] = None,
@@ -80,6 +84,9 @@ def derive(
     weights: Annotated[
         Literal["fresh", "inherited"] | None,
         Option("top-k: trainings start from fresh or inherited weights (default fresh)"),
+    ] = None,
+    tune: Annotated[
+        int | None, Option("darts-pt: epochs for which the supernet is trained after each decision (default 5)")
     ] = None,
     set: Annotated[
         Iterable[str],
@@ -119,6 +126,7 @@ def derive(
         "top": top,
         "epochs": epochs,
         "weights": weights,
+        "tune": tune,
         "set": tuple(one for one in given if one not in own) or None,
     }
     return derive_from(
@@ -158,7 +166,9 @@ def correlate(
         ),
     ] = None,
     seed: Annotated[int, Option("of the architectures, of ties and of the intervals", least=0)] = 0,
-    workers: Workers = None,
+    workers: WorkersOf = 1,
+    executor: ExecutorOf = "local",
+    address: Address = None,
     device: _Device = "auto",
     on_progress: OnProgress = None,
 ) -> Correlation:
@@ -192,7 +202,8 @@ def correlate(
         name,
         evaluation,
         seed=seed,
-        workers=workers or 1,
+        workers=workers,
+        executor=chosen(executor, address),
         device=choose_device(device),
         on_progress=on_progress,
         proxies=named_parts(proxies.PARTS, proxy),

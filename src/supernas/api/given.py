@@ -27,6 +27,7 @@ __all__ = [
     "read_config",
     "read_count",
     "read_data",
+    "settled",
     "text",
 ]
 
@@ -82,6 +83,14 @@ def part(parts: Registry[Any], given: Any) -> Any:
             f"{', '.join(parts.names())}, or of one that an installed package declares"
         )
     return {"name": name, **to_plain(given)}
+
+
+def settled(part: Any, **flags: Any) -> Any:
+    """What a document says of a part, with settings of it that were given apart; None is not given."""
+    given = {name: flag for name, flag in flags.items() if flag is not None}
+    if not given:
+        return part
+    return merge({"part": part or {}}, {"part": given})["part"]
 
 
 def named_parts(parts: Registry[Any], given: Any) -> dict[str, Values]:

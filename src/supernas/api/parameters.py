@@ -16,10 +16,12 @@ from supernas.core.task import Task
 from supernas.data import Dataset
 from supernas.evaluation.supernet_accuracy import Policy
 from supernas.runs import configuration
+from supernas.runs.executors import Executor
 from supernas.spaces.base import Space
 from supernas.steps.contracts import Metrics
 
 __all__ = [
+    "Address",
     "AnyArchitecture",
     "AnyData",
     "AnyPath",
@@ -32,6 +34,7 @@ __all__ = [
     "Device",
     "Devices",
     "Epochs",
+    "ExecutorOf",
     "FromRun",
     "Inputs",
     "Nodes",
@@ -52,6 +55,7 @@ __all__ = [
     "Trackers",
     "Where",
     "Workers",
+    "WorkersOf",
 ]
 
 AnyPath: TypeAlias = os.PathLike[str] | str
@@ -127,14 +131,24 @@ OnProgress = Annotated[Callable[[int, int], None] | None, Meaning("called with (
 
 RunDir = Annotated[AnyPath, Option("the run folder of a finished search")]
 BatchNorm = Annotated[Policy, Option("statistics that normalise: batch, recalibrate or tracked")]
+_GUARDED = 'a script needs the usual `if __name__ == "__main__":`'
 Workers = Annotated[
+    int | None, Option("processes (default: one a core)", python=f"in Python one, for with more {_GUARDED}", least=1)
+]
+WorkersOf = Annotated[
     int | None,
     Option(
-        "processes (default: one a core)",
-        python='in Python one, for with more a script needs the usual `if __name__ == "__main__":`',
+        "processes (default: one a core or GPU, or as many as the executor has room for)",
+        python=f"in Python None is that, and with more than one {_GUARDED}",
         least=1,
+        untyped=None,
     ),
 ]
+ExecutorOf = Annotated[
+    str | Values | Executor,
+    Option("where the work is done: local, ray, submitit; with settings submitit:partition=gpu", python="or settings"),
+]
+Address = Annotated[str | None, Option("of the executor's cluster, such as auto or host:port of Ray")]
 Benchmark = Annotated[AnyPath | None, Option("a table of true accuracies to compare with")]
 TableDataset = Annotated[str | None, Option("column of the benchmark: data set")]
 TableSplit = Annotated[str | None, Option("column of the benchmark: where accuracy was measured")]

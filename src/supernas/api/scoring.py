@@ -11,11 +11,13 @@ import numpy as np
 from supernas import proxies
 from supernas.api.given import document, named_parts, read_config, text
 from supernas.api.parameters import (
+    Address,
     AnyArchitecture,
     AnyPath,
     Benchmark,
     Config,
     DataDir,
+    ExecutorOf,
     OnProgress,
     Resolution,
     TableDataset,
@@ -23,7 +25,7 @@ from supernas.api.parameters import (
     TableSplit,
     TableTrainedOn,
     Where,
-    Workers,
+    WorkersOf,
 )
 from supernas.api.tables import read_column, refuse_column
 from supernas.core.architecture import Architecture
@@ -35,6 +37,7 @@ from supernas.evaluation.proxy_scores import ScoreConfig, Scores, resolve_scores
 from supernas.evaluation.proxy_scores import score as score_all
 from supernas.proxies import Proxy
 from supernas.runs import configuration
+from supernas.runs.executors import chosen as chosen_executor
 from supernas.spaces.search_strategies import draw
 
 __all__ = ["score"]
@@ -62,7 +65,9 @@ def score(
     seed: Annotated[int | None, Option("of images, initial weights and sampling (default 0)")] = None,
     set: Annotated[Iterable[str], Option("any setting, as section.name=value or proxy.name=value; repeatable")] = (),
     config: Config = None,
-    workers: Workers = None,
+    workers: WorkersOf = 1,
+    executor: ExecutorOf = "local",
+    address: Address = None,
     device: Annotated[configuration.Device | None, Option("auto, cpu, cuda, cuda:1 or mps (default cpu)")] = None,
     out: Annotated[AnyPath, Option("folder of the files of scores", python="what they hold is not computed again")] = (
         "runs/scores"
@@ -100,8 +105,8 @@ def score(
     else:
         table, chosen = read_column(benchmark, column, made.space, "the architectures are of")
     wanted = _chosen(made, architectures, sample, all)
-    several = min(workers or 1, max(len(wanted), 1))
-    scores = score_all(wanted, made, Path(out), workers=several, on_progress=on_progress)
+    where = chosen_executor(executor, address)
+    scores = score_all(wanted, made, Path(out), workers=workers, executor=where, on_progress=on_progress)
     if table is None:
         return scores
     truth = table.column(**column)[[made.space.index(architecture) for architecture in wanted]]

@@ -14,6 +14,7 @@ from supernas.api.given import (
     read_config,
     read_count,
     read_data,
+    settled,
     text,
 )
 from supernas.api.parameters import (
@@ -46,8 +47,8 @@ from supernas.runs import diagnostics, trackers
 from supernas.runs import stopping as stopping_rules
 from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Epoch, Result
-from supernas.steps import objectives
-from supernas.steps.contracts import Diagnostic, Method, Objective, Stopping
+from supernas.steps import objectives, regularisers
+from supernas.steps.contracts import Diagnostic, Method, Objective, Regulariser, Stopping
 
 __all__ = ["Search", "search"]
 
@@ -77,11 +78,22 @@ class Search(RecordedSearch):
                 python="or its settings, as of supernas.objectives",
             ),
         ] = None,
+        regulariser: Annotated[
+            str | Values | Regulariser | None,
+            Option(
+                "what changes the gradients of a method that alternates (default: the method's, usually none)",
+                python="or its settings, as of supernas.regularisers",
+            ),
+        ] = None,
         data: DataSource = None,
         data_dir: DataDir = None,
         resolution: Resolution = None,
         task: TaskOf = None,
         preset: Preset = None,
+        trains: Annotated[
+            int | None,
+            Option("epochs for which each candidate is trained, by a method that trains candidates (default 1)"),
+        ] = None,
         epochs: Epochs = None,
         seed: Seed = None,
         set: Sets = (),  # the name of the command line's option
@@ -128,9 +140,10 @@ class Search(RecordedSearch):
         shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
         flags: Values = {
-            "method": part(methods.PARTS, method),
+            "method": settled(part(methods.PARTS, method), trains=trains),
             "space": space,
             "objective": part(objectives.PARTS, objective),
+            "regulariser": part(regularisers.PARTS, regulariser),
             "stopping": part(stopping_rules.PARTS, stopping),
             "data": {"source": source, "directory": text(data_dir), "resolution": resolution},
             "search": {

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 from supernas.api.given import path_or_none
-from supernas.api.parameters import AnyPath
+from supernas.api.parameters import Address, AnyPath, ExecutorOf
 from supernas.core.documents import Values
 from supernas.core.parameters import Meaning, Option, documented
+from supernas.runs.executors import chosen
 from supernas.studies.plan import Plan, read_study
 from supernas.studies.run_study import StudyResult, run_study
 from supernas.studies.workers import OnEvent
@@ -25,18 +26,21 @@ def study(
     workers: Annotated[
         int | None,
         Option(
-            "processes (default: cores / threads)",
+            "runs at once (default: cores / threads, or as many as the executor has room for)",
             python='a script needs the usual `if __name__ == "__main__":`',
             least=1,
         ),
     ] = None,
-    threads: Annotated[int, Option("of each process", least=1)] = 1,
+    threads: Annotated[int, Option("of each run", least=1)] = 1,
+    executor: ExecutorOf = "local",
+    address: Address = None,
     table_only: Annotated[bool, Option("run nothing; tabulate what is finished")] = False,
     on_event: Annotated[OnEvent, Meaning("called with what happens to the runs")] = lambda event: None,
 ) -> StudyResult:
     """Runs methods x objectives x seeds x settings as ordinary searches, and tabulates them.
 
-    Goes on where it was: what is finished is read, what was interrupted is resumed, what failed is tried again.
+    Goes on where it was: what is finished is read, what was interrupted is resumed, what failed is tried again. Started
+    several times, on one machine or on several that share a disk, it shares its runs.
 
     Returns:
         The table, the failures, the folder and the files.
@@ -46,5 +50,11 @@ def study(
     """
     plan = source if isinstance(source, Plan) else read_study(source if isinstance(source, Mapping) else Path(source))
     return run_study(
-        plan, path_or_none(out), workers=workers, threads=threads, table_only=table_only, on_event=on_event
+        plan,
+        path_or_none(out),
+        workers=workers,
+        threads=threads,
+        executor=chosen(executor, address),
+        table_only=table_only,
+        on_event=on_event,
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from supernas.api.architectures import read_architecture
 from supernas.api.given import document, fitting, names, path_or_none, read_config, read_count, read_data, text
 from supernas.api.parameters import (
+    Address,
     AnyArchitecture,
     Config,
     Count,
@@ -31,11 +32,13 @@ from supernas.api.signatures import takes_what
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.parameters import Meaning, Option, documented
-from supernas.core.spelling import named
+from supernas.core.spelling import Some, named, option
 from supernas.runs import trackers, training
 from supernas.runs.configuration import merge, resolve_train
+from supernas.runs.elsewhere import train_elsewhere
+from supernas.runs.executors import Executor, Needs, chosen
 from supernas.runs.loop import EpochReport
-from supernas.runs.training import TrainResult, sized, train_random
+from supernas.runs.training import TrainResult, alike, drawn, sized, train_random
 
 __all__ = ["Training", "train"]
 
@@ -80,6 +83,18 @@ class Training(training.Training):
                 least=0,
             ),
         ] = 0,
+        executor: Annotated[
+            str | Values | Executor | None,
+            Option(
+                "where random architectures are trained, at once: local, ray, submitit (default: in this process)",
+                python="or settings",
+            ),
+        ] = None,
+        address: Address = None,
+        workers: Annotated[
+            int | None,
+            Option("random architectures at once, of one thread each (default: all there is room for)", least=1),
+        ] = None,
         parameters: Annotated[
             Count | None, Option("size of the network, such as 3.6M: finds the channels that come nearest to it")
         ] = None,
@@ -92,6 +107,7 @@ class Training(training.Training):
         ] = (),
         on_step: OnStep = None,
     ) -> None:
+        asked = _executor(executor, address, workers, compare_random)
         found, where, defaults = read_architecture(architecture, space)
         shown = trackers.chosen(names(tracker))
         source, dataset = read_data(data)
@@ -111,6 +127,10 @@ class Training(training.Training):
         given = document(merge(beside, read_config(config)), flags, set)
         resolved = resolve_train(given)
         dataset = fitting(given, dataset, resolved.space.data_kind)
+        if asked and (task is not None or dataset is not None):
+            raise UserError(
+                f"what is given in Python cannot be sent to the workers of {named('executor')}; leave it out"
+            )
         size = read_count(parameters, "parameters")
         if size is not None:
             dataset = dataset or resolved.data.load()
@@ -125,6 +145,8 @@ class Training(training.Training):
             data=dataset,
         )
         self._random = compare_random
+        self._executor = asked
+        self._needs = Needs(workers, devices=frozenset({resolved.train.device}))
         self._given_task, self._given_data = task, dataset
         if compare_random and "test" not in self.data.parts:
             alone = f"train.split leaves the test {self.data.examples} alone"
@@ -144,8 +166,22 @@ class Training(training.Training):
         if not self._random:
             return result
         where = result.folder / "random"
-        alike = train_random(self.config, self._random, where, task=self._given_task, data=self._given_data)
-        return replace(result, random=tuple(alike))
+        if self._executor:
+            several = alike(self.config, drawn(self.config, self._random), where, self.data.name)
+            train_elsewhere(several, self._executor, self._needs, where)
+        random = train_random(self.config, self._random, where, task=self._given_task, data=self._given_data)
+        return replace(result, random=tuple(random))
+
+
+def _executor(given: Any, address: str | None, workers: int | None, random: int) -> Executor | None:
+    """What trains random architectures; None is this process."""
+    if given is None or not random:
+        for name, value in (("executor", given), ("address", address), ("workers", workers)):
+            if value is not None:
+                needed = named("executor") if random else option("compare_random", Some("N"))
+                raise UserError(f"{named(name)} is for random architectures; give {needed} too, or leave it out")
+        return None
+    return chosen(given, address)
 
 
 @takes_what(Training)

@@ -1,7 +1,8 @@
 """Searches on a table alone, without training: what every method has to beat.
 
-They search on the validation accuracy after a short training (`cifar10 valid 12` by default) and are judged by the test
-accuracy after the full one (`cifar10 test 200`) of the best architecture so far, which they never see.
+They search on a validation accuracy and are judged by the test accuracy after the full training of the best
+architecture so far, which they never see: by default `cifar10 valid 12` and `cifar10 test 200` in NAS-Bench-201, and
+`cifar10 valid 108` and `cifar10 test 108` in the spaces within NAS-Bench-101.
 """
 
 from collections.abc import Callable
@@ -14,12 +15,31 @@ from supernas.benchmarks.noise import Benchmark
 from supernas.benchmarks.table import Table
 from supernas.core.errors import unknown
 from supernas.spaces.base import Space
-from supernas.spaces.search_strategies import Strategy, random_search, regularised_evolution
+from supernas.spaces.one_shot.cells import OneShotCells
+from supernas.spaces.search_strategies import Strategy, local_search, random_search, regularised_evolution
 
-__all__ = ["BASELINES", "JUDGED_ON", "SEARCHED_ON", "Step", "random_search", "regularised_evolution", "run_baseline"]
+__all__ = [
+    "BASELINES",
+    "JUDGED_ON",
+    "SEARCHED_ON",
+    "Step",
+    "random_search",
+    "regularised_evolution",
+    "run_baseline",
+    "usual_columns",
+]
 
 SEARCHED_ON: Address = {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 12}
 JUDGED_ON: Address = {"dataset": "cifar10", "trained_on": "train+valid", "split": "test", "epochs": 200}
+_OF_101: tuple[Address, Address] = (
+    {"dataset": "cifar10", "trained_on": "train", "split": "valid", "epochs": 108},
+    {"dataset": "cifar10", "trained_on": "train", "split": "test", "epochs": 108},
+)
+
+
+def usual_columns(space: Space) -> tuple[Address, Address]:
+    """What a search on a table of a space sees, and by what it is judged."""
+    return _OF_101 if isinstance(space, OneShotCells) else (SEARCHED_ON, JUDGED_ON)
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,7 @@ class Step:
 
 
 BASELINES: dict[str, Callable[[Space, np.random.Generator], Strategy]] = {
+    "local-search": local_search,
     "random-search": random_search,
     "regularised-evolution": regularised_evolution,
 }
@@ -51,14 +72,14 @@ def run_baseline(
     *,
     evaluations: int,
     seed: int = 0,
-    search_on: Address = SEARCHED_ON,
-    judge_on: Address = JUDGED_ON,
+    search_on: Address | None = None,
+    judge_on: Address | None = None,
     asked: Benchmark | None = None,
 ) -> list[Step]:
     """Runs a search on a table.
 
     Args:
-        name: `random-search` or `regularised-evolution`.
+        name: one of `BASELINES`.
         table: holds both columns.
         evaluations: how often the search may ask.
         seed: of the search.
@@ -75,6 +96,8 @@ def run_baseline(
     if name not in BASELINES:
         raise unknown("baseline", name, BASELINES)
     benchmark: Benchmark = table if asked is None else asked
+    usual = usual_columns(table.space)
+    search_on, judge_on = search_on or usual[0], judge_on or usual[1]
     strategy = BASELINES[name](table.space, np.random.default_rng(seed))
     steps: list[Step] = []
     best, highest = -1, -np.inf

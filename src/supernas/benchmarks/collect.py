@@ -63,8 +63,8 @@ class Collector:
 
     # -- what importers say -----------------------------------------------------------------------------------------
 
-    def accuracy(self, index: int, column: Column, seed: Seed, value: float) -> None:
-        """Notes an accuracy in percent.
+    def accuracy(self, index: int | np.ndarray, column: Column, seed: Seed, value: float) -> None:
+        """Notes an accuracy in percent, of one architecture or of several that share it.
 
         Raises:
             UserError: if it is none.
@@ -97,11 +97,12 @@ class Collector:
                 f"cannot write in {self.destination.parent}: {error.strerror}; name another place"
             ) from None
 
-    def cost(self, index: int, dataset: str, parameters: float, flops: float, latency: float) -> None:
-        """Notes parameters, multiply-adds and seconds of a batch."""
+    def cost(self, index: int | np.ndarray, dataset: str, parameters: float, flops: float, latency: float) -> None:
+        """Notes parameters, multiply-adds and seconds of a batch (NaN: unknown), of one architecture or of several."""
         if dataset not in self._costs:
             self._costs[dataset] = np.full((len(COSTS), len(self.space)), nan)
-        self._costs[dataset][:, index] = parameters, flops, latency
+        for row, value in zip(self._costs[dataset], (parameters, flops, latency), strict=True):
+            row[index] = value
 
     # -- the files --------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ class Column:
     """One published accuracy of every architecture.
 
     Attributes:
-        dataset: `cifar10`, `cifar100` or `imagenet16-120` in NAS-Bench-201.
-        trained_on: `train`, or `train+valid` (CIFAR-10 only: all 50,000 training images instead of half of them).
+        dataset: `cifar10`, `cifar100` or `imagenet16-120` in NAS-Bench-201, `cifar10` in NAS-Bench-101.
+        trained_on: `train` (of CIFAR-10 25,000 images in NAS-Bench-201, 40,000 in NAS-Bench-101), or `train+valid`
+            (CIFAR-10 in NAS-Bench-201 only: all 50,000).
         split: where the accuracy was measured: `train`, `valid`, `test`, or `valid+test`.
         epochs: length of the training, whose learning rate falls to 0 at its end; 12 and 200 are different trainings.
     """

@@ -1,4 +1,4 @@
-"""Where the published files are. They lie in shared drives that give no checksum, so most are fetched by hand."""
+"""Where the published files are. They lie where no checksum is given, so they are fetched by hand."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,9 @@ PUBLISHED_FILES = {
     ),
     "nas-bench-201": PublishedFile(
         "NAS-Bench-201-v1_1-096897.pth", f"{_NATS}16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_/view", "4.7 GB"
+    ),
+    "nas-bench-101": PublishedFile(
+        "nasbench_only108.tfrecord", "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord", "500 MB"
     ),
 }
 

@@ -57,10 +57,10 @@ class Best:
 
 
 class PublishedCost(NamedTuple):
-    """Published cost: learnable parameters, multiply-adds of one image, and seconds of a batch (NaN: not measured)."""
+    """Published cost: learnable parameters, multiply-adds of one image, and seconds of a batch (NaN: not published)."""
 
     parameters: int
-    flops: int
+    flops: float
     latency: float
 
 
@@ -266,7 +266,7 @@ class Table:
         parameters, flops, latency = (self.costs(kind, dataset=dataset).item(index) for kind in COSTS)
         if parameters != parameters:
             raise UserError(f"{self.source.name} has no costs of architecture {index} on {dataset}")
-        return PublishedCost(int(parameters), int(flops), latency)
+        return PublishedCost(int(parameters), flops, latency)
 
     def costs(self, kind: str, *, dataset: str) -> np.ndarray:
         """`parameters`, `flops` (multiply-adds) or `latency` (seconds) of all, float64 [architectures]; NaN: unknown.

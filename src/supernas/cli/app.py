@@ -12,6 +12,7 @@ import typer
 
 from supernas.cli.autoencoder import autoencoder_app
 from supernas.cli.benchmark import benchmark_app, query
+from supernas.cli.cite import cite
 from supernas.cli.command import Command
 from supernas.cli.correlate import correlate
 from supernas.cli.derive import derive
@@ -49,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (query, correlate, derive, export, report, score, study, search, train, retrain, show):
+for command in (query, cite, correlate, derive, export, report, score, study, search, train, retrain, show):
     app.command(cls=Command)(command)
 app.command(name="list", cls=Command)(list_)
 app.command(cls=Command)(describe)

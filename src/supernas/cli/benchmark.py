@@ -29,8 +29,15 @@ File = Annotated[Path, typer.Argument(help="a table, as written by `supernas ben
 
 @benchmark_app.command(name="import", cls=Command)
 def import_(
-    source: Annotated[Path, typer.Argument(help="NATS-tss folder or .pickle.pbz2, NAS-Bench-201 .pth, or .csv")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="NATS-tss folder or .pickle.pbz2, NAS-Bench-201 .pth, NAS-Bench-101 .tfrecord, or .csv"),
+    ],
     destination: Annotated[Path, typer.Argument(help="the .safetensors file to write")],
+    space: Annotated[
+        str | None,
+        typer.Option(help="of the architectures: one within NAS-Bench-101 for a .tfrecord, else nas-bench-201"),
+    ] = None,
     curves: Annotated[bool, typer.Option(help="also keep learning curves, in a file beside it")] = True,
 ) -> None:
     """Read a published benchmark into a table that opens at once. Nothing in the files is run."""
@@ -41,6 +48,7 @@ def import_(
         table = import_table(
             source,
             destination,
+            space=space,
             curves=curves,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             say=lambda text: bar.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True),
@@ -50,7 +58,7 @@ def import_(
 
 @benchmark_app.command(cls=Command)
 def fetch(
-    name: Annotated[str, typer.Argument(help="nats-bench, nats-bench-single or nas-bench-201")],
+    name: Annotated[str, typer.Argument(help="nats-bench, nats-bench-single, nas-bench-201 or nas-bench-101")],
     url: Annotated[str | None, typer.Option(help="a mirror to download from")] = None,
     checksum: Annotated[str | None, typer.Option(help="of the mirror's file, sha256:... or md5:...")] = None,
 ) -> None:
@@ -92,8 +100,10 @@ def baselines(
     noise: Annotated[float, typer.Option(min=0, help="deviation of noise added to what is seen, in percent")] = 0.0,
     plot: Annotated[Path | None, typer.Option(help="write the trajectories as a picture")] = None,
 ) -> None:
-    """Random search and regularised evolution: they see cifar10 valid 12 and are judged on cifar10 test 200."""
-    from supernas.benchmarks.baselines import BASELINES, JUDGED_ON, run_baseline
+    """Random, evolutionary and local search: they see cifar10 valid 12 and are judged on cifar10 test 200 (valid 108
+    and test 108 in the spaces of NAS-Bench-101).
+    """
+    from supernas.benchmarks.baselines import BASELINES, run_baseline, usual_columns
     from supernas.benchmarks.noise import Noise
 
     table = load(file)
@@ -104,13 +114,14 @@ def baselines(
         ]
         for name in BASELINES
     }
-    optimum = table.best(**JUDGED_ON).value.mean
+    _, judged_on = usual_columns(table.space)
+    optimum = table.best(**judged_on).value.mean
     truths = {name: [run[-1].truth for run in trajectories] for name, trajectories in searches.items()}
     print_rows({name: _spread(values) for name, values in truths.items()} | {"optimum": f"{optimum:.2f} %"})
     if plot:
         from supernas.evaluation.plots.trajectory import plot_trajectories
 
-        plot_trajectories(searches, plot, title=str(table.choose(**JUDGED_ON)), optimum=optimum)
+        plot_trajectories(searches, plot, title=str(table.choose(**judged_on)), optimum=optimum)
 
 
 def query(

@@ -1,6 +1,5 @@
 """`supernas correlate`: does the supernet rank architectures as their own training does?"""
 
-import os
 import time
 
 from rich.table import Table
@@ -22,7 +21,7 @@ def correlate(given: Document) -> None:
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         correlation = api.correlate(
-            **{**given, "workers": given["workers"] or os.cpu_count()},
+            **given,
             on_progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
     _print(correlation, time.monotonic() - started)

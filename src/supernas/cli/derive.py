@@ -1,13 +1,13 @@
 """`supernas derive`: another final choice from a finished search."""
 
-import os
-
 from supernas import api
 from supernas.cli.display import counting_bar
 from supernas.cli.rows import print_rows
 from supernas.cli.twin import twin
 from supernas.core.documents import Document
 from supernas.evaluation.selection import selectors
+from supernas.runs.device import choose_device
+from supernas.runs.executors import cores
 
 __all__ = ["derive"]
 
@@ -15,8 +15,9 @@ __all__ = ["derive"]
 @twin(api.derive)
 def derive(given: Document) -> None:
     """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
-    if given["workers"] is None and selectors.get(given["by"]).asks_many:
-        given["workers"] = os.cpu_count()
+    alone = choose_device(given["device"]).type != "cpu"
+    if given["workers"] is None and selectors.get(given["by"]).asks_many and not alone:
+        given["workers"] = cores()
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         derived = api.derive(

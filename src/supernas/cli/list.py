@@ -11,7 +11,7 @@ from supernas.cli.parts import KINDS, registries
 from supernas.cli.rows import print_rows
 from supernas.core.errors import unknown
 from supernas.core.registry import Registry, plug_ins
-from supernas.runs import presets, trackers
+from supernas.runs import executors, presets, trackers
 
 __all__ = ["list_"]
 
@@ -45,6 +45,7 @@ def _plug_ins() -> dict[str, str]:
 LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "methods": partial(_parts, KINDS["method"]),
     "objectives": partial(_parts, KINDS["objective"]),
+    "regularisers": partial(_parts, KINDS["regulariser"]),
     "stopping": partial(_parts, KINDS["stopping"]),
     "watch": partial(_parts, KINDS["watch"]),
     "proxies": partial(_parts, KINDS["proxy"]),
@@ -52,6 +53,7 @@ LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "selectors": partial(_parts, KINDS["selector"]),
     "data-kinds": partial(_parts, KINDS["data"]),
     "trackers": partial(_parts, lambda: trackers.PARTS),
+    "executors": partial(_parts, lambda: executors.PARTS),
     "architectures": lambda: {
         f"{space} {name}": text for space in spaces.names() for name, text in spaces.get(space).named.items()
     },

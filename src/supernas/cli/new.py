@@ -21,6 +21,7 @@ _LONGEST = 50  # letters of a name, which becomes one of files
 _TRIES = {  # what shows the part at work
     "method": "supernas search --method {name} --epochs 2",
     "objective": "supernas search --method random-nas --objective {name} --epochs 2",
+    "regulariser": "supernas search --method darts --regulariser {name} --epochs 2",
     "stopping": "supernas search --method random-nas --set stopping={name} --epochs 2",
     "watch": "supernas search --method random-nas --watch {name} --epochs 2",
     "proxy": "supernas score --sample 10 --proxy {name}",

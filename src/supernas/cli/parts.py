@@ -6,8 +6,8 @@ from typing import Any
 from supernas import methods, proxies, spaces
 from supernas.core.registry import Registry
 from supernas.data import kinds
-from supernas.runs import diagnostics, presets, stopping, trackers
-from supernas.steps import objectives
+from supernas.runs import diagnostics, executors, presets, stopping, trackers
+from supernas.steps import objectives, regularisers
 
 __all__ = ["KINDS", "registries"]
 
@@ -21,6 +21,7 @@ def _selectors() -> Registry[Any]:
 KINDS: dict[str, Callable[[], Registry[Any]]] = {
     "method": lambda: methods.PARTS,
     "objective": lambda: objectives.PARTS,
+    "regulariser": lambda: regularisers.PARTS,
     "stopping": lambda: stopping.PARTS,
     "watch": lambda: diagnostics.PARTS,
     "proxy": lambda: proxies.PARTS,
@@ -39,6 +40,7 @@ def registries() -> dict[str, Registry[Any]]:
         *(registry() for registry in KINDS.values()),
         presets.PARTS,
         trackers.PARTS,
+        executors.PARTS,
         formats.PARTS,
         families.PARTS,
     ]

@@ -1,4 +1,4 @@
-"""`supernas report`: a page about a run or a study."""
+"""`supernas report`: a page about a run or a study, or about several."""
 
 from supernas import api
 from supernas.cli import rows
@@ -10,5 +10,7 @@ __all__ = ["report"]
 
 @twin(api.report)
 def report(given: Document) -> None:
-    """Write one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it."""
-    rows.out.print(str(api.report(**given)))
+    """Write one HTML page that needs nothing else: what was found, how it went, what it cost, and how to repeat it. Of
+    several runs: how they rank, what none beats in value and cost, and how they come along in time.
+    """
+    rows.out.print(str(api.report(*given.pop("runs"), **given)))

@@ -1,6 +1,5 @@
 """`supernas score`: what zero-cost proxies say of architectures, and whether they rank them as the truth does."""
 
-import os
 import time
 
 import numpy as np
@@ -21,7 +20,7 @@ _SHOWN = 20  # architectures in the table
 @twin(api.score)
 def score(given: Document) -> None:
     """Score architectures without training them; with --benchmark, compare with the truth (Kendall tau-b, Spearman)."""
-    typed = {"architectures": given["architectures"] or None, "workers": given["workers"] or os.cpu_count()}
+    typed = {"architectures": given["architectures"] or None}
     started = time.monotonic()
     with counting_bar() as bar:
         task = bar.add_task("scores", total=None)

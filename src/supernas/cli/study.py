@@ -11,8 +11,8 @@ from supernas.cli.console import Console
 from supernas.cli.twin import twin
 from supernas.core.documents import Document
 from supernas.core.text import printable
+from supernas.runs.shared import RunEvent
 from supernas.studies.plan import Plan, PlannedRun, read_study
-from supernas.studies.workers import RunEvent
 from supernas.studies.writing import markdown
 
 __all__ = ["study"]
@@ -23,6 +23,7 @@ def study(given: Document) -> None:
     """Run methods x objectives x seeds x settings as ordinary searches, and tabulate them.
 
     Goes on where it was: what is finished is read, what was interrupted is resumed, what failed is tried again.
+    Started several times, on one machine or on several that share a disk, it shares its runs.
     """
     plan = read_study(given["source"])
     with StudyDisplay(plan) as display:
@@ -66,12 +67,12 @@ class StudyDisplay:
     ) -> None:
         self.progress.stop()
 
-    def listen(self, event: RunEvent) -> None:
+    def listen(self, event: RunEvent[PlannedRun]) -> None:
         """Shows what happened to a run."""
         run, total = event.run, event.run.config.search.epochs
         if event.state == "started":
             self.bars[run] = self.progress.add_task(str(run), total=total)
-        elif event.state in ("finished", "failed", "stopped"):
+        elif event.state in _ENDS and run in self.bars:
             self.progress.remove_task(self.bars.pop(run))
         if event.state != "going":
             reason = f": {event.reason}" if event.reason else ""
@@ -89,9 +90,12 @@ class StudyDisplay:
             self.progress.console.print(text, highlight=False, markup=False)
 
 
+_ENDS = ("elsewhere", "again", "finished", "failed", "stopped")
 _WORDS = {
     "kept": "was finished before",
     "started": "runs",
+    "elsewhere": "runs elsewhere",
+    "again": "is tried again from its checkpoint",
     "finished": "is finished",
     "failed": "FAILED",
     "stopping": "saves and stops",

@@ -26,7 +26,8 @@ _TYPED: dict[Any, Any] = {
 def twin(door: Callable[..., Any]) -> Callable[[Callable[[Document], None]], Callable[..., None]]:
     """Makes a command of a function that is given all that was typed, by the names that `door` gives it.
 
-    What is given by place there is an argument of the command, all else an option.
+    What is given by place there is an argument of the command, all else an option. An argument of which there may be
+    several (`*runs`) wants one or more, and is given as a list.
 
     Args:
         door: a function or a class of the front door.
@@ -59,6 +60,9 @@ def _as_typed(parameter: inspect.Parameter) -> inspect.Parameter:
     assert isinstance(option, Option)
     default, ranged = option.default(parameter), Document(min=option.least, help=option.text)
     kind = _kind(get_args(parameter.annotation)[0], optional=default is None)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        by_place = inspect.Parameter(parameter.name, parameter.POSITIONAL_OR_KEYWORD)
+        return by_place.replace(annotation=Annotated[list[kind], typer.Argument(**ranged)])  # type: ignore[valid-type]
     if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
         return parameter.replace(default=default, annotation=Annotated[kind, typer.Argument(**ranged)])
     spelled = (f"--{name.replace('_', '-')}" for name in option.spelled or (parameter.name,))

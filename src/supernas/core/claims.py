@@ -11,9 +11,12 @@ before it writes.
 
 import contextlib
 import json
+import logging
+import math
 import os
 import socket
 import threading
+import time
 import uuid
 import weakref
 from collections.abc import Iterator
@@ -24,13 +27,21 @@ from supernas.core.errors import UserError
 from supernas.core.files import check_place, read_json
 from supernas.core.spelling import option
 
-__all__ = ["CLAIM", "Claim", "Holder", "claimed"]
+__all__ = ["CLAIM", "Claim", "Holder", "InUseError", "claimed", "holder_of", "in_turn"]
 
 CLAIM = "claim.json"
 """The claim of a folder."""
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 300.0
+
+_TURN_SECONDS = 0.1  # between two looks at a claim that is waited for
+_PATIENCE_SECONDS = 10.0  # after which it is said that it is waited for
+_LOG = logging.getLogger(__name__)
+
+
+class InUseError(UserError):
+    """Another process holds what is claimed."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class Claim:
         taken_from: the holder of a stale claim in whose place it is, if there was one on another machine.
 
     Raises:
-        UserError: if another process holds it.
+        InUseError: if another process holds it.
         OSError: if the file cannot be written.
     """
 
@@ -108,11 +119,11 @@ class Claim:
         """Makes sure that the claim is still held.
 
         Raises:
-            UserError: if another process has taken it over.
+            InUseError: if another process has taken it over.
         """
         there = _read(self.path)
         if there is not None and there.token != self.holder.token:
-            raise UserError(f"{self.what} was taken over by {there} while this process stood still; it goes on there")
+            raise InUseError(f"{self.what} was taken over by {there} while this process stood still; it goes on there")
 
     def _acquire(self) -> Holder | None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,13 +133,12 @@ class Claim:
             if _create(self.path, self.holder):
                 return before
             there = _read(self.path)
-            if there is None and not _older(self.path, BEAT_SECONDS):  # it is being written
-                raise UserError(f"{self.what} is in use by a process that has just begun; {self._advice}")
-            if there is not None and not (there.mine or there.gone or _older(self.path, STALE_SECONDS)):
-                raise UserError(f"{self.what} is in use by {there}; {self._advice}")
-            before = there if there is not None and there.machine != self.holder.machine else None
-            _set_aside(self.path, there)
-        raise UserError(f"{self.what} is wanted by several processes at once; {self._advice}")
+            if _is_free(self.path, there):
+                before = there if there is not None and there.machine != self.holder.machine else None
+                _remove_free(self.path)
+            elif self.path.exists():  # else it was released meanwhile
+                raise InUseError(f"{self.what} is in use by {there or 'a process that has just begun'}; {self._advice}")
+        raise InUseError(f"{self.what} is wanted by several processes at once; {self._advice}")
 
 
 @contextlib.contextmanager
@@ -136,7 +146,7 @@ def claimed(path: Path, what: str, *, movable: bool = True) -> Iterator[Claim]:
     """A claim for as long as something is done; the arguments are those of `Claim`.
 
     Raises:
-        UserError: if another process holds it.
+        InUseError: if another process holds it.
         OSError: if the file cannot be written.
     """
     claim = Claim(path, what, movable=movable)
@@ -144,6 +154,38 @@ def claimed(path: Path, what: str, *, movable: bool = True) -> Iterator[Claim]:
         yield claim
     finally:
         claim.release()
+
+
+@contextlib.contextmanager
+def in_turn(path: Path, what: str) -> Iterator[None]:
+    """The same for what several processes do one after the other: who holds it now is waited for.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    claim = _wait_for(path, what)
+    try:
+        yield
+    finally:
+        claim.release()
+
+
+def _wait_for(path: Path, what: str) -> Claim:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return Claim(path, what)
+        except InUseError as error:
+            if time.monotonic() > until:
+                _LOG.info("waits: %s", str(error).partition(";")[0])
+                until = math.inf
+        time.sleep(_TURN_SECONDS)
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who holds a claim; None if nobody does, or who did is known to be gone or was not heard of for long."""
+    there = _read(path)
+    return there if there is not None and _is_alive(there, path) else None
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
@@ -168,25 +210,44 @@ def _read(path: Path) -> Holder | None:
         return None
 
 
-def _set_aside(path: Path, stale: Holder | None) -> None:
-    """Removes a stale claim; a fresh one that came in its place meanwhile is put back."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    with contextlib.suppress(FileNotFoundError):
-        path.replace(aside)
-        removed = _read(aside)
-        if removed is not None and removed != stale:
-            _create(path, removed)  # or, if a third process was quicker, its holder finds that out by `check`
-        aside.unlink()
+def _is_free(path: Path, there: Holder | None) -> bool:
+    """Whether a claim that is there keeps nobody out: it is this process's own, stale, or was never written whole."""
+    if there is None:
+        return _older(path, BEAT_SECONDS)
+    return there.mine or not _is_alive(there, path)
+
+
+def _is_alive(holder: Holder, path: Path) -> bool:
+    return not (holder.gone or _older(path, STALE_SECONDS))
+
+
+def _remove_free(path: Path) -> None:
+    """Removes a claim that is still free; of several processes that want to, one does.
+
+    They take turns, since of two that had both seen it, the second would remove what the first put in its place.
+    """
+    turn = path.with_name(f".{path.name}.turn.part")
+    try:
+        turn.open("x").close()
+    except FileExistsError:
+        if _older(turn, BEAT_SECONDS):  # who made it was killed
+            turn.unlink(missing_ok=True)
+        return
+    try:
+        if _is_free(path, _read(path)):
+            path.unlink(missing_ok=True)
+    finally:
+        turn.unlink(missing_ok=True)
 
 
 def _older(path: Path, seconds: float) -> bool:
-    """Whether a claim was last written so long ago, by the clock of its disk."""
+    """Whether a file that is there was last written so long ago, by the clock of its disk."""
     now = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         with now.open("xb") as file:  # whose time can be asked, whatever others remove meanwhile
             return os.fstat(file.fileno()).st_mtime - path.stat().st_mtime > seconds
     except FileNotFoundError:  # it was released meanwhile
-        return True
+        return False
     finally:
         now.unlink(missing_ok=True)
 
@@ -223,12 +284,13 @@ def _machine() -> str:
 
 
 def _born(process: int) -> str:
-    """When a process started; empty where the system does not say so."""
+    """When a process started; empty where the system does not say so, or it has ended and nobody has asked how."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return status.rpartition(")")[2].split()[19]
+    state, *numbers = status.rpartition(")")[2].split()
+    return "" if state in "ZX" else numbers[18]
 
 
 def _advice(movable: bool) -> str:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import platform
+import stat
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -37,7 +38,11 @@ def check_place(path: Path) -> None:
     Raises:
         OSError: if something is.
     """
-    if path.exists() and not path.is_file():
+    try:
+        mode = path.stat().st_mode  # asked once, since others may remove it meanwhile
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
         raise FileExistsError(errno.EEXIST, f"{path.name} is there, and is no ordinary file", str(path))
 
 

@@ -29,6 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
+from supernas.core.asked import note_part
 from supernas.core.errors import UserError, unknown
 from supernas.core.text import one_line
 
@@ -197,6 +198,11 @@ class Registry(Generic[T]):
                 the package that was `recorded`.
         """
         part = f"{self.what} {name}"
+        found = self._found(part, name)
+        note_part(part, found)
+        return found
+
+    def _found(self, part: str, name: str) -> type[T]:
         if name in self.own():
             _check_recorded(part, "")
             self._say_taken(name)

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -17,6 +17,7 @@ from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 from typing_extensions import dataclass_transform
 
+from supernas.core.asked import note_built
 from supernas.core.documents import Document, Values, check_depth
 from supernas.core.errors import UserError, unknown
 
@@ -25,6 +26,7 @@ __all__ = [
     "build",
     "describe",
     "field_names",
+    "papers_of",
     "parse_value",
     "refuse_unused",
     "setting",
@@ -40,12 +42,34 @@ _LARGEST = 63  # bits of a whole number that is a setting; what counts anything 
 _SHOWN = 200  # characters of a value in a message
 
 
-def setting(default: Any, meaning: str, *, equation: str = "", **constraints: Any) -> Any:
+def setting(
+    default: Any,
+    meaning: str,
+    *,
+    equation: str = "",
+    papers: str | Mapping[str, str | None] | None = None,
+    **constraints: Any,
+) -> Any:
     """A field of a settings class: its default, what it means, where it stands in the paper, and its range.
 
+    `papers` is for a paper that is another one than the part's: a text that refers to it (`core/references.py`), such
+    as the docstring of a module, where any value but one that means none makes use of it; else value -> text.
     `constraints` are pydantic's: `ge`, `gt`, `le`, `lt`, `pattern`, ...
     """
-    return pydantic.Field(default, description=meaning, json_schema_extra={"equation": equation}, **constraints)
+    more: Any = {"equation": equation, "papers": papers}
+    return pydantic.Field(default, description=meaning, json_schema_extra=more, **constraints)
+
+
+def papers_of(instance: Any) -> Iterator[str]:
+    """The texts that name the papers which the values of a settings instance make use of, those within it included."""
+    for name, field in type(instance).__pydantic_fields__.items():
+        value, papers = getattr(instance, name), (field.json_schema_extra or {}).get("papers")
+        if is_pydantic_dataclass(type(value)):
+            yield from papers_of(value)
+        elif isinstance(papers, Mapping):
+            yield papers.get(str(value)) or ""
+        elif papers and value:
+            yield papers
 
 
 @dataclass_transform(frozen_default=True)
@@ -111,7 +135,7 @@ def build(cls: type[T], values: Values, where: str) -> T:
         if type(values[name]) is int and values[name].bit_length() > _LARGEST:
             raise UserError(f"{where}.{name} = {str(values[name])[:40]}...: wanted a number of fewer digits")
     try:
-        return cls(**{name: _inner(cls, name, value, where) for name, value in values.items()})
+        made = cls(**{name: _inner(cls, name, value, where) for name, value in values.items()})
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:  # what `__post_init__` says of the settings together
@@ -122,6 +146,8 @@ def build(cls: type[T], values: Values, where: str) -> T:
         given = repr(first["input"])
         given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
         raise UserError(f"{where}.{name} = {given}: {wanted}") from None
+    note_built(made)
+    return made
 
 
 def _number(cls: type, name: str, value: Any, where: str) -> Any:

@@ -25,7 +25,8 @@ class TextStream:
     """Endless windows of a text, whose lengths vary from pass to pass so that words meet in other windows.
 
     The usual length is `bptt`, or with probability `halve` half of it; the length is drawn from a normal distribution
-    around that (Merity, Keskar and Socher, "Regularizing and Optimizing LSTM Language Models", ICLR 2018, section 5).
+    around that (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM Language Models", ICLR 2018,
+    section 5).
     What is left at the end of a pass and shorter than five time steps is left out.
 
     Args:

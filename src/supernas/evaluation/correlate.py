@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from supernas.evaluation.proxy_scores import score as score_all
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, read_run, supernet_accuracies
 from supernas.runs.configuration import space_document
+from supernas.runs.executors import Executor
 from supernas.spaces import search_strategies
 from supernas.spaces.base import Space
 
@@ -117,7 +119,8 @@ def correlate(
     evaluation: EvaluationSettings | None = None,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = 1,
+    executor: Executor[Any] | None = None,
     device: torch.device | str = "cpu",
     on_progress: OnProgress | None = None,
     proxies: Mapping[str, Values] = MappingProxyType({}),
@@ -131,7 +134,8 @@ def correlate(
         truth_name: what it is, for plot and record.
         evaluation: how the supernet is asked.
         seed: of ties and bootstrap resamples.
-        workers: as for `supernet_accuracies`, like the next two.
+        workers: as for `supernet_accuracies`, like the next three.
+        executor: where workers are.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
         proxies: name -> settings of zero-cost proxies that rank them too; what they measured is kept in the run folder.
@@ -153,11 +157,11 @@ def correlate(
     asked = {"space": space_document(space), "network": size, "data": to_plain(config.data), "score": {"seed": seed}}
     scoring = resolve_scores(list(proxies), {**asked, **proxies}) if proxies else None
     accuracies = supernet_accuracies(
-        folder, compared, evaluation, workers=workers, device=device, on_progress=on_progress
+        folder, compared, evaluation, workers=workers, executor=executor, device=device, on_progress=on_progress
     )
     scores = {_SUPERNET: accuracies, **parameter_scores(space, compared, pair_parameters(space, **size))}
     if scoring:
-        found = score_all(compared, scoring, folder, workers=workers, on_progress=on_progress)
+        found = score_all(compared, scoring, folder, workers=workers, executor=executor, on_progress=on_progress)
         scores |= {name: scoring.proxies[name].rising(mine) for name, mine in found.scores.items()}
     rankings = {name: rank(score, truth[known], seed) for name, score in scores.items()}
     left_out = len(architectures) - len(known)

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,6 @@ from supernas.core.spelling import option
 from supernas.data import Batch
 from supernas.data.kinds.images import ImageSettings
 from supernas.evaluation.measures import KeptMeasures, kept_measures
-from supernas.evaluation.pool import in_processes
 from supernas.evaluation.rank_correlation import Ranking, rank
 from supernas.networks.base import Network, NetworkSettings
 from supernas.networks.costs.memory import Pass
@@ -36,7 +36,10 @@ from supernas.networks.model_space import ModelSpace
 from supernas.proxies import Measures, Proxy
 from supernas.runs.configuration import DEFAULT_SPACE, Device, read_space, space_document
 from supernas.runs.device import choose_device
+from supernas.runs.executors import JOBS, Executor, Needs
+from supernas.runs.executors.local import Local
 from supernas.runs.fit import check_fit, check_room
+from supernas.runs.spread import in_order
 from supernas.spaces.base import Space
 
 __all__ = [
@@ -268,7 +271,8 @@ def score(
     config: ScoreConfig,
     folder: Path,
     *,
-    workers: int = 1,
+    workers: int | None = 1,
+    executor: Executor[Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scores:
     """Scores architectures by every proxy of a configuration.
@@ -277,8 +281,9 @@ def score(
         architectures: what to score; repeats are measured once, and count once among the others.
         config: how.
         folder: where the files of scores are; what they hold is not computed again.
-        workers: processes of one thread each; 1 computes in this process. With more, a script needs the usual
-            `if __name__ == "__main__":`. With another device than the CPU there are no further processes.
+        workers: processes of one thread each; 1 computes in this process, None takes one a core, or one a GPU. With
+            more than one, a script needs the usual `if __name__ == "__main__":`.
+        executor: where they are; on this machine by default. Elsewhere also 1 is a process of its own.
         on_progress: called with (scored, to be scored), counting what was kept from before.
 
     Raises:
@@ -289,18 +294,20 @@ def score(
     standing = {name: _standing(config.space, wanted, config.proxies[name]) for name in config.proxies}
     jobs = [(name, architecture) for name in config.proxies for architecture in dict.fromkeys(standing[name])]
     report = on_progress or (lambda done, of: None)
+    executor = executor or Local()
+    needs = Needs(workers, devices=frozenset({config.score.device}))
+    here = min(executor.here(needs), max(1, -(-len(jobs) // _CHUNK)))
     if wanted:
-        check_scorable(config.proxies.values(), config.space, wanted[0], scorer.size, scorer.batch, workers)
-    alone = workers == 1 or scorer.batch.inputs.device.type != "cpu"
+        check_scorable(config.proxies.values(), config.space, wanted[0], scorer.size, scorer.batch, max(1, here))
     with ExitStack() as files:
         kept = {name: files.enter_context(_kept(folder, scorer, name)) for name in config.proxies}
         missing = [(name, one) for name, one in jobs if config.space.format(one) not in kept[name]]
         report(len(jobs) - len(missing), len(jobs))
-        if alone:
+        if here == 1:
             found: Iterable[Measures] = (scorer.measure(*job) for job in missing)
         else:
             prepare = partial(_measure_in, tuple(config.proxies), json.dumps(config.document()))
-            found = in_processes(prepare, missing, workers, _CHUNK)
+            found = in_order(executor, needs, folder / JOBS, prepare, missing, _CHUNK)
         for number, ((name, architecture), measures) in enumerate(zip(missing, found, strict=True), start=1):
             kept[name].add(config.space.format(architecture), measures)
             report(len(jobs) - len(missing) + number, len(jobs))

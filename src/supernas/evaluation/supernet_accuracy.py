@@ -26,13 +26,15 @@ from supernas.core.task import CLASSIFICATION
 from supernas.core.weights import parse_weights
 from supernas.data import Batch, ImageDataset
 from supernas.evaluation.cache import Cache, cached
-from supernas.evaluation.pool import in_processes
 from supernas.networks.base import Network, placed
 from supernas.networks.costs.memory import Pass
 from supernas.networks.operations import BatchNorm
 from supernas.runs.configuration import SearchConfig
+from supernas.runs.executors import JOBS, Executor, Needs
+from supernas.runs.executors.local import Local
 from supernas.runs.finished import read_run
 from supernas.runs.fit import check_room
+from supernas.runs.spread import in_order
 
 __all__ = ["EvaluationSettings", "Policy", "Supernet", "one_by_one", "read_run", "supernet_accuracies"]
 
@@ -84,6 +86,11 @@ class Supernet:
         self, folder: Path, evaluation: EvaluationSettings, device: torch.device | str = "cpu", processes: int = 1
     ) -> None:
         config, weights = read_run(folder)
+        if not config.method.shares_weights:
+            raise UserError(
+                f"{folder} is a search by {config.method_name}, which trains every candidate alone: its weights are "
+                "those of its answer and say nothing of other architectures; wanted a search that shares weights"
+            )
         self.folder, self.space, self.evaluation = folder, config.space, evaluation
         self.digest = hashlib.sha256(weights).hexdigest()[:16]
         dataset = config.data.load().for_search(config.search.seed, config.search.split)
@@ -104,7 +111,8 @@ class Supernet:
         # A zero that enters a convolution comes out of the normalisation as zero only where that neither shifts nor
         # subtracts an average of the search: elsewhere even an edge that the input never reaches counts.
         shifts = evaluation.batch_norm == "tracked" or getattr(config.supernet, "affine", True)
-        self._matters = _all_pairs if shifts else self.space.live
+        split = network.one_shot is not network  # by a choice, which may be of an edge that cannot matter
+        self._matters = _all_pairs if shifts or split else self.space.live
 
     def key(self, architecture: Architecture) -> tuple[Pair, ...]:
         """What of an architecture decides its accuracy here: architectures of one key are evaluated once."""
@@ -141,7 +149,8 @@ def supernet_accuracies(
     architectures: Sequence[Architecture],
     evaluation: EvaluationSettings | None = None,
     *,
-    workers: int = 1,
+    workers: int | None = 1,
+    executor: Executor[Any] | None = None,
     device: torch.device | str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> np.ndarray:
@@ -154,27 +163,29 @@ def supernet_accuracies(
         folder: the run folder of the search.
         architectures: which.
         evaluation: how the supernet is asked.
-        workers: processes of one thread each; 1 evaluates in this process. With more, a script needs the usual
-            `if __name__ == "__main__":`.
-        device: where to compute; with another than the CPU there are no further processes.
+        workers: processes of one thread each; 1 evaluates in this process, None takes one a core, or one a GPU. With
+            more than one, a script needs the usual `if __name__ == "__main__":`.
+        executor: where they are; on this machine by default. Elsewhere also 1 is a process of its own.
+        device: where to compute.
         on_progress: called with (evaluated, to be evaluated), counting what was kept from before.
 
     Raises:
         UserError: as `Supernet` does, or if another process asks the same.
     """
-    supernet = Supernet(folder, evaluation or EvaluationSettings(), device, workers)
+    executor, needs = executor or Local(), Needs(workers, devices=frozenset({str(device)}))
+    here = executor.here(needs)
+    supernet = Supernet(folder, evaluation or EvaluationSettings(), device, max(1, here))
     keys = [supernet.key(architecture) for architecture in architectures]
     distinct = list(dict.fromkeys(keys))
     report = on_progress or (lambda done, of: None)
-    alone = workers == 1 or torch.device(device).type != "cpu"
     with _cache(folder, supernet) as cache:
         missing = [key for key in distinct if _name(key) not in cache.values]
         report(len(distinct) - len(missing), len(distinct))
-        if alone:
+        if here == 1:
             accuracies: Iterable[float] = map(supernet.accuracy, missing)
         else:
-            prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation)
-            accuracies = in_processes(prepare, missing, workers, _CHUNK)
+            prepare = partial(_accuracy_in, supernet.folder.resolve(), supernet.evaluation, str(device))
+            accuracies = in_order(executor, needs, folder / JOBS, prepare, missing, _CHUNK)
         for number, (key, accuracy) in enumerate(zip(missing, accuracies, strict=True), start=1):
             cache.add(_name(key), accuracy)
             report(len(distinct) - len(missing) + number, len(distinct))
@@ -209,9 +220,9 @@ def _cache(folder: Path, supernet: Supernet) -> AbstractContextManager[Cache]:
     return cached(folder, f"accuracies-{supernet.evaluation.batch_norm}", supernet.described())
 
 
-def _accuracy_in(folder: Path, evaluation: EvaluationSettings) -> Callable[[tuple[Pair, ...]], float]:
+def _accuracy_in(folder: Path, evaluation: EvaluationSettings, device: str) -> Callable[[tuple[Pair, ...]], float]:
     """What a process of several does: of a key, the accuracy."""
-    return Supernet(folder, evaluation).accuracy
+    return Supernet(folder, evaluation, device).accuracy
 
 
 def _name(key: tuple[Pair, ...]) -> str:

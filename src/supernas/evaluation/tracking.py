@@ -48,8 +48,13 @@ def tracked_architectures(config: SearchConfig) -> list[Architecture]:
     """The architectures that a search follows: `search.track` different ones, drawn uniformly by its seed.
 
     Raises:
-        UserError: if the space has fewer.
+        UserError: if the space has fewer, or the method trains no weights that they share.
     """
+    if not config.method.shares_weights:
+        raise UserError(
+            f"search.track = {config.search.track}: {config.method_name} trains every candidate alone, so none has "
+            "inherited weights that could be followed; leave it out"
+        )
     return draw(config.space, config.search.track, np.random.default_rng([config.search.seed, _STREAM]))
 
 

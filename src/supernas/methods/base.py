@@ -7,7 +7,8 @@ on, what moves alpha.
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -16,18 +17,30 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.progress import END, Progress
 from supernas.core.settings import setting, settings
-from supernas.core.state import UNSAVED
+from supernas.core.state import UNSAVED, State
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Weights
-from supernas.steps.contracts import Differentiable, Method, Metrics, SearchContext, Stage, Validate, stage_starts
+from supernas.steps.contracts import (
+    Differentiable,
+    Method,
+    Metrics,
+    SearchContext,
+    Stage,
+    StepView,
+    Validate,
+    stage_starts,
+)
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, crossed, derived, option_mask_of
-from supernas.steps.weights import MixtureTrainer, PathTrainer, TrainedState
+from supernas.steps.weights import Gradients, MixtureTrainer, PathTrainer, TrainedState
 
 __all__ = ["AlphaState", "Alternating", "Change", "best_of", "descend", "drawn_architecture", "unchanged"]
 
 Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 """What is done to a gradient in the architecture parameters, in their order."""
+
+ChangeOfWeights = Callable[[Mixture, Gradients], Gradients]
+"""What is done to the gradient of a step of the weights, given what they are trained on."""
 
 On = Literal["mean", "draw", "uniform"]
 """What a step runs: the relaxation's mean, a draw of it, or a path drawn uniformly."""
@@ -35,6 +48,11 @@ On = Literal["mean", "draw", "uniform"]
 
 def unchanged(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
     """Gradients as they are."""
+    return gradients
+
+
+def as_trained(mixture: Mixture, gradients: Gradients) -> Gradients:
+    """The gradient of the weights as it is."""
     return gradients
 
 
@@ -49,6 +67,7 @@ class AlphaState(TrainedState):
         alpha_optimiser: what moves them.
         generator: of all that is drawn.
         paths: the generator of uniform paths, where there are any.
+        regulariser: what the search's regulariser remembers, if it has one.
     """
 
     support: Support = field(metadata=UNSAVED)
@@ -57,6 +76,7 @@ class AlphaState(TrainedState):
     alpha_optimiser: Any
     generator: torch.Generator
     paths: np.random.Generator | None = None
+    regulariser: State | None = None
 
 
 @settings
@@ -64,6 +84,7 @@ class Alternating(Method[AlphaState], Differentiable):
     """Alternates between a step of the weights on the training batch and one of alpha on the validation batch.
 
     Attributes:
+        carries_others: whether other methods can stand on it: its step is what its named parts say, and no more.
         weights_on: what the weights are trained on.
         alpha_on: what alpha is judged on.
         first: `alpha` where alpha moves before the weights in every space.
@@ -71,6 +92,9 @@ class Alternating(Method[AlphaState], Differentiable):
         unselected: how gradient reaches options that a draw leaves out.
     """
 
+    alternates: ClassVar[bool] = True
+    carries_others: ClassVar[bool] = True
+    weighs_options: ClassVar[bool] = True
     weights_on = "mean"
     alpha_on = "mean"
     first = "published"
@@ -110,11 +134,15 @@ class Alternating(Method[AlphaState], Differentiable):
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
     ) -> Metrics:
         """Weights and alpha, in the order published for the space; `change` is that of `update_alpha`."""
+        of_weights = partial(self._regularised_weights, state, self._view(state, train, valid, progress))
         if self.alpha_first(state):
             moved = self.step_alpha(state, train, valid, progress, change)
-            return {**self.train_weights(state, train, progress), **moved}
-        trained = self.train_weights(state, train, progress)
-        return {**trained, **self.step_alpha(state, train, valid, progress, change)}
+            made = {**self.train_weights(state, train, progress, of_weights), **moved}
+        else:
+            trained = self.train_weights(state, train, progress, of_weights)
+            made = {**trained, **self.step_alpha(state, train, valid, progress, change)}
+        regulariser = state.context.regulariser
+        return made if regulariser is None else {**made, **regulariser.says(state.regulariser)}
 
     def alpha_first(self, state: AlphaState) -> bool:
         """Whether alpha moves before the weights: as published for the space, unless the method says so itself; order 2
@@ -122,13 +150,41 @@ class Alternating(Method[AlphaState], Differentiable):
         """
         return self.order == 2 or self.first == "alpha" or state.context.recipe.alpha_first
 
-    def train_weights(self, state: AlphaState, batch: Batch, progress: Progress) -> Metrics:
-        """One step of the weights, on what `weights_on` says."""
-        mixture = self.mixture(state, self.weights_on, progress, state.generator)
+    def train_weights(
+        self, state: AlphaState, batch: Batch, progress: Progress, change: ChangeOfWeights = as_trained
+    ) -> Metrics:
+        """One step of the weights, on `weights_forward`, along a gradient that is changed before."""
+        mixture = self.weights_forward(state, batch, progress)
+        of_gradients = partial(change, mixture)
         if isinstance(state.trainer, MixtureTrainer):
-            return state.trainer.step(batch, mixture, progress)
+            return state.trainer.step(batch, mixture, progress, of_gradients)
         assert mixture.active is not None, "a mixture where paths are trained"
-        return state.trainer.step(batch, Architecture(mixture.active), progress)
+        return state.trainer.step(batch, Architecture(mixture.active), progress, of_gradients)
+
+    def _view(self, state: AlphaState, train: Batch, valid: Batch, progress: Progress) -> StepView:
+        """What a regulariser may look at."""
+        trainer = state.trainer
+        return StepView(
+            context=state.context,
+            progress=progress,
+            alpha=state.alpha,
+            option_mask=state.support.option_mask,
+            weights=trainer.optimiser.parameters,
+            train_loss=partial(trainer.look_at_train, train),
+            valid_loss=partial(trainer.look_at_valid, valid),
+        )
+
+    def _regularised_weights(
+        self, state: AlphaState, view: StepView, mixture: Mixture, gradients: Gradients
+    ) -> Gradients:
+        regulariser = state.context.regulariser
+        if regulariser is None:
+            return gradients
+        return regulariser.of_weights(state.regulariser, view, mixture, gradients)
+
+    def weights_forward(self, state: AlphaState, batch: Batch, progress: Progress) -> Mixture:
+        """What the weights are trained on, usually what `weights_on` says whatever the batch."""
+        return self.mixture(state, self.weights_on, progress, state.generator)
 
     def alpha_forward(self, state: AlphaState, progress: Progress, generator: torch.Generator) -> Mixture:
         """What runs where alpha is judged: what `alpha_on` says."""
@@ -148,8 +204,18 @@ class Alternating(Method[AlphaState], Differentiable):
     def step_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
     ) -> Metrics:
-        """`update_alpha`, unless alpha waits."""
-        return self.update_alpha(state, train, valid, progress, change) if self.alpha_moves(progress) else {}
+        """`update_alpha`, regularised, unless alpha waits."""
+        if not self.alpha_moves(progress):
+            return {}
+        regulariser = state.context.regulariser
+        if regulariser is None:
+            return self.update_alpha(state, train, valid, progress, change)
+        view = self._view(state, train, valid, progress)
+
+        def regularised(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+            return change(regulariser.of_alpha(state.regulariser, view, gradients))
+
+        return self.update_alpha(state, train, valid, progress, regularised)
 
     def alpha_moves(self, progress: Progress) -> bool:
         """Whether alpha moves by now: the part of the present stage that is done is beyond the warm-up."""
@@ -189,6 +255,7 @@ class Alternating(Method[AlphaState], Differentiable):
             alpha_optimiser=self.make_alpha_optimiser(list(alpha.values()), context),
             generator=generator,
             paths=np.random.default_rng(context.seed) if self.weights_on == "uniform" else None,
+            regulariser=None if context.regulariser is None else context.regulariser.init(context),
         )
 
     def derive(self, state: AlphaState, validate: Validate) -> Architecture:

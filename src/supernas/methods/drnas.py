@@ -116,10 +116,13 @@ class DrNAS(Alternating, Distribution):
 
     def keep(self, state: AlphaState, stage: int) -> tuple[Pair, ...]:
         """The options of the largest concentration at each choice."""
-        pairs = []
-        for kind, where in state.context.space.kinds.items():
-            kept = state.alpha[kind].detach().topk(min(self.keep_options, state.alpha[kind].shape[1]), dim=-1).indices
-            pairs += [(choice, option) for choice, row in zip(where, kept.tolist(), strict=True) for option in row]
+        space, pairs = state.context.space, []
+        for kind, where in space.kinds.items():
+            held = state.alpha[kind].detach().masked_fill(~state.support.option_mask[kind], -torch.inf)
+            for choice, row in zip(where, held.argsort(dim=-1, descending=True).tolist(), strict=True):
+                pairs += [
+                    (choice, option) for option in row[: min(self.keep_options, len(space.choices[choice].options))]
+                ]
         return tuple(sorted(pairs))
 
     def carry_over(self, old: AlphaState, new: AlphaState) -> AlphaState:

@@ -7,8 +7,7 @@ step draws a path uniformly and trains its weights,
 
 and the answer is the best of `candidates` freshly drawn architectures by validation accuracy with inherited weights.
 
-`sampling="fair"` (strict fairness, X. Chu, B. Zhang and R. Xu, "FairNAS: Rethinking Evaluation Fairness of Weight
-Sharing Neural Architecture Search", ICCV 2021): a step trains a set of paths that together take every option of every
+`sampling="fair"` (strict fairness, FairNAS): a step trains a set of paths that together take every option of every
 choice once, by the mean of their losses; each path alone is a uniform draw where genes are independent. As in FairNAS
 the weights move once for the set; there along the sum of the gradients, here along the mean, so that the learning rate
 means the same. Every path has the whole batch, unless `search.paths` is `split`: then each has a part of it, at a
@@ -42,6 +41,11 @@ from supernas.steps.weights import PathTrainer, TrainedState
 
 __all__ = ["RandomNAS"]
 
+_FAIR = (
+    'X. Chu, B. Zhang and R. Xu, "FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture '
+    'Search", ICCV 2021'
+)
+
 
 @dataclass(kw_only=True)
 class _Drawn(TrainedState):
@@ -56,7 +60,9 @@ class RandomNAS(Method[_Drawn]):
     """Random search with weight sharing: uniform paths, then the best of random candidates by validation."""
 
     sampling: Literal["uniform", "fair"] = setting(
-        "uniform", "a step trains one uniform path (paper), or a set that takes every option once (FairNAS)"
+        "uniform",
+        "a step trains one uniform path (paper), or a set that takes every option once (FairNAS)",
+        papers={"fair": _FAIR},
     )
     candidates: int = setting(100, "random architectures that are compared at the end", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)

@@ -1,7 +1,7 @@
 """What every network is: one forward for supernet and stand-alone network, and the plain module cut out of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document, Values
 from supernas.core.progress import Progress
-from supernas.core.settings import field_names, setting, settings
+from supernas.core.settings import field_names, refuse_unused, setting, settings
 from supernas.core.task import Task
 from supernas.data import Dataset
 from supernas.spaces.base import Space
@@ -25,6 +25,7 @@ __all__ = [
     "NetworkSize",
     "Output",
     "Published",
+    "Splitting",
     "Standalone",
     "SupernetSettings",
     "Unselected",
@@ -43,7 +44,8 @@ class Mixture(NamedTuple):
     """What a forward pass runs at the choices; a path is the mixture in which one option runs at each.
 
     Attributes:
-        W: kind -> Float[choices, options]; carries weight and gradient. None weighs every active pair by 1.
+        W: kind -> Float[choices, options], or Float[cells, choices, options] where each cell of the kind has its own
+            (networks that repeat cells); carries weight and gradient. None weighs every active pair by 1.
         active: which pairs run, known on the host; never found out from the values of `W`. None is all.
         unselected: how gradient reaches the entries of `W` whose options are not active. `skip`: it does not; `scalar`:
             each entry is added to its node as a bare scalar (the released GDAS); `run`: the options are run without a
@@ -92,7 +94,24 @@ class NetworkSize(NetworkSettings):
 
 
 @settings
-class SupernetSettings(NetworkSize):
+class Splitting(NetworkSettings):
+    """Whether a supernet is split into several on the way (`networks/few_shot.py`)."""
+
+    few_shot: int | None = setting(
+        None,
+        "number of the choice on whose options the supernet is split into several, each for a part of the space",
+        equation="few-shot NAS, section 3",
+        ge=0,
+    )
+    few_shot_at: float = setting(0.5, "part of the search after which it is split", ge=0, lt=1)
+
+    def __post_init__(self) -> None:
+        if self.few_shot is None:
+            refuse_unused(self, ("few_shot_at",), "a supernet without few_shot", "supernet.")
+
+
+@settings
+class SupernetSettings(NetworkSize, Splitting):
     """The size and form of the network that a search trains."""
 
     batch_norm: Literal["batch", "tracked"] = setting(
@@ -130,11 +149,15 @@ class Network(nn.Module, ABC):
         published: the sizes that figures in publications are of.
         width: the name of the setting that makes a network wider; empty if there is none.
         channels_last: whether its kernels are laid out with channels last, which is faster on a processor.
+        repeats_cells: whether several cells share one `W`, so that each could have its own.
+        options_have_weights: whether an option has weights that are its alone.
     """
 
     published: ClassVar[tuple[Published, ...]] = ()
     width: ClassVar[str] = "channels"
     channels_last: ClassVar[bool] = True
+    repeats_cells: ClassVar[bool] = False
+    options_have_weights: ClassVar[bool] = True
 
     supernet_settings: ClassVar[type[NetworkSettings]] = SupernetSettings
     network_settings: ClassVar[type[NetworkSettings]] = NetworkSize
@@ -147,6 +170,11 @@ class Network(nn.Module, ABC):
     def size_of(cls, supernet: NetworkSettings) -> Document:
         """The settings of an architecture's network that is as large as a supernet."""
         return {name: getattr(supernet, name) for name in field_names(cls.network_settings) if hasattr(supernet, name)}
+
+    @property
+    def one_shot(self) -> "Network":
+        """The network whose weights all paths share; another one where it is split on the way."""
+        return self
 
     @classmethod
     def try_out(
@@ -185,8 +213,19 @@ class Network(nn.Module, ABC):
         stem, body = getattr(self, "stem", None), getattr(self, "body", None)
         return (stem, *body) if isinstance(stem, nn.Module) and isinstance(body, nn.ModuleList) else ()
 
+    @property
+    def cell_counts(self) -> Mapping[str, int]:
+        """How many cells of each kind there are; of networks that repeat cells."""
+        raise TypeError(f"{type(self).__name__} repeats no cell")
+
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """The modules that are options, one in each cell, with their (choice, option); none where options have no
+        modules of their own.
+        """
+        yield from ()
+
     def advance(self, progress: Progress) -> None:
-        """Told before each step of a training from scratch how far it has come; most networks do not care."""
+        """Told before each step how far the run has come; most networks do not care."""
 
     def reads_input(self, architecture: Architecture, inputs: Tensor) -> bool:
         """Whether what it predicts along an architecture says anything of its input; leaves the network as it was.

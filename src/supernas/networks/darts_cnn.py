@@ -9,7 +9,7 @@ Forms: `search` has normalisations by the supernet's settings and one without sc
 and drop path.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, cast
 
@@ -43,6 +43,7 @@ from supernas.networks.mixture import (
     active_options,
     check_parts,
     partial_sum_into_node,
+    rows_by_cell,
     sum_into_node,
 )
 from supernas.networks.operations import BatchNorm, FactorizedReduce, Node, Norm, ReLUConvNorm
@@ -89,6 +90,7 @@ class DARTSCNNNetwork(Network):
         settings: fields of `DARTSCNNSupernet` or, in form `evaluation`, of `DARTSCNNEvaluation`.
     """
 
+    repeats_cells = True
     supernet_settings: ClassVar[type[NetworkSettings]] = DARTSCNNSupernet
     network_settings: ClassVar[type[NetworkSettings]] = DARTSCNNEvaluation
     published: ClassVar[tuple[Published, ...]] = (
@@ -160,6 +162,19 @@ class DARTSCNNNetwork(Network):
         """Drop path grows with the epochs: `drop_path` times the part of them that is done."""
         self.drop_probability = self.drop_path * progress.epoch / progress.epochs
 
+    @property
+    def cell_counts(self) -> Mapping[str, int]:
+        """Normal cells, and the two that reduce."""
+        kinds = [cell.kind for cell in cast(list[Cell], self.body)]
+        return {kind: kinds.count(kind) for kind in self.space.kinds}
+
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """Those of all edges of all cells."""
+        for cell in cast(list[Cell], self.body):
+            where = self.space.kinds[cell.kind]
+            for choice, edge in zip(where, cast(list[nn.ModuleDict], cell.edges), strict=True):
+                yield from (((choice, int(option)), module) for option, module in edge.items())
+
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first stem: 3C channels, or C at a quarter of the size."""
         return self.stem(x)
@@ -168,14 +183,15 @@ class DARTSCNNNetwork(Network):
         """Logits [batch, classes] and pooled features [batch, 16C] of the stem's output."""
         W, unselected = mixture.W, mixture.unselected
         active = _active_by_kind(self.space, self.pairs, mixture.active)
-        rows = {} if W is None else {kind: tuple(row.unbind() for row in matrix.unbind()) for kind, matrix in W.items()}
+        counts = self.cell_counts
+        rows = {} if W is None else {kind: iter(rows_by_cell(matrix, counts[kind])) for kind, matrix in W.items()}
         drop = self.drop_probability if self.training else 0.0
         before = last = Node(x)
         if self.second_stem is not None:
             last = Node(self.second_stem(x))
         auxiliary = None
         for number, cell in enumerate(cast(list[Cell], self.body)):
-            value = cell(before, last, active[cell.kind], rows.get(cell.kind), unselected, drop)
+            value = cell(before, last, active[cell.kind], next(rows[cell.kind]) if rows else None, unselected, drop)
             before, last = last, Node(value)
             if number == self.auxiliary_at and self.training and self.auxiliary is not None:
                 auxiliary = self.auxiliary(value)

@@ -1,8 +1,9 @@
 r"""The recurrent network of DARTS: supernet and stand-alone language model in one class.
 
 H. Liu, K. Simonyan and Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019; the model around the cell and
-its dropouts are those of AWD-LSTM (S. Merity, N. S. Keskar and R. Socher, ICLR 2018). With embedding x and hidden state
-h, o the elementwise product, m_x and m_h masks that are drawn once a sequence, and [c, h~] the halves of a product,
+its dropouts are those of AWD-LSTM: S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM Language
+Models", ICLR 2018. With embedding x and hidden state h, o the elementwise product, m_x and m_h masks that are drawn
+once a sequence, and [c, h~] the halves of a product,
 
     [c_0, h~_0] = [x o m_x, h o m_h] W_0,      s_0 = h + sigmoid(c_0) o (tanh(h~_0) - h)
     [c_i, h~_i] = (s_p o m_h) W_i,             s_i = s_p + sigmoid(c_i) o (f(h~_i) - s_p)
@@ -29,7 +30,7 @@ from supernas.core.architecture import Pair
 from supernas.core.errors import UserError
 from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Published, Unselected
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Published, Splitting, Unselected
 from supernas.networks.mixture import ActiveOptions, active_options, gradient_to_unselected
 from supernas.spaces.base import Space
 from supernas.spaces.darts_rnn import EDGES, NODES, OPERATIONS, first_edge
@@ -64,7 +65,7 @@ class RecurrentSettings(NetworkSettings):
 
 
 @settings
-class RecurrentSupernetSettings(RecurrentSettings):
+class RecurrentSupernetSettings(RecurrentSettings, Splitting):
     """The size and form of the recurrent network that a search trains."""
 
     units: int = setting(300, "units of the embedding and of the hidden state", ge=1)
@@ -92,6 +93,7 @@ class DARTSRNNNetwork(Network):
         Published("WikiText-2", 33_278, None, {"units": 700}),
     )
     width = "units"
+    options_have_weights = False  # they share the products of their node
 
     def __init__(
         self,

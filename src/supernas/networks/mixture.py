@@ -22,6 +22,7 @@ __all__ = [
     "check_parts",
     "gradient_to_unselected",
     "partial_sum_into_node",
+    "rows_by_cell",
     "sum_into_node",
 ]
 
@@ -45,6 +46,13 @@ def active_options(held: tuple[Pair, ...], active: tuple[Pair, ...] | None) -> A
     for choice, option in held:
         choices.setdefault(choice, ([], []))[(choice, option) not in runs].append(option)
     return {choice: (tuple(on), tuple(off)) for choice, (on, off) in choices.items()}
+
+
+def rows_by_cell(W: Tensor, cells: int) -> list[Rows]:
+    """`W` of one kind as scalars, for each of its cells: the same for all, or Float[cells, choices, options]."""
+    if W.ndim == 3:
+        return [rows_by_cell(own, 1)[0] for own in W.unbind()]
+    return [tuple(row.unbind() for row in W.unbind())] * cells
 
 
 Entering = Iterable[tuple[Node, Options, int]]
@@ -116,7 +124,7 @@ def partial_sum_into_node(
     """The value of a node when one of every `parts` channels goes through the options and the others pass by.
 
     What passes by an edge is multiplied by the sum of the edge's row of `W`, so that a weight of the whole edge acts on
-    it (Y. Xu et al., "PC-DARTS", ICLR 2020). The channels are then shuffled: c = group * parts + part.
+    it (PC-DARTS). The channels are then shuffled: c = group * parts + part.
 
     Args:
         entering: the choices that enter.

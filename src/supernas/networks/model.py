@@ -5,7 +5,7 @@ The module around them is the user's: it is run as it is, and may return its pre
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -18,7 +18,7 @@ from supernas.core.settings import build as build_settings
 from supernas.core.settings import setting, settings
 from supernas.core.task import Task
 from supernas.data import Dataset
-from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, placed
+from supernas.networks.base import Form, Mixture, Network, NetworkSettings, Output, Splitting, placed
 from supernas.networks.choice import Choice, Mixed, Runs, choices_of
 from supernas.networks.mixture import active_options
 from supernas.networks.model_trial import try_out
@@ -28,7 +28,7 @@ __all__ = ["Choice", "ModelNetwork", "choices_of", "made", "plain_module"]
 
 
 @settings
-class ModelSupernet(NetworkSettings):
+class ModelSupernet(Splitting):
     """The form of the supernet of a user's model."""
 
     batch_norm: Literal["batch", "tracked"] = setting(
@@ -85,6 +85,13 @@ class ModelNetwork(Network):
             held = {choice.option_names[option] for at, option in self.pairs if at == number}
             for name in set(choice.option_names) - held:
                 del choice.options[name]
+
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """Those of all choices."""
+        for number, choice in enumerate(self.choices):
+            for option, name in enumerate(choice.option_names):
+                if name in choice.options:
+                    yield (number, option), choice.options[name]
 
     def embed(self, x: Tensor) -> Tensor:
         """The inputs in torch's usual layout: where a user's choices begin is not known."""

@@ -11,6 +11,7 @@ With one cell a stage the two reductions have much of the network's work to do, 
 therefore have less of them: their convolutions without the shortcut beside them, or the shortcut alone.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, cast
 
 import torch
@@ -36,6 +37,7 @@ from supernas.networks.mixture import (
     active_options,
     check_parts,
     partial_sum_into_node,
+    rows_by_cell,
     sum_into_node,
 )
 from supernas.networks.operations import BatchNorm, Node
@@ -73,6 +75,7 @@ class NASBench201Network(Network):
         UserError: if one of every `partial` channels is none.
     """
 
+    repeats_cells = True
     supernet_settings: ClassVar[type[NetworkSettings]] = NASBench201Supernet
     published: ClassVar[tuple[Published, ...]] = (
         Published("CIFAR-10", 10, 32),
@@ -124,6 +127,22 @@ class NASBench201Network(Network):
         """Two where the last cells see a single pixel."""
         return 1 if max(input_shape[1:]) >= 2**STAGES else 2
 
+    @property
+    def cells(self) -> int:
+        """Cells of all stages."""
+        return sum(isinstance(block, Cell) for block in self.body)
+
+    @property
+    def cell_counts(self) -> Mapping[str, int]:
+        """All are of one kind."""
+        return {"cell": self.cells}
+
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """Those of all edges of all cells."""
+        for cell in (block for block in self.body if isinstance(block, Cell)):
+            for choice, edge in enumerate(cast(list[nn.ModuleDict], cell.edges)):
+                yield from (((choice, int(option)), module) for option, module in edge.items())
+
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""
         return self.stem(x)
@@ -131,9 +150,12 @@ class NASBench201Network(Network):
     def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """Logits [batch, classes] and pooled features [batch, 4C] of the stem's output [batch, C, height, width]."""
         which, W = active_options(self.pairs, mixture.active), mixture.W
-        rows = None if W is None else tuple(row.unbind() for row in W["cell"].unbind())
+        rows = iter([None] * self.cells if W is None else rows_by_cell(W["cell"], self.cells))
         for block in self.body:
-            x = block(x, which, rows, mixture.unselected) if isinstance(block, Cell) else cast(Reduction, block)(x)
+            if isinstance(block, Cell):
+                x = block(x, which, next(rows), mixture.unselected)
+            else:
+                x = cast(Reduction, block)(x)
         features = F.relu(self.head(x)).mean(dim=(2, 3))
         return Output(self.classifier(features), features)
 

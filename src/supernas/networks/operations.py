@@ -15,7 +15,7 @@ from torch.overrides import has_torch_function
 
 from supernas.networks.depthwise import DepthwiseConv, to_parities
 
-__all__ = ["BatchNorm", "FactorizedReduce", "Node", "Norm", "Operation", "ReLUConvNorm", "make"]
+__all__ = ["BatchNorm", "ConvNormReLU", "FactorizedReduce", "Node", "Norm", "Operation", "ReLUConvNorm", "make"]
 
 
 class Node:
@@ -215,6 +215,21 @@ class ReLUConvNorm(Operation):
         return self.norm(self.conv(node.relu), weight)
 
 
+class ConvNormReLU(Operation):
+    """`convkxk-bn-relu`: convolution without bias, batch normalisation, ReLU."""
+
+    def __init__(self, channels: int, out_channels: int, kernel: int, norm: Norm) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2, bias=False)
+        self.norm = norm(out_channels)
+
+    def forward(self, node: Node, weight: Tensor | None = None) -> Tensor:
+        """Never None. The weight comes last: a ReLU hides its gradient where it is 0."""
+        pointwise = self.conv.kernel_size == (1, 1)
+        output = F.relu(self.norm.after(self.conv, node.value) if pointwise else self.norm(self.conv(node.value)))
+        return output if weight is None else output * weight
+
+
 class FactorizedReduce(Operation):
     """`skip_connect` at stride 2: ReLU, two 1x1 convolutions of stride 2, one a pixel off, side by side; normalised."""
 
@@ -302,8 +317,11 @@ _MAKERS: dict[str, Callable[[int, Norm, int, Norm | None], Operation]] = {
     "skip_connect": _skip,
     "nor_conv_1x1": lambda channels, norm, stride, pool_norm: ReLUConvNorm(channels, channels, 1, stride, norm),
     "nor_conv_3x3": lambda channels, norm, stride, pool_norm: ReLUConvNorm(channels, channels, 3, stride, norm),
+    "conv1x1-bn-relu": lambda channels, norm, stride, pool_norm: ConvNormReLU(channels, channels, 1, norm),
+    "conv3x3-bn-relu": lambda channels, norm, stride, pool_norm: ConvNormReLU(channels, channels, 3, norm),
     "avg_pool_3x3": _pool(Node.average),
     "max_pool_3x3": _pool(Node.maximum),
+    "maxpool3x3": _pool(Node.maximum),
     "sep_conv_3x3": lambda channels, norm, stride, pool_norm: SeparableConv(channels, 3, stride, norm),
     "sep_conv_5x5": lambda channels, norm, stride, pool_norm: SeparableConv(channels, 5, stride, norm),
     "dil_conv_3x3": lambda channels, norm, stride, pool_norm: DilatedConv(channels, 3, stride, norm),

@@ -2,11 +2,12 @@
 
 With r_k the rank of a candidate among all m by proxy k, 1 the lowest and m the best,
 
-    score = sum_k r_k    (`linear`),    or    sum_k log(r_k / m)    (`logarithmic`; J. Lee and B. Ham, "AZ-NAS", CVPR
-                                                                     2024, Eq. 12),
+    score = sum_k r_k    (`linear`),    or    sum_k log(r_k / m)    (`logarithmic`),
 
-of which the second asks for candidates that no proxy puts low. The sum of ranks is that of W. Chen, X. Gong and Z. Wang
-(TE-NAS, ICLR 2021, section 3.2) for `ntk` and `linear-regions`. By default the proxies are the three of M. Abdelfattah
+of which the second asks for candidates that no proxy puts low: J. Lee and B. Ham, "AZ-NAS: Assembling Zero-Cost Proxies
+for Network Architecture Search", CVPR 2024 (Eq. 12). The sum of ranks is that of W. Chen, X. Gong and Z. Wang, "Neural
+Architecture Search on ImageNet in Four GPU Hours: A Theoretically Inspired Perspective" (TE-NAS), ICLR 2021 (section
+3.2) for `ntk` and `linear-regions`. By default the proxies are the three of M. Abdelfattah
 et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021 (section 4), who let them vote instead.
 
 Every proxy measures what it measures alone, of the same weights. A proxy that is not defined for a candidate ranks it

@@ -23,6 +23,8 @@ from supernas.steps.optimisers import SGDSettings
 
 __all__ = ["MovingAverage", "TrainingWeightsSettings", "TriggeredAverage", "WeightAverage"]
 
+_PAPER = __doc__  # which refers to it; in a class that name is the class's own docstring
+
 
 @settings
 class TrainingWeightsSettings(SGDSettings):
@@ -32,6 +34,7 @@ class TrainingWeightsSettings(SGDSettings):
         0,
         "n of the non-monotone trigger (training from scratch only): weights are averaged after an epoch that is worse "
         "on validation data than the best one but the last n; 0: never",
+        papers=_PAPER,
         ge=0,
     )
 

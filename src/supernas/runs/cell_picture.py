@@ -11,7 +11,7 @@ __all__ = ["PALETTE", "cell_svg"]
 
 PALETTE = ("#2f6db5", "#c8553d", "#2e8555", "#8a5ba6", "#a87414", "#2b8a94", "#b0457b", "#666f7d")
 """The colours of operations, in the order of a space's options."""
-_DEAD = "#b8b8b8"
+_PLAIN, _DEAD = "#555", "#b8b8b8"
 _NODE, _GAP, _MARGIN, _FONT = 17, 190, 40, 12
 
 
@@ -29,10 +29,15 @@ class _Arc:
         middle = (left + right) / 2
         top = baseline - self.height
         width = len(self.label) * _FONT * 0.62 + 8
-        return (
+        path = (
             f'<path d="M{left:.0f} {baseline} Q{middle:.0f} {baseline - 2 * self.height:.0f} {right:.0f} {baseline}" '
             f'fill="none" stroke="{self.colour}" stroke-width="2" marker-end="url(#tip)"/>'
-            f'<rect x="{middle - width / 2:.0f}" y="{top - 9:.0f}" width="{width:.0f}" height="18" rx="4" fill="#fff"/>'
+        )
+        if not self.label:
+            return path
+        return (
+            f'{path}<rect x="{middle - width / 2:.0f}" y="{top - 9:.0f}" width="{width:.0f}" height="18" rx="4" '
+            'fill="#fff"/>'
             f'<text x="{middle:.0f}" y="{top + 4:.0f}" fill="{self.colour}" text-anchor="middle">'
             f"{escape(self.label)}</text>"
         )
@@ -63,16 +68,10 @@ def cell_svg(space: Space, architecture: Architecture) -> str:
 def _row(space: Space, architecture: Architecture, kind: str) -> tuple[str, float, float]:
     """(drawing, width, height) of one kind of cell."""
     colours = dict(zip(space.option_names, cycle(PALETTE), strict=False))
-    live = set(space.live(architecture))
     arcs: list[_Arc] = []
     between: dict[tuple[int, int], int] = {}  # arcs so far from one node to another
-    for pair in architecture.pairs:
-        choice = space.choices[pair[0]]
-        label = choice.options[pair[1]]
-        if choice.kind != kind or label == "none":
-            continue
-        source, target = space.ends(pair[0])
-        colour = colours[label] if pair in live else _DEAD
+    for source, target, label, live in space.arcs(architecture, kind):
+        colour = colours.get(label, _PLAIN) if live else _DEAD
         above = between.get((source, target), 0)
         between[source, target] = above + 1
         arcs.append(_Arc(source, target, label, colour, 46.0 * (target - source) - 24 + 24 * above))

@@ -6,13 +6,24 @@ from supernas import methods
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs import stopping
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 from supernas.steps.contracts import Chosen
 
 __all__ = ["check_together"]
 
-_CALLED = {"method": "method", "objective": "objective", "stopping": "stopping rule", "watch": "diagnostic"}
-_OTHERS: Document = {"method": methods, "objective": objectives, "stopping": stopping}
+_CALLED = {
+    "method": "method",
+    "objective": "objective",
+    "regulariser": "regulariser",
+    "stopping": "stopping rule",
+    "watch": "diagnostic",
+}
+_OTHERS: Document = {
+    "method": methods,
+    "objective": objectives,
+    "regulariser": regularisers,
+    "stopping": stopping,
+}
 _SHOWN = 6
 
 
@@ -34,7 +45,8 @@ def _first_refusal(chosen: Chosen) -> tuple[str, str, str] | None:
     for section, name, part in chosen.parts():
         if reason := part.refuses(chosen):
             return section, name, reason
-    return None if not (reason := _stages_refused(chosen)) else ("method", chosen.method_name, reason)
+    reason = _stages_refused(chosen) or _split_refused(chosen)
+    return ("method", chosen.method_name, reason) if reason else None
 
 
 def _stages_refused(chosen: Chosen) -> str:
@@ -44,6 +56,15 @@ def _stages_refused(chosen: Chosen) -> str:
             space = chosen.space.name
             return f"changes supernet.{name} on the way, and the networks of the space {space} have no such setting"
     return ""
+
+
+def _split_refused(chosen: Chosen) -> str:
+    """Why the method cannot search in a supernet that is split on a choice."""
+    if getattr(chosen.supernet, "few_shot", None) is None:
+        return ""
+    if chosen.method.weighs_options:
+        return "weighs options, where a few-shot supernet runs single paths"
+    return "" if chosen.method.trains_weights else "trains no weights, of which a few-shot supernet could have several"
 
 
 def _remedy(chosen: Chosen, section: str) -> str:

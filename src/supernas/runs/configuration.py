@@ -34,7 +34,7 @@ from supernas.runs import diagnostics, presets, stopping
 from supernas.runs.averaging import TrainingWeightsSettings
 from supernas.runs.compatibility import check_together
 from supernas.spaces.base import Space
-from supernas.steps import objectives
+from supernas.steps import objectives, regularisers
 from supernas.steps.contracts import Chosen, Diagnostic, Paths
 from supernas.steps.optimisers import SGDSettings
 from supernas.steps.precision import Precision
@@ -66,9 +66,22 @@ __all__ = [
 ]
 
 SEARCH_SECTIONS = (
-    *("space", "method", "objective", "stopping", "supernet", "weights", "data", "budget", "search", "watch"),
+    *(
+        "space",
+        "method",
+        "objective",
+        "regulariser",
+        "stopping",
+        "supernet",
+        "weights",
+        "data",
+        "budget",
+        "search",
+        "watch",
+    ),
     "plugins",
 )
+NAMED_SECTIONS = ("space", "method", "objective", "regulariser", "stopping")  # each a part by its name
 DEFAULT_SPACE = "nas-bench-201"
 Device = Annotated[str, pydantic.StringConstraints(pattern=r"^(auto|cpu|cuda(:\d{1,3})?|mps)$")]
 Disconnected = Literal["refuse", "allow"]
@@ -250,6 +263,7 @@ class SearchConfig(Chosen):
             "space": space_document(self.space),
             "method": {"name": self.method_name, **to_plain(self.method)},
             "objective": {"name": self.objective_name, **to_plain(self.objective)},
+            **self._regulariser_section(),
             "stopping": {"name": self.stopping_name, **to_plain(self.stopping)},
             "supernet": to_plain(self.supernet),
             "weights": to_plain(self.weights),
@@ -260,6 +274,12 @@ class SearchConfig(Chosen):
             **_task_section(self.task),
             **_plugins_section(self.plugins),
         }
+
+    def _regulariser_section(self) -> Document:
+        """Of a search that has a regulariser, or whose method usually has one."""
+        if self.regulariser is None or self.regulariser_name == self.method.regulariser == "none":
+            return {}
+        return {"regulariser": {"name": self.regulariser_name, **to_plain(self.regulariser)}}
 
 
 @dataclass(frozen=True)
@@ -325,8 +345,11 @@ def _resolved_search(document: Values) -> SearchConfig:
         given = merge(given, presets.get(space.family).mixtures.get(preset, {}), document)
     if preset == "paper":
         given = merge(given, method.cls.published, document)
+        method = _part(methods, given.get("method", {}), "method", method.name)
     objective = _part(objectives, given.get("objective", {}), "objective", method.cls.objective)
+    regulariser = _part(regularisers, given.get("regulariser", {}), "regulariser", method.cls.regulariser)
     _check_sections_of_settings(method, objective)
+    _check_owner(method, methods)
     rule = _part(stopping, given.get("stopping", {}), "stopping", "never")
     config = SearchConfig(
         space=space,
@@ -334,6 +357,8 @@ def _resolved_search(document: Values) -> SearchConfig:
         method=method.build(),
         objective_name=objective.name,
         objective=objective.build(),
+        regulariser_name=regulariser.name,
+        regulariser=regulariser.build(),
         stopping_name=rule.name,
         stopping=rule.build(),
         supernet=build(space.network_class.supernet_settings, given.get("supernet", {}), "supernet"),
@@ -502,6 +527,7 @@ class _ConfigRecord(Record):
     architecture: str | int = ""
     method: str | _Table = _ABSENT
     objective: str | _Table = _ABSENT
+    regulariser: str | _Table = _ABSENT
     stopping: str | _Table = _ABSENT
     supernet: _Table = _ABSENT
     network: _Table = _ABSENT
@@ -592,6 +618,18 @@ def _check_sections_of_settings(part: _Part, other: _Part) -> None:
             raise UserError(f"{part.section}.{name}: {name} is a setting of {other.section} {other.name}; give {right}")
 
 
+def _check_owner(part: _Part, registry: Any) -> None:
+    """Refuses a setting that the part does not have and others of its kind do."""
+    for name, value in part.values.items():
+        if name in field_names(part.cls):
+            continue
+        if owners := [other for other in registry.names() if name in field_names(registry.get(other))]:
+            raise UserError(
+                f"{part.section}.{name} = {value!r}: {part.section} {part.name} has no such setting; leave it out, or "
+                f"take {part.section} {' or '.join(owners)}"
+            )
+
+
 def _watched(given: Values) -> dict[str, Diagnostic]:
     """The diagnostics of a section `watch`, name -> settings."""
     watched: dict[str, Diagnostic] = {}
@@ -610,7 +648,7 @@ def _check_sections(document: Values, known: Iterable[str]) -> None:
         if section == "architecture":
             if not isinstance(value, str | int) or isinstance(value, bool):
                 raise UserError(f"{section} = {value!r}: wanted its text")
-        elif section not in ("space", "method", "objective", "stopping") and not isinstance(value, Mapping):
+        elif section not in NAMED_SECTIONS and not isinstance(value, Mapping):
             raise UserError(f"{section} = {value!r}: wanted settings, as in {section}.name=value")
         elif section == "plugins" and not all(isinstance(package, str) for package in value.values()):
             raise UserError(f"{section} = {value!r}: wanted parts and their packages, as a run notes them")

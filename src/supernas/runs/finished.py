@@ -141,6 +141,8 @@ def inherit_supernet(network: Network, space: Space, folder: Path) -> None:
         UserError: if the folder holds no finished search of the space, or one of another size.
     """
     config, theirs = _supernet(space, folder)
+    if getattr(config.supernet, "few_shot", None) is None:
+        network = network.one_shot
     _load(network, theirs, _learnt(network, theirs), folder, to_plain(config.supernet), "supernet")
 
 

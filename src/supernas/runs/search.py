@@ -144,17 +144,21 @@ class Search(Loop[Epoch, Result]):
         self.budget = self._budget()
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
-        if len({*self.stage_starts, self.epochs}) <= len(self.stages):
-            least, name = len(self.stages), self.config.method_name
-            raise UserError(
-                f"search.epochs = {self.epochs}: {name} has {least} stages, each of an epoch at least; give "
-                f"{option('epochs', least)} or more"
-            )
+        self._check_epochs()
         network = self._network(0, None)
         if options.inherit:
             inherit_supernet(network, self.config.space, Path(options.inherit))
         method = self._init(self._context(network, 0, None))
         return _Moving(network=network, method=method, train=train, valid=valid, stopping=self.config.stopping.init())
+
+    def _check_epochs(self) -> None:
+        """Whether the method can do all that it does, each of its stages taking an epoch at least."""
+        least, name = self.config.method.least_epochs, self.config.method_name
+        if self.epochs < least or len({*self.stage_starts, self.epochs}) <= len(self.stages):
+            raise UserError(
+                f"search.epochs = {self.epochs}: {name} takes {least} epochs at least; give "
+                f"{option('epochs', least)} or more"
+            )
 
     def _check_supernet(self, batch: int) -> None:
         """Whether there can be such a supernet, whose steps see batches of a size."""
@@ -196,6 +200,7 @@ class Search(Loop[Epoch, Result]):
             space=self.space,
             task=self.task,
             objective=config.objective,
+            regulariser=config.regulariser,
             weights=config.weights,
             steps=self.steps,
             seed=config.search.seed,
@@ -207,6 +212,8 @@ class Search(Loop[Epoch, Result]):
             data_shape=self.data.network,
             precision=config.search.precision,
             make_supernet=lambda: self._network(stage, pairs),
+            epochs=self.epochs,
+            usable=self._usable,
         )
 
     def _budget(self) -> Budget | None:
@@ -250,6 +257,7 @@ class Search(Loop[Epoch, Result]):
 
     def _step(self, progress: Progress) -> Metrics:
         state = self.state
+        state.network.advance(progress)
         with self._statistics():
             return self.config.method.step(state.method, next(state.train), next(state.valid), progress)
 
@@ -289,10 +297,11 @@ class Search(Loop[Epoch, Result]):
         return replace(view, watched=named)
 
     def _ask_rule(self, view: EpochView) -> dict[str, float]:
-        """What the stopping rule looked at; ends the run if it says so."""
+        """What the stopping rule looked at; ends the run if it says so, or the method is done."""
         state = self.state
         decision = self.config.stopping.check(state.stopping, view)
-        state.answer, state.ended = decision.answer, decision.answer is not None
+        state.answer = decision.answer
+        state.ended = decision.answer is not None or self.config.method.ended(state.method)
         return decision.metrics
 
     def _first_images(self, count: int) -> Batch:
@@ -355,6 +364,7 @@ class Search(Loop[Epoch, Result]):
             "epochs": len(state.history),
             "steps": state.step,
             "batch_size": state.train.batch_size,
+            **config.method.record(state.method),
             **({} if state.answer is None else {"stopped": config.stopping_name, "answer_of_epoch": state.answer}),
             "architecture": config.space.format(architecture),
             **({} if architecture == found else {"instead_of": config.space.format(found)}),
@@ -364,6 +374,7 @@ class Search(Loop[Epoch, Result]):
             "flops_convention": spent.convention,
             **self._latency(architecture),
             "metric": self.task.metric_name,
+            "metric_direction": self.task.direction,
             f"valid_{self.task.quantity}": self.validate(architecture, self.data.count("valid")),
             **(self._truth(architecture) or self._truth_before(architecture)),
         }

@@ -38,7 +38,7 @@ from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.precision import computing
 from supernas.steps.weights import training_loss
 
-__all__ = ["TrainResult", "Training", "run_name", "sized", "train_each", "train_random"]
+__all__ = ["TrainResult", "Training", "alike", "drawn", "run_name", "sized", "train_each", "train_random"]
 
 _PROBED = 16  # inputs that show whether a network reads them
 
@@ -291,6 +291,7 @@ class Training(Loop[EpochReport, TrainResult]):
             "flops": spent.multiply_adds,
             "flops_convention": spent.convention,
             "metric": self.task.metric_name,
+            "metric_direction": self.task.direction,
             **{f"{part}_{quantity}": self._judge(part)[0] for part in ("train", "valid") if part in data.parts},
             **{f"test_{name}": value for name, value in zip(names, tested, strict=True)},
         }
@@ -353,9 +354,9 @@ def train_random(
     Raises:
         UserError: if the space has fewer architectures, or as `Training` does.
     """
-    drawn = draw(config.space, count, np.random.default_rng(config.train.seed))
+    several = drawn(config, count)
     return train_each(
-        config, drawn, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
+        config, several, folder, on_start=on_start, on_epoch=on_epoch, on_step=on_step, task=task, data=data
     )
 
 
@@ -378,15 +379,30 @@ def train_each(
         UserError: as `Training` does.
     """
     data, results = data or config.data.load(), []
-    for architecture in architectures:
-        options = replace(config.train, disconnected="allow")
-        this = replace(config, architecture=architecture, train=options)
-        path = (folder or Path("runs")) / run_name(this, data.name)
+    for path, this in alike(config, architectures, folder, data.name).items():
         training = Training(this, path, resume=True, on_epoch=on_epoch, on_step=on_step, task=task, data=data)
         if on_start:
             on_start(training)
         results.append(training.run())
     return results
+
+
+def alike(
+    config: TrainConfig, architectures: Sequence[Architecture], folder: Path | None, data_name: str
+) -> dict[Path, TrainConfig]:
+    """Run folder -> training of each of some architectures."""
+    options = replace(config.train, disconnected="allow")
+    several = (replace(config, architecture=architecture, train=options) for architecture in architectures)
+    return {(folder or Path("runs")) / run_name(this, data_name): this for this in several}
+
+
+def drawn(config: TrainConfig, count: int) -> list[Architecture]:
+    """Architectures drawn uniformly by the seed of a training.
+
+    Raises:
+        UserError: if the space has fewer.
+    """
+    return draw(config.space, count, np.random.default_rng(config.train.seed))
 
 
 def _dataset(config: TrainConfig, data: Dataset | None) -> Dataset:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar, SupportsIndex
+from typing import Any, ClassVar, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -24,7 +24,12 @@ from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import to_plain
 from supernas.spaces.pasted import pasted
 
-__all__ = ["ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
+__all__ = ["Arc", "ChoicePoint", "CostConvention", "Space", "best_first", "in_turn"]
+
+_FEW_SHOT = "supernas.networks.few_shot:FewShotNetwork"  # named, as networks are: spaces are read without torch
+
+_LISTED = 1_000_000  # architectures, of which a random order is drawn at once
+_PATIENCE = 1000  # draws without a new architecture, before there seems to be none
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,17 @@ class ChoicePoint:
     name: str
     kind: str
     options: tuple[str, ...]
+
+
+class Arc(NamedTuple):
+    """What leads from one node of a picture to another: numbers into `node_names`, the operation (empty if none), and
+    whether it can reach the output.
+    """
+
+    source: int
+    target: int
+    operation: str
+    live: bool
 
 
 @dataclass(frozen=True)
@@ -216,6 +232,25 @@ class Space(ABC):
         """An architecture drawn uniformly."""
         return self.from_genes([int(generator.integers(size)) for size in self.gene_sizes])
 
+    def shuffled(self, generator: np.random.Generator) -> Iterator[Architecture]:
+        """Architectures in a random order, each once: all of them, or of a large space as many as are asked for. It
+        ends where draws bring nothing new any more.
+        """
+        if self.enumerable and self.size <= _LISTED:
+            yield from (self[int(number)] for number in generator.permutation(len(self)))
+        else:
+            yield from self._drawn_once(generator)
+
+    def _drawn_once(self, generator: np.random.Generator) -> Iterator[Architecture]:
+        seen: set[Architecture] = set()
+        in_vain = 0
+        while in_vain < _PATIENCE:
+            drawn = self.sample(generator)
+            in_vain = in_vain + 1 if drawn in seen else 0
+            if drawn not in seen:
+                seen.add(drawn)
+                yield drawn
+
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """All architectures of which one gene differs."""
         genes = list(self.genes(architecture))
@@ -301,6 +336,15 @@ class Space(ABC):
     def ends(self, choice: int) -> tuple[int, int]:
         """The (source, target) nodes of a choice, as numbers into `node_names`."""
 
+    def arcs(self, architecture: Architecture, kind: str) -> list[Arc]:
+        """What an architecture draws between the nodes of a kind of cell: an arc a pair, none for `none`."""
+        live = set(self.live(architecture))
+        return [
+            Arc(*self.ends(choice), operation, (choice, option) in live)
+            for choice, option in architecture.pairs
+            if choice in self.kinds[kind] and (operation := self.choices[choice].options[option]) != "none"
+        ]
+
     # -- as graphs, for the autoencoder -----------------------------------------------------------------------------
 
     @property
@@ -333,7 +377,9 @@ class Space(ABC):
 
     def supernet(self, **settings: Any) -> Any:
         """The network that holds the weights of every option; the settings are those of the space's network class."""
-        return self.network_class(self, **settings)
+        if settings.get("few_shot") is None:
+            return self.network_class(self, **settings)
+        return _loaded(_FEW_SHOT)(self, **settings)
 
     def build(self, architecture: Architecture | str | SupportsIndex, **settings: Any) -> Any:
         """A plain `torch.nn.Module` with `forward(x)` that computes one architecture (form `evaluation` by default).
@@ -351,8 +397,13 @@ class Space(ABC):
     @property
     def network_class(self) -> Any:
         """The class of the space's networks; loads torch."""
-        module, _, name = self.network.partition(":")
-        return getattr(import_module(module), name)
+        return _loaded(self.network)
+
+
+def _loaded(entry: str) -> Any:
+    """What `module:name` is."""
+    module, _, name = entry.partition(":")
+    return getattr(import_module(module), name)
 
 
 def in_turn(values: Sequence[Any], count: int, generator: np.random.Generator) -> list[Any]:

@@ -9,8 +9,7 @@ released cells of other methods also have two operations on one input, and `none
 (`inputs="distinct"` excludes the first). Excluded is the same operation on the same input twice: a network has one set
 of weights for each (input, operation).
 
-S1 to S4: the restricted spaces of A. Zela et al., "Understanding and Robustifying Differentiable Architecture Search",
-ICLR 2020, in which DARTS finds degenerate cells.
+S1 to S4 (`darts/edges.py`): restricted spaces, in which DARTS finds degenerate cells.
 """
 
 import itertools
@@ -26,6 +25,7 @@ from supernas.core.errors import UserError, unknown
 from supernas.core.graphs import Graph, GraphFamily
 from supernas.core.settings import setting, settings
 from supernas.spaces.base import ChoicePoint, CostConvention, Space, best_first, in_turn
+from supernas.spaces.darts import edges
 from supernas.spaces.darts.edges import EDGES, KINDS, KNOWN, NODES, offered
 from supernas.spaces.darts.graphs import cell_family, cell_graph, graph_slots
 from supernas.spaces.darts.slots import NodeSlots
@@ -47,7 +47,9 @@ class DARTSCNN(Space):
     """
 
     operations: Literal["all", "S1", "S2", "S3", "S4"] | tuple[str, ...] = setting(
-        "all", "the operations that an edge offers: all 8, the restricted spaces S1 to S4 of Zela et al., or a list"
+        "all",
+        "the operations that an edge offers: all 8, the restricted spaces S1 to S4 of Zela et al., or a list",
+        papers=dict.fromkeys(("S1", "S2", "S3", "S4"), edges.__doc__),
     )
     inputs: Literal["any", "distinct"] = setting(
         "any", "whether both operations of a node may read one input, or (as DARTS and RandomNAS have it) may not"

@@ -1,4 +1,5 @@
-"""The contracts between a method, the objective that trains its supernet, the rule that may stop it, and the loop.
+"""The contracts between a method, the objective that trains its supernet, what regularises it, the rule that may stop
+it, and the loop.
 
 A method is a frozen settings class with few verbs; what changes lives in its state. The loop knows no method by name,
 a method knows no objective by name, and neither knows the network of a space.
@@ -6,7 +7,7 @@ a method knows no objective by name, and neither knows the network of a space.
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
@@ -21,7 +22,7 @@ from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.core.task import Task
 from supernas.data import Batch
-from supernas.networks.base import Network, NetworkSettings, Output, Weights
+from supernas.networks.base import Mixture, Network, NetworkSettings, Output, Weights
 from supernas.spaces.base import Space
 from supernas.steps.optimisers import SGDSettings
 from supernas.steps.precision import Precision, computing
@@ -40,15 +41,18 @@ __all__ = [
     "Part",
     "Paths",
     "Recipe",
+    "Regulariser",
     "RunPath",
     "SearchContext",
     "Stage",
+    "StepView",
     "StopDecision",
     "Stopping",
     "Validate",
     "Visiting",
     "needs_alpha",
     "needs_paths",
+    "needs_plain",
     "needs_rows",
     "needs_single",
     "needs_whole",
@@ -107,6 +111,8 @@ class Chosen(ABC):
     stopping: "Stopping[Any]"
     supernet: NetworkSettings
     watch: "Mapping[str, Diagnostic]" = field(default_factory=dict)
+    regulariser_name: str = "none"
+    regulariser: "Regulariser[Any] | None" = None
 
     @property
     @abstractmethod
@@ -128,6 +134,8 @@ class Chosen(ABC):
         yield "method", self.method_name, self.method
         yield "objective", self.objective_name, self.objective
         yield "stopping", self.stopping_name, self.stopping
+        if self.regulariser is not None:
+            yield "regulariser", self.regulariser_name, self.regulariser
         for name, diagnostic in self.watch.items():
             yield "watch", name, diagnostic
 
@@ -153,6 +161,13 @@ def needs_single(chosen: Chosen, why: str) -> str:
     return (
         f"does not go with search.precision={chosen.precision}: {why}; give {assigned('search.precision', 'float32')}"
     )
+
+
+def needs_plain(chosen: Chosen, why: str) -> str:
+    """The refusal of a method of whose steps each is about one path, whatever was trained before."""
+    if chosen.objective_name == "plain":
+        return ""
+    return f"does not go with the objective {chosen.objective_name}: {why}; leave the objective out"
 
 
 def needs_whole(chosen: Chosen, why: str) -> str:
@@ -210,6 +225,71 @@ class Objective(Part, ABC, Generic[StateT]):
         """
 
 
+# -- what regularises it -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StepView:
+    """What a regulariser may look at in a step of a method that alternates between weights and alpha.
+
+    Attributes:
+        context: what the search is about.
+        progress: where it is.
+        alpha: the architecture parameters: leaf tensors by name.
+        option_mask: the options that the network holds, kind -> bool[choices, options].
+        weights: the weights that are trained, in the order of their gradients.
+        train_loss: the loss of a mixture on the step's training batch at the present weights, with a graph; leaves no
+            trace.
+        valid_loss: the same on the step's validation batch.
+    """
+
+    context: "SearchContext"
+    progress: Progress
+    alpha: Mapping[str, Tensor]
+    option_mask: Mapping[str, Tensor]
+    weights: Sequence[Tensor]
+    train_loss: Callable[[Mixture], Tensor]
+    valid_loss: Callable[[Mixture], Tensor]
+
+
+class Regulariser(Part, ABC, Generic[StateT]):
+    """What changes the gradients of a method that alternates between weights and alpha: a settings class.
+
+    Both verbs are optional: gradients are usually left as they are.
+    """
+
+    def refuses(self, chosen: Chosen) -> str:
+        """Methods that do not alternate."""
+        if chosen.method.alternates:
+            return ""
+        return f"does not go with {chosen.method_name}, which does not alternate between steps of weights and alpha"
+
+    @abstractmethod
+    def init(self, context: "SearchContext") -> StateT:
+        """The state before the first step."""
+
+    def of_alpha(self, state: StateT, view: StepView, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The gradient that alpha moves along, given that of the validation loss, in the order of `view.alpha`."""
+        return gradients
+
+    def of_weights(
+        self, state: StateT, view: StepView, mixture: Mixture, gradients: Sequence[Tensor | None]
+    ) -> Sequence[Tensor | None]:
+        """The gradient that the weights move along, given that of the training loss.
+
+        Args:
+            state: of this part.
+            view: of the step.
+            mixture: what the weights are trained on in this step.
+            gradients: in the order of `view.weights`; None where nothing ran, and for what is to stay as it is.
+        """
+        return gradients
+
+    def says(self, state: StateT) -> Metrics:
+        """What it has to say of a step, for the record; usually nothing."""
+        return {}
+
+
 # -- what a search is --------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +327,10 @@ class SearchContext:
         data_shape: what a network must know to fit the data, as arguments of its class.
         precision: of a step's matrix products.
         make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
+        regulariser: what changes the gradients of a method that alternates; nothing does without.
+        epochs: passes over the training half in the whole search.
+        usable: whether an architecture may be the answer: with a path from input to output, unless the search allows
+            that there is none.
     """
 
     network: Network
@@ -264,6 +348,9 @@ class SearchContext:
     data_shape: Values = field(default_factory=dict)
     precision: Precision = "float32"
     make_supernet: Callable[[], Network] | None = None
+    regulariser: Regulariser[Any] | None = None
+    epochs: int = 1
+    usable: Callable[[Architecture], bool] = lambda architecture: True
 
     @property
     def device(self) -> torch.device:
@@ -312,15 +399,23 @@ class Method(Part, ABC, Generic[MethodStateT]):
 
     Attributes:
         objective: the name of the objective that it uses unless told otherwise.
+        regulariser: the same of the regulariser.
+        alternates: whether it alternates between steps of weights and alpha, so that a regulariser fits.
         trains_paths: whether its weight step trains single paths, so that any objective fits.
         trains_weights: whether its step trains the supernet's weights at all.
+        weighs_options: whether it runs options with weights of their own somewhere, and not only single paths.
+        shares_weights: whether these weights say something of every architecture, and not of the answer alone.
         needs_float64: whether its step computes in double precision on the network's device.
         published: sections of a configuration that differ from preset `paper` in the method's own publication.
     """
 
     objective: ClassVar[str] = "plain"
+    regulariser: ClassVar[str] = "none"
+    alternates: ClassVar[bool] = False
     trains_paths: ClassVar[bool] = True
     trains_weights: ClassVar[bool] = True
+    weighs_options: ClassVar[bool] = False
+    shares_weights: ClassVar[bool] = True
     needs_float64: ClassVar[bool] = False
     published: ClassVar[Values] = {}
 
@@ -328,6 +423,11 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def trains_path_sets(self) -> bool:
         """Whether a step trains a set of current paths by one loss; usually one is current."""
         return False
+
+    @property
+    def least_epochs(self) -> int:
+        """The fewest epochs in which it can do what it does; usually one for each of its stages."""
+        return len(self.stages())
 
     @abstractmethod
     def init(self, context: SearchContext) -> MethodStateT:
@@ -348,6 +448,14 @@ class Method(Part, ABC, Generic[MethodStateT]):
     def final(self, state: MethodStateT, validate: Validate) -> Architecture:
         """The architecture that the finished search returns; usually the derived one."""
         return self.derive(state, validate)
+
+    def ended(self, state: MethodStateT) -> bool:
+        """Whether nothing is left to do after an epoch, though it was not the last; usually there is."""
+        return False
+
+    def record(self, state: MethodStateT) -> Values:
+        """What `result.json` says of the finished search besides; usually nothing."""
+        return {}
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the search; one unless the network changes."""

@@ -4,7 +4,7 @@ Also the forward pass on validation batches, since a recurrent network carries a
 what a method needs that looks at the losses after the next step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,10 +25,30 @@ from supernas.steps.hypergradients import Unrolled
 from supernas.steps.objectives.base import PathSum, WeightedPath, backward_over_paths, merged, part_sizes
 from supernas.steps.optimisers import WeightsOptimiser
 
-__all__ = ["Computed", "MixtureTrainer", "PathTrainer", "TrainedState", "Trainer", "training_loss", "unrolled"]
+__all__ = [
+    "Computed",
+    "Gradients",
+    "MixtureTrainer",
+    "PathTrainer",
+    "TrainedState",
+    "Trainer",
+    "training_loss",
+    "unchanged",
+    "unrolled",
+]
 
 Carry = tuple[Tensor, ...] | None
 ON_CPU = torch.device("cpu")
+
+Gradients = Sequence[Tensor | None]
+"""Of the weights that are trained, in the optimiser's order; None where an option did not run."""
+
+Change = Callable[[Gradients], Gradients]
+
+
+def unchanged(gradients: Gradients) -> Gradients:
+    """Gradients as they are."""
+    return gradients
 
 
 @dataclass(kw_only=True)
@@ -122,6 +142,20 @@ class Trainer(State):
 
     # -- the step -----------------------------------------------------------------------------------------------------
 
+    def look_at_valid(self, batch: Batch, mixture: Mixture) -> Tensor:
+        """The loss of a mixture on the next validation batch at the present weights, with a graph and without the
+        penalty; leaves no trace.
+        """
+        output = self.output_at(self._present(), batch, mixture, carry=self.next_valid_carry(batch))
+        return self.context.task.loss(output.prediction, batch.targets)
+
+    def look_at_train(self, batch: Batch, mixture: Mixture) -> Tensor:
+        """The same on the next training batch."""
+        return self.training_loss_at(self._present(), batch, mixture)
+
+    def _present(self) -> dict[str, Tensor]:
+        return dict(self.context.network.named_parameters())
+
     def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
         """Steps along the gradient that is there; the training metric of the output."""
         self.optimiser.step(progress, batch.share)
@@ -144,18 +178,20 @@ class PathTrainer(Trainer):
             objective=context.objective.init(context.network, context.space, context.seed),
         )
 
-    def step(self, batch: Batch, architecture: Architecture, progress: Progress) -> Metrics:
-        """One step of the weights along the objective's gradient.
+    def step(self, batch: Batch, architecture: Architecture, progress: Progress, change: Change = unchanged) -> Metrics:
+        """One step of the weights along the objective's gradient, which is changed before.
 
         `train_metric` is the current path's; where paths share the batch, each image is judged by the path that saw it.
         """
         self.last, objective = architecture, self.context.objective
         if isinstance(objective, PathSum):
-            return self._step_over(batch, objective.paths(self.objective, architecture), objective.normalise, progress)
+            paths = objective.paths(self.objective, architecture)
+            return self._step_over(batch, paths, objective.normalise, progress, change)
         self.optimiser.zero_grad()
         run = _PathRuns(self.context, batch, self.next_carry(batch))
         metrics, output = objective.backward(self.objective, architecture, run)
         run.backward_through_stem()
+        self._change(change)
         return {**metrics, "train_metric": self._finish(output, batch, progress)}
 
     def step_over_set(self, batch: Batch, architectures: Sequence[Architecture], progress: Progress) -> Metrics:
@@ -167,7 +203,14 @@ class PathTrainer(Trainer):
         paths = [WeightedPath(architecture, 1.0, "current") for architecture in architectures]
         return self._step_over(batch, paths, normalise=True, progress=progress)
 
-    def _step_over(self, batch: Batch, paths: list[WeightedPath], normalise: bool, progress: Progress) -> Metrics:
+    def _step_over(
+        self,
+        batch: Batch,
+        paths: list[WeightedPath],
+        normalise: bool,
+        progress: Progress,
+        change: Change = unchanged,
+    ) -> Metrics:
         """One step along a weighted sum of the losses of paths, each over the batch or over its own part of it."""
         self.optimiser.zero_grad()
         split = self.context.paths == "split"
@@ -177,7 +220,14 @@ class PathTrainer(Trainer):
         metrics, output = backward_over_paths(paths, run, normalise)
         run.backward_through_stem()
         output = run.joined() if split else output
+        self._change(change)
         return {**metrics, "train_metric": self._finish(output, batch, progress)}
+
+    def _change(self, change: Change) -> None:
+        """Changes the gradients that are there."""
+        parameters = self.optimiser.parameters
+        for parameter, gradient in zip(parameters, change([w.grad for w in parameters]), strict=True):
+            parameter.grad = gradient
 
 
 class _PathRuns:
@@ -248,7 +298,7 @@ class Computed(NamedTuple):
 
     loss: Tensor
     output: Output
-    gradients: tuple[Tensor | None, ...]
+    gradients: Gradients
 
 
 @dataclass(kw_only=True)
@@ -278,9 +328,12 @@ class MixtureTrainer(Trainer):
             parameter.grad = gradient
         return {"loss": computed.loss, "train_metric": self._finish(computed.output, batch, progress)}
 
-    def step(self, batch: Batch, mixture: Mixture, progress: Progress) -> Metrics:
-        """One step of the weights on the mixture of all options that the network holds."""
-        return self.apply(self.compute(batch, mixture), batch, progress)
+    def step(self, batch: Batch, mixture: Mixture, progress: Progress, change: Change = unchanged) -> Metrics:
+        """One step of the weights on the mixture of all options that the network holds, along a gradient that is
+        changed before.
+        """
+        computed = self.compute(batch, mixture)
+        return self.apply(computed._replace(gradients=change(computed.gradients)), batch, progress)
 
 
 @dataclass(kw_only=True)

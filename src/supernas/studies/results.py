@@ -29,6 +29,7 @@ from supernas.core.settings import field_names
 from supernas.studies.plan import Plan, PlannedRun
 
 __all__ = [
+    "FAILURES",
     "STUDY",
     "SUPERNET_ACCURACY",
     "TABLES",
@@ -41,7 +42,7 @@ __all__ = [
     "read_results",
 ]
 
-STUDY, TABLES = "study.json", "tables.json"
+STUDY, TABLES, FAILURES = "study.json", "tables.json", "failures.json"
 SUPERNET_ACCURACY = "supernet accuracy (inherited weights, validation half)"
 """What stands in the place of a truth where there is no benchmark."""
 
@@ -110,7 +111,7 @@ def read_failures(folder: Path) -> tuple[Failure, ...]:
     Raises:
         UserError: if `failures.json` is damaged.
     """
-    noted = (read_record(folder / "failures.json", FailuresRecord) or {}).get("failures", [])
+    noted = (read_record(folder / FAILURES, FailuresRecord) or {}).get("failures", [])
     return tuple(Failure(**{name: failure[name] for name in field_names(Failure)}) for failure in noted)
 
 

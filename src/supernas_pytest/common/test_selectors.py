@@ -20,6 +20,7 @@ __all__ = ["alone", "test_a_choice_is_legal_recorded_and_made_again"]
 
 _FEW: dict[str, Document] = {
     "best-sampled": {"candidates": 3},
+    "darts-pt": {"tune": 1},
     "evolution": {"candidates": 4, "population": 2, "sample": 2},
     "proxy": {"draws": 3, "batch_size": 8},
     "ranks": {"candidates": 3, "batch_size": 8},

@@ -6,10 +6,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.graphs import Graph, GraphFamily, Vertex
 from supernas.core.records import write_record
@@ -192,6 +194,25 @@ def test_training_learns_varying_edges_deterministically() -> None:
     assert measured.code_deviation == pytest.approx((1.0, 1.0), abs=1e-3)
     again = [train(MIXED, all_mixed(), SMALL).state_dict() for _ in range(2)]
     assert all(torch.equal(again[0][name], again[1][name]) for name in again[0])
+
+
+@pytest.mark.parametrize("name", [f"nas-bench-1shot1-{number}" for number in (1, 2, 3)])
+def test_sets_of_predecessors_are_chosen_by_softmaxes(name: str) -> None:
+    """Every code is a cell, whose choices are the softmaxes' largest; cells differ in their codes, dead blocks too."""
+    space = get(name)
+    model = model_of(space.graph_family)
+    codes = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    W, decoded = model.relax(codes)
+    held = torch.from_numpy(space.matrices(Architecture(space.pairs))["cell"]) > 0
+    assert (W[:, ~held] == 0).all()
+    torch.testing.assert_close(W.sum(-1), torch.ones(W.shape[:2], dtype=W.dtype))
+    for matrix, graph in zip(W, decoded.graphs, strict=True):
+        assert space.derive({"cell": matrix.numpy()}) == space.from_graph(graph)
+    assert sorted(width for width in model.softmaxes.widths if width > 1) == sorted(space.gene_sizes)
+    cells = [space.sample(np.random.default_rng(seed)) for seed in range(30)]
+    cells = list(dict.fromkeys([*cells, *space.neighbours(cells[0])]))
+    means, _ = model.encode([space.to_graph(cell) for cell in cells])
+    assert (torch.cdist(means, means) + torch.eye(len(cells)) > 1e-9).all()
 
 
 def test_families_that_cannot_be_coded_are_refused() -> None:

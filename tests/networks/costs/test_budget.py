@@ -19,6 +19,7 @@ SIZES = {
     "nas-bench-201": ({"channels": 2, "cells": 1}, (3, 8, 8), torch.float32),
     "darts-cnn": ({"channels": 2, "cells": 3}, (3, 8, 8), torch.float32),
     "darts-rnn": ({"units": 3, "num_classes": 7}, (1,), torch.int64),
+    **{f"nas-bench-1shot1-{number}": ({"channels": 2, "cells": 1}, (3, 8, 8), torch.float32) for number in (1, 2, 3)},
 }
 
 
@@ -103,7 +104,12 @@ def test_the_penalty_is_the_excess_of_the_expected_cost_and_moves_alpha():
 @pytest.mark.parametrize("name", methods.names())
 def test_every_method_keeps_the_budget(tmp_path, name):
     toy = {"supernet": {"channels": 4 if name == "pc-darts" else 2, "cells": 1}, "data": {"train_size": 96}}
-    config = {**toy, "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"}}
+    stages = {"method": {"cells": [1, 1, 1]}} if name == "p-darts" else {}
+    config = {
+        **toy,
+        **stages,
+        "search": {"epochs": 3 if stages else 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+    }
     limit = 40_000 if name == "pc-darts" else 15_000
     result = supernas.search(method=name, config=config, max_flops=limit, out=tmp_path / "run")
     found = [result.architecture, *result.history]
@@ -114,6 +120,15 @@ def test_every_method_keeps_the_budget(tmp_path, name):
     assert result.record["flops"] <= limit
     some = [table.of(space, space.sample(np.random.default_rng(seed))) for seed in range(20)]
     assert np.mean([one > limit for one in some]) > 0.6
+
+
+def test_a_random_order_stays_within_the_budget_and_ends():
+    made = budget("nas-bench-201", max_flops=60_000)
+    within = [one for one in made.space if not made.excess(one)]
+    order = list(limited(made.space, made).shuffled(np.random.default_rng(0)))
+    assert len(set(order)) == len(order)
+    assert set(order) <= set(within)
+    assert len(order) > 0.9 * len(within) > 10
 
 
 def test_milliseconds_are_measured_kept_and_resumed(tmp_path):

@@ -1,7 +1,8 @@
 """The dictionaries that NAS-Bench-201 and NATS-Bench store for one architecture, whatever file they come in.
 
-X. Dong and Y. Yang, "NAS-Bench-201", ICLR 2020; X. Dong et al., "NATS-Bench", TPAMI 2021. An architecture has one
-state for each length of training, with results by (data set, seed). Data sets and splits, and the names here:
+X. Dong and Y. Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020; X. Dong
+et al., "NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and Size", TPAMI 2021. An architecture has
+one state for each length of training, with results by (data set, seed). Data sets and splits, and the names here:
 
 | official | trained on | `x-valid` | `x-test` | `ori-test` |
 |---|---|---|---|---|

@@ -9,6 +9,7 @@ from supernas.core.settings import setting, settings
 from supernas.data.datasets import Dataset, TextDataset
 from supernas.data.kinds.base import DataKind, DataShape
 from supernas.data.load_text import load_text
+from supernas.data.windows import TextStream
 
 __all__ = ["TextSettings"]
 
@@ -25,7 +26,7 @@ class TextSettings(DataKind):
         None, "of the words so many, the most frequent in the training text; the others are <unk>", ge=1
     )
     bptt: int = setting(35, "time steps of a window, through which gradients flow back", ge=5)
-    halve: float = setting(0.05, "probability that a window has half of that", ge=0, le=1)
+    halve: float = setting(0.05, "probability that a window has half of that", papers=TextStream.__doc__, ge=0, le=1)
     deviation: float | None = setting(
         None, "standard deviation of a window's time steps; by default 0 in a search and 5 in a training", ge=0
     )

@@ -48,6 +48,7 @@ from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
+from supernas.methods.balenas import bayes_by_backprop, vadam
 from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
 from supernas.methods.base import AlphaState, Alternating, Change, unchanged
@@ -72,7 +73,10 @@ class BaLeNAS(Alternating, Distribution):
 
     adam: PosteriorSettings = setting(PosteriorSettings(), "the Gaussian and how it is moved")
     inference: Literal["natural", "backprop"] = setting(
-        "natural", "natural gradients (VAdam), or gradients of the bound (Bayes by backprop)", equation="Eq. 7, 17"
+        "natural",
+        "natural gradients (VAdam), or gradients of the bound (Bayes by backprop)",
+        equation="Eq. 7, 17",
+        papers={"natural": vadam.__doc__, "backprop": bayes_by_backprop.__doc__},
     )
     samples: int = setting(3, "M: draws of each step", equation="Eq. 13", ge=1)
     train_set_size: int | None = setting(
@@ -211,6 +215,8 @@ def _why_not(base: str) -> str:
     cls = methods.get(base)
     if not issubclass(cls, Alternating):
         return "has no architecture parameters of its own of which a mixture is made"
+    if not cls.carries_others:
+        return "does more in a step than its mixture says"
     if issubclass(cls, Distribution):
         return "draws by itself, from a distribution of its own"
     if cls.trains_paths:

@@ -1,7 +1,7 @@
 r"""Mean-field Gaussians learnt by natural-gradient variational inference: VAdam, Vprop with momentum, VON.
 
 M. E. Khan, D. Nielsen, V. Tangkaratt, W. Lin, Y. Gal and A. Srivastava, "Fast and Scalable Bayesian Deep Learning by
-Weight-Perturbation in Adam", ICML 2018; in the letters of M. Zhang et al., "BaLeNAS", CVPR 2022 (Eq. 5, 13-18). The
+Weight-Perturbation in Adam", ICML 2018; in the letters of BaLeNAS (Eq. 5, 13-18). The
 posterior of parameters theta given N examples with mean loss l, under the prior N(0, 1 / delta), is approximated by
 q = N(mu, sigma^2), with d = delta / N:
 

@@ -52,7 +52,8 @@ from supernas.core.spelling import assigned
 from supernas.core.state import ON_HOST, UNSAVED
 from supernas.data import Batch
 from supernas.methods.base import best_of
-from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained
+from supernas.methods.e2nas import novelty as estimate
+from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained, model
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
 from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate, Visiting
@@ -92,13 +93,17 @@ class E2NAS(Method[E2NASState], Visiting):
     """Differentiable search in an equivalent latent space, with exploration and complementation."""
 
     objective: ClassVar[str] = "complementation"
+    weighs_options: ClassVar[bool] = True
 
     gamma: float | str = setting(
-        "sig(10)", "weight of novelty: a number from 0 to 1, or sig(r), which falls from 1 to 0", equation="Eq. 3"
+        "sig(10)",
+        "weight of novelty: a number from 0 to 1, or sig(r), which falls from 1 to 0",
+        equation="Eq. 3",
+        papers=estimate.__doc__,
     )
     adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     relaxation: Literal["latent", "softmax"] = setting(
-        "latent", "what alpha is: a latent code, or the logits of the options"
+        "latent", "what alpha is: a latent code, or the logits of the options", papers={"latent": model.__doc__}
     )
     start: float = setting(1.0, "deviation of the normal distribution that alpha starts from", gt=0)
     warmup: float = setting(

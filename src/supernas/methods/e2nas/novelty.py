@@ -1,9 +1,8 @@
 """Novelty of a latent code: minus the log density of its architecture among those visited.
 
-Equations 4-6 of "Differentiable Neural Architecture Search in Equivalent Space with Exploration Enhancement" (Zhang
-et al., NeurIPS 2020), whose density is that of "Generative Probabilistic Novelty Detection with Adversarial
-Autoencoders" (Pidhorskyi et al., NeurIPS 2018; GPND below). A decoder D from n to m dimensions spans a manifold; near
-a code z it is flat,
+Equations 4-6 of E2NAS, whose density is that of S. Pidhorskyi, R. Almohsen and G. Doretto, "Generative Probabilistic
+Novelty Detection with Adversarial Autoencoders", NeurIPS 2018 (GPND below). A decoder D from n to m dimensions
+spans a manifold; near a code z it is flat,
 
     (4)  D(z') = D(z) + J (z' - z) + O(|z' - z|^2),     J = U S V^T its Jacobian at z;
 

@@ -101,6 +101,7 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     """Three levels: the base's search, rewarded for what an auxiliary model learns from its supernet."""
 
     trains_paths: ClassVar[bool] = False
+    weighs_options: ClassVar[bool] = True
     published: ClassVar[Document] = {"search": {"epochs": 50}}
 
     base: str = setting("darts", "the differentiable method that it stands on")
@@ -138,9 +139,13 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
     def main_method(self) -> Alternating:
         """The base with its settings."""
         cls = methods.get(self.base)
+        fit = [name for name in methods.names() if _carries(methods.get(name))] if not _carries(cls) else []
         if not issubclass(cls, Alternating):
-            fit = [name for name in methods.names() if issubclass(methods.get(name), Alternating)]
             raise ValueError(f"base is {self.base}, which has no relaxation to look through; wanted {', '.join(fit)}")
+        if not cls.carries_others:
+            raise ValueError(
+                f"base is {self.base}, which does more in a step than could be looked through; wanted {', '.join(fit)}"
+            )
         return build(cls, self.base_settings, "method.base_settings")
 
     def refuses(self, chosen: Chosen) -> str:
@@ -250,6 +255,11 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
         """Whether level 1's step is the base's next one: weights first, on the mean that alpha is judged on."""
         base = self.main_method
         return base.weights_on == base.alpha_on == "mean" and not base.alpha_first(state.main)
+
+
+def _carries(cls: type) -> bool:
+    """Whether a method can be the base."""
+    return issubclass(cls, Alternating) and cls.carries_others
 
 
 class _Now:

@@ -21,6 +21,7 @@ from supernas.methods.tetlo.trilevel import Match
 
 __all__ = ["TransferSettings"]
 
+_PAPER = __doc__  # which refers to it; in a class that name is the class's own docstring
 _OF_PAIRS = ("similarity", "temperature")
 _FEWEST = {"quadruples": 3, "pairs": 2, "logits": 1}  # examples of which there is anything to say
 
@@ -30,7 +31,9 @@ class TransferSettings:
     """What is told, and how two networks are compared in it."""
 
     form: Literal["quadruples", "pairs", "logits"] = setting(
-        "quadruples", "relative similarities of quadruples, similarities of pairs, or softened class probabilities"
+        "quadruples",
+        "relative similarities of quadruples, similarities of pairs, or softened class probabilities",
+        papers={"logits": _PAPER},
     )
     qrs: QRSSettings = setting(QRSSettings(), "how similarities are compared")
     softening: float = setting(1.0, "temperature of the logits, where form is logits", gt=0)

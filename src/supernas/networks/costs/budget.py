@@ -6,8 +6,9 @@ option) contributes,
     C(a) = b + sum over p in a of x_p,        E[C](W) = b + sum over kinds k of (n_k / |W_k|) sum over p of W_p x_p
 
 where n_k is how many pairs of kind k an architecture has and |W_k| the sum of its entries. The expected cost is that of
-the architecture for a 0/1 `W`, and differentiable in a mixture's (in the form of H. Cai, L. Zhu and S. Han,
-"ProxylessNAS", ICLR 2019, Eq. 7); it adds to the loss of the architecture step
+the architecture for a 0/1 `W`, and differentiable in a mixture's, in the form of H. Cai, L. Zhu and S. Han,
+"ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware", ICLR 2019 (Eq. 7); it adds to the loss of
+the architecture step
 
     weight * max(0, E[C](W) / limit - 1)      for every limit.
 
@@ -49,6 +50,7 @@ __all__ = [
 
 Price = Callable[[Architecture], float]
 
+_PAPER = __doc__  # which refers to it; in a class that name is the class's own docstring
 _CHECKED = 4  # architectures whose cost is compared with the sum
 _TIMED = 6  # networks by whose time predictions are raised
 _SECONDS = 0.05  # of timing each
@@ -58,9 +60,11 @@ _SECONDS = 0.05  # of timing each
 class BudgetSettings:
     """What the found network may cost, at the size of the supernet and in form `evaluation`."""
 
-    max_parameters: float | None = setting(None, "the most learnable parameters", gt=0)
-    max_flops: float | None = setting(None, "the most multiply-adds, as the space counts them", gt=0)
-    max_latency_ms: float | None = setting(None, "the most milliseconds for one input on this device", gt=0)
+    max_parameters: float | None = setting(None, "the most learnable parameters", papers=_PAPER, gt=0)
+    max_flops: float | None = setting(None, "the most multiply-adds, as the space counts them", papers=_PAPER, gt=0)
+    max_latency_ms: float | None = setting(
+        None, "the most milliseconds for one input on this device", papers=_PAPER, gt=0
+    )
     penalty: float = setting(
         1.0, "weight in the architecture's loss of the part by which the expected cost is over a limit", ge=0
     )

@@ -5,7 +5,7 @@ what it saves: of a relaxation the logarithm of its weights, otherwise nothing, 
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -45,6 +45,10 @@ class _Limited(Space):
             if not self.budget.excess(drawn):
                 return drawn
         return self._within(drawn)
+
+    def shuffled(self, generator: np.random.Generator) -> Iterator[Architecture]:
+        """The architectures within the budget in a random order, as draws bring them up."""
+        yield from self._drawn_once(generator)
 
     def from_genes(self, genes: Sequence[int]) -> Architecture:
         """The architecture of the genes, brought within the budget."""

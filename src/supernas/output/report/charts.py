@@ -11,13 +11,26 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["Series", "lines", "nice_ticks", "stacked"]
+__all__ = [
+    "BOTTOM",
+    "HEIGHT",
+    "LEFT",
+    "RIGHT",
+    "TOP",
+    "WIDTH",
+    "Series",
+    "figure",
+    "lines",
+    "nice_ticks",
+    "stacked",
+    "style",
+]
 
 Series = Sequence[float | None]
 """Values after each epoch; None where there is none."""
 
-_WIDTH, _HEIGHT = 360, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 10, 34
+WIDTH, HEIGHT = 360, 210
+LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 34
 _COLOURS = 8
 _MOST_POINTS = 120  # of a series, beyond which its points have no texts of their own
 
@@ -42,7 +55,7 @@ def lines(
     canvas = _Canvas(length, min(numbers), max(numbers), whole=all(value == int(value) for value in numbers))
     drawn = [_line(canvas, number, name, values) for number, (name, values) in enumerate(known.items())]
     drawn += [_dot(canvas, number, name, dots[name]) for number, name in enumerate(known) if name in dots]
-    return _figure(title, canvas.axes(x_name) + Markup("").join(drawn), list(known))
+    return figure(title, canvas.axes(x_name) + Markup("").join(drawn), list(known))
 
 
 def stacked(counts: Sequence[Mapping[str, float]], title: str, order: Sequence[str] = ()) -> Markup:
@@ -68,7 +81,7 @@ def stacked(counts: Sequence[Mapping[str, float]], title: str, order: Sequence[s
             if value:
                 pieces.append(_bar(canvas, place, below, value, colours[name], name))
             below += value
-    return _figure(title, canvas.axes("epoch") + Markup("").join(pieces), names, "k", [colours[name] for name in names])
+    return figure(title, canvas.axes("epoch") + Markup("").join(pieces), names, "k", [colours[name] for name in names])
 
 
 class _Canvas:
@@ -84,31 +97,31 @@ class _Canvas:
         self.low, self.high = min(self.low, self.ticks[0]), max(self.high, self.ticks[-1])
 
     def x(self, place: float) -> float:
-        width = _WIDTH - _LEFT - _RIGHT
+        width = WIDTH - LEFT - RIGHT
         if self.bars:
-            return _LEFT + (place + 0.5) / self.length * width
-        return _LEFT + (place / (self.length - 1) if self.length > 1 else 0.5) * width
+            return LEFT + (place + 0.5) / self.length * width
+        return LEFT + (place / (self.length - 1) if self.length > 1 else 0.5) * width
 
     def y(self, value: float) -> float:
-        return _HEIGHT - _BOTTOM - (value - self.low) / (self.high - self.low) * (_HEIGHT - _TOP - _BOTTOM)
+        return HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
 
     def axes(self, x_name: str) -> Markup:
         texts = [
             Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
-                _LEFT, _WIDTH - _RIGHT, self.y(tick), self.y(tick)
+                LEFT, WIDTH - RIGHT, self.y(tick), self.y(tick)
             )
             + Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(
-                _LEFT - 6, self.y(tick) + 3.5, f"{tick:.4g}"
+                LEFT - 6, self.y(tick) + 3.5, f"{tick:.4g}"
             )
             for tick in self.ticks
         ]
-        below = _HEIGHT - _BOTTOM + 14
+        below = HEIGHT - BOTTOM + 14
         for epoch in _epochs(self.length):
             texts.append(
                 Markup('<text class="tick middle" x="{:.1f}" y="{}">{}</text>').format(self.x(epoch - 1), below, epoch)
             )
-        middle = (_LEFT + _WIDTH - _RIGHT) / 2
-        texts.append(Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(middle, _HEIGHT - 5, x_name))
+        middle = (LEFT + WIDTH - RIGHT) / 2
+        texts.append(Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(middle, HEIGHT - 5, x_name))
         return Markup("").join(texts)
 
 
@@ -153,7 +166,7 @@ def _line(canvas: _Canvas, number: int, name: str, values: Series) -> Markup:
     curves = "".join("M" + "L".join(run) for run in runs if len(run) > 1)
     dots = "".join(f"M{run[0]}h0" for run in runs if len(run) == 1)  # a path that goes nowhere has caps, a bare M none
     drawn = [
-        Markup('<path class="line s{} d{}{}" d="{}"/>').format(*_style(number), more, path)
+        Markup('<path class="line s{} d{}{}" d="{}"/>').format(*style(number), more, path)
         for more, path in (("", curves), (" lonely", dots))
         if path
     ]
@@ -162,18 +175,18 @@ def _line(canvas: _Canvas, number: int, name: str, values: Series) -> Markup:
 
 def _dot(canvas: _Canvas, number: int, name: str, value: float) -> Markup:
     return Markup('<circle class="end k{} d{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>').format(
-        *_style(number), canvas.x(canvas.length - 1), canvas.y(value), f"{name}, returned: {value:.5g}"
+        *style(number), canvas.x(canvas.length - 1), canvas.y(value), f"{name}, returned: {value:.5g}"
     )
 
 
 def _bar(canvas: _Canvas, place: int, below: float, value: float, number: int, name: str) -> Markup:
-    width = (_WIDTH - _LEFT - _RIGHT) / canvas.length
+    width = (WIDTH - LEFT - RIGHT) / canvas.length
     gap = min(2.0, width / 5)
     top, bottom = canvas.y(below + value), canvas.y(below)
     return Markup(
         '<rect class="k{} d{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
     ).format(
-        *_style(number),
+        *style(number),
         canvas.x(place) - width / 2 + gap / 2,
         top,
         width - gap,
@@ -182,14 +195,29 @@ def _bar(canvas: _Canvas, place: int, below: float, value: float, number: int, n
     )
 
 
-def _style(number: int) -> tuple[int, int]:
+def style(number: int) -> tuple[int, int]:
     """(colour, form) of a series: colours come again with another form."""
     return number % _COLOURS, number // _COLOURS % 3
 
 
-def _figure(
-    title: str, body: Markup, names: list[str], mark: str = "s", colours: Sequence[int] | None = None
+def figure(
+    title: str,
+    body: Markup,
+    names: Sequence[str],
+    mark: str = "s",
+    colours: Sequence[int] | None = None,
+    height: float = HEIGHT,
 ) -> Markup:
+    """A picture with its title, and a legend where there are several names.
+
+    Args:
+        title: above.
+        body: what is drawn.
+        names: of what is drawn, in the order of their colours.
+        mark: of the legend: `s` a stroke, `k` a piece.
+        colours: their numbers, if they are not 0, 1, ...
+        height: of the picture, whose width is `WIDTH`.
+    """
     legend: Any = ""
     if len(names) > 1:
         entries = [
@@ -202,11 +230,11 @@ def _figure(
     return Markup(
         '<figure class="chart"><figcaption>{}</figcaption><svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
         "{}</figure>"
-    ).format(title, _WIDTH, _HEIGHT, escape(title), body, legend)
+    ).format(title, WIDTH, f"{height:g}", escape(title), body, legend)
 
 
 def _swatch(number: int, mark: str) -> Markup:
-    colour, form = _style(number)
+    colour, form = style(number)
     if mark == "k":
         return Markup('<rect class="k{} d{}" width="12" height="10" x="3"/>').format(colour, form)
     return Markup('<path class="line s{} d{}" d="M0 5L18 5"/>').format(colour, form)

@@ -50,6 +50,7 @@ def _command(document: Document) -> str | None:
     if searches:
         words += ["--space", base["space"], "--method", base["method"]["name"]]
         words += ["--objective", base["objective"]["name"]]
+        words += ["--regulariser", base["regulariser"]["name"]] if "regulariser" in base else []
         words += ["--watch", ",".join(base["watch"])] if "watch" in base else []
         if base["stopping"]["name"] != "never":
             words += ["--set", f"stopping={base['stopping']['name']}"]
@@ -78,7 +79,8 @@ def _base(wanted: Document, section: str) -> Document:
     }
     if section == "train":
         return {**base, "architecture": wanted["architecture"]}
-    named = {part: {"name": wanted[part]["name"]} for part in ("method", "objective", "stopping")}
+    parts = [part for part in ("method", "objective", "regulariser", "stopping") if part in wanted]
+    named: Document = {part: {"name": wanted[part]["name"]} for part in parts}
     return {**base, **named, **({"watch": {name: {} for name in wanted["watch"]}} if "watch" in wanted else {})}
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from supernas.core.documents import Document
-from supernas.core.records import RESULT, RunRecord, read_lines, read_record
+from supernas.core.errors import UserError
+from supernas.core.records import RESULT, RunRecord, read_lines, read_record, within
 from supernas.runs.configuration import read_own
 from supernas.runs.folder import check_unfinished
 
-__all__ = ["Run", "is_run", "known", "number", "read", "table"]
+__all__ = ["Run", "is_run", "known", "no_run", "number", "read", "runs_of", "table"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,26 @@ def is_run(folder: Path) -> bool:
     """
     document = read_own(folder) or {}
     return "search" in document or "train" in document
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """The folder of a run, or those of a study's runs.
+
+    Raises:
+        UserError: if it holds neither.
+    """
+    if is_run(folder):
+        return [folder]
+    inner = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if runs := [path for path in inner if is_run(within(path))]:
+        return runs
+    raise no_run(folder)
+
+
+def no_run(folder: Path) -> UserError:
+    """The error for a folder that holds no run and no study."""
+    what = "there is no folder" if not folder.is_dir() else "no run and no study in"
+    return UserError(f"{what} {folder}; wanted the folder of a `supernas search`, `train` or `study`")
 
 
 def read(folder: Path) -> Run:

@@ -142,6 +142,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     if run.kind == "search":
         yield "method", run.part("method")
         yield "objective", run.part("objective")
+        if run.part("regulariser"):
+            yield "regulariser", run.part("regulariser")
         yield "stopping rule", run.part("stopping") + (" (it ended the search)" if "stopped" in record else "")
     yield "space", run.part("space")
     yield "data", " ".join(str(part) for part in (record.get("data") or run.setting("data", "source"),) if part)
@@ -155,8 +157,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     for name, value in record.items():
         known = number(value)
         if known is not None and re.match(r"(train|valid|test)_", name):
-            inherited = " (inherited weights)" if run.kind == "search" else ""
+            inherited = " (inherited weights)" if run.kind == "search" and "trainings" not in record else ""
             yield name.replace("_", " ") + inherited, f"{known:.2f}"
+    if (trainings := number(record.get("trainings"))) is not None:
+        yield "trainings of candidates", f"{trainings:,.0f}"
     yield from _costs(run)
 
 

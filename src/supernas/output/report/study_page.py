@@ -12,10 +12,12 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.records import read_content, within
 from supernas.output.report import charts
+from supernas.output.report.compared import Row, rows
+from supernas.output.report.comparison import Comparison, compare
 from supernas.output.report.folder import Run, is_run, known, number, read, table
 from supernas.output.report.run_page import DERIVED, Page, Picture, picture, run_page
 from supernas.runs.configuration import read_file, resolve_search
-from supernas.studies.plan import read_study
+from supernas.studies.plan import PlannedRun, read_study
 from supernas.studies.results import STUDY, check_tables, read_failures
 
 __all__ = ["StudyPage", "is_study", "study_page"]
@@ -34,6 +36,7 @@ class StudyPage:
         about_trajectories: what these figures show.
         trajectories: the study's own picture, with bands over seeds.
         failures: (row, seed, reason).
+        comparison: how the rows rank, what none beats, how they come along in time.
         runs: what is said of every run, by its short name.
     """
 
@@ -45,6 +48,7 @@ class StudyPage:
     about_trajectories: str
     trajectories: Picture | None
     failures: list[tuple[str, str, str]]
+    comparison: Comparison
     runs: dict[str, Page]
 
 
@@ -63,7 +67,8 @@ def study_page(folder: Path) -> StudyPage:
     runs = [read(path) for path in sorted(folder.iterdir()) if path.is_dir() and is_run(within(path))]
     header, rows, notes = _table(folder / "table.md")
     document = read_file(folder / STUDY)
-    names = _names(runs, document)
+    planned = _planned(document)
+    names = _names(runs, planned)
     return StudyPage(
         str(document.get("name") or folder.name),
         header,
@@ -73,22 +78,39 @@ def study_page(folder: Path) -> StudyPage:
         DERIVED,
         picture(folder / "trajectories.svg"),
         [(failure.label, str(failure.seed), failure.reason) for failure in read_failures(folder)],
+        compare(_rows(runs, planned)),
         {name: run_page(run, f"run-{place}") for place, (name, run) in enumerate(zip(names, runs, strict=True), 1)},
     )
 
 
-def _names(runs: Sequence[Run], study: Document) -> list[str]:
-    """What the study calls its runs, where it has their configurations; else what is special of their folders."""
+def _planned(study: Document) -> dict[str, PlannedRun]:
+    """The runs of a study by their configurations; none where it cannot be read."""
     try:
-        planned = {_key(run.config.document()): str(run) for run in read_study(study).runs}
+        return {_key(run.config.document()): run for run in read_study(study).runs}
     except (UserError, TypeError, ValueError, AttributeError):
-        planned = {}
-    named = [_planned_name(run, planned) for run in runs]
+        return {}
+
+
+def _names(runs: Sequence[Run], planned: Mapping[str, PlannedRun]) -> list[str]:
+    """What the study calls its runs, where it has their configurations; else what is special of their folders."""
+    found = [_plan_of(run, planned) for run in runs]
+    named = [str(plan) if plan else None for plan in found]
     shorter = _short([run.folder.name for run in runs])
     return [name if name and named.count(name) == 1 else short for name, short in zip(named, shorter, strict=True)]
 
 
-def _planned_name(run: Run, planned: Mapping[str, str]) -> str | None:
+def _rows(runs: Sequence[Run], planned: Mapping[str, PlannedRun]) -> list[Row]:
+    """The study's rows with the runs that are there, by its own labels; others by what differs in them."""
+    found = [_plan_of(run, planned) for run in runs]
+    if not runs or not all(found):
+        return rows(runs)
+    labels = dict.fromkeys(plan.label for plan in planned.values())
+    pairs = [(plan, run) for plan, run in zip(found, runs, strict=True) if plan]
+    made = [Row(label, {plan.seed: run for plan, run in pairs if plan.label == label}) for label in labels]
+    return [row for row in made if row.runs]
+
+
+def _plan_of(run: Run, planned: Mapping[str, PlannedRun]) -> PlannedRun | None:
     try:
         return planned.get(_key(resolve_search(run.document).document()))
     except (UserError, TypeError, ValueError, AttributeError):

@@ -30,8 +30,8 @@ class Depth(Diagnostic):
 
 def depth(space: Space, architecture: Architecture, kind: str) -> int:
     """Edges on the longest way through a kind of cell; 0 where no input reaches the output."""
-    edges = [space.ends(choice) for choice, _ in space.live(architecture) if choice in space.kinds[kind]]
+    arcs = [arc for arc in space.arcs(architecture, kind) if arc.live]
     longest: dict[int, int] = {}
-    for source, target in sorted(edges, key=lambda edge: edge[1]):  # nodes are in topological order
-        longest[target] = max(longest.get(target, 0), longest.get(source, 0) + 1)
+    for source, target, operation, _ in sorted(arcs, key=lambda arc: arc.target):  # nodes are in topological order
+        longest[target] = max(longest.get(target, 0), longest.get(source, 0) + bool(operation))
     return max(longest.values(), default=0)

@@ -2,7 +2,8 @@
 
 Both with the supernet's weights, on the first `images` validation images, as they are, in evaluation mode. The mixture
 is the method's mean relaxation at alpha; the path runs the derived architecture's options, each weighed by one. Their
-difference is what R-DARTS (A. Zela et al., ICLR 2020, section 4) looks at as the drop by discretisation.
+difference is what R-DARTS (A. Zela et al., "Understanding and Robustifying Differentiable Architecture
+Search", ICLR 2020, section 4) looks at as the drop by discretisation.
 """
 
 import torch

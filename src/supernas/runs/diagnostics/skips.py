@@ -1,8 +1,9 @@
 """How many skip connections the derived architecture has.
 
-A search that drifts towards them is the failure that DARTS+ (H. Liang et al., 2019) stops at and that R-DARTS (A. Zela
-et al., ICLR 2020) explains. Counted for each kind of cell, and as a part of the operations that the kind takes, `none`
-included where it is taken.
+A search that drifts towards them is the failure that DARTS+ (H. Liang et al., "DARTS+: Improved Differentiable
+Architecture Search with Early Stopping", 2019) stops at and that R-DARTS (A. Zela et al., "Understanding and
+Robustifying Differentiable Architecture Search", ICLR 2020) explains. Counted for each kind of cell, and as
+a part of the operations that the kind takes, `none` included where it is taken.
 """
 
 from supernas.core.errors import unknown

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 from typing import TypeVar
 
-__all__ = ["successive_halving"]
+__all__ = ["halving_cost", "successive_halving"]
 
 T = TypeVar("T")
 
@@ -25,3 +25,10 @@ def successive_halving(candidates: Sequence[T], budget: int) -> Generator[tuple[
         standing = [standing[place] for place in order[: (len(standing) + 1) // 2]]
         budget *= 2
     return standing[0]
+
+
+def halving_cost(candidates: int, budget: int) -> int:
+    """The sum of all budgets that a halving of so many candidates asks for; 0 of one, who has nobody to beat."""
+    if candidates <= 1:
+        return 0
+    return candidates * budget + halving_cost((candidates + 1) // 2, 2 * budget)

@@ -31,5 +31,5 @@ def random_search(space: Space, generator: np.random.Generator) -> Strategy:
 
     J. Bergstra and Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
     """
-    for number in generator.permutation(len(space)):
-        yield space[int(number)]
+    for architecture in space.shuffled(generator):  # noqa: UP028, any iterator, which is sent no scores
+        yield architecture

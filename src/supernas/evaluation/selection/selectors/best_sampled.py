@@ -1,4 +1,5 @@
-"""The best of some drawn architectures by inherited accuracy (L. Li and A. Talwalkar, UAI 2019).
+"""The best of some drawn architectures by inherited accuracy (L. Li and A. Talwalkar, "Random Search and
+Reproducibility for Neural Architecture Search", UAI 2019).
 
 `source=visited` takes what the search visited instead, if it remembers that.
 """

@@ -1,6 +1,8 @@
 """Regularised evolution with inherited accuracy as fitness.
 
-The evolutionary choice of NSAS (M. Zhang et al., CVPR 2020, section 4.4).
+E. Real, A. Aggarwal, Y. Huang and Q. V. Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI
+2019; the evolutionary choice of M. Zhang et al., "Overcoming Multi-Model Forgetting in One-Shot NAS with Diversity
+Maximization", CVPR 2020 (section 4.4).
 """
 
 import math

@@ -1,5 +1,7 @@
-"""Of architectures drawn from what the search has learnt, the best by a zero-cost proxy (BaLeNAS-TF; M. Zhang et al.,
-CVPR 2022, section 3.3); the supernet is not asked.
+"""Of architectures drawn from what the search has learnt, the best by a zero-cost proxy; the supernet is not asked.
+
+BaLeNAS-TF: M. Zhang et al., "BaLeNAS: Differentiable Architecture Search via the Bayesian Learning Rule", CVPR 2022
+(section 3.3).
 """
 
 import math

@@ -14,7 +14,7 @@ from supernas.networks.operations import Zero
 from supernas.output.export.source import literal, written
 from supernas.output.export.trained import Trained
 
-__all__ = ["CellFamily", "Family", "docstring", "table"]
+__all__ = ["CellFamily", "Family", "ImageFamily", "docstring", "renamed", "table"]
 
 _WIDTH = 120
 
@@ -41,31 +41,30 @@ class Family(ABC):
         return {}
 
 
-class CellFamily(Family):
-    """Convolutional networks of cells, whose edges become tables of (node, source, operation).
+class ImageFamily(Family):
+    """Convolutional networks of cells in stages, whose cells are constants of the module.
 
     Attributes:
         template: the module to write after.
-        cell: the class of a cell, with its operations in `edges`.
-        edges: (node, source) of each edge of a cell.
-        tables: the name of the table of each kind of cell.
-        prefixes: how names of tensors begin, and how they begin in the module, where that differs.
     """
 
     template: ClassVar[ModuleType]
-    cell: ClassVar[type[nn.Module]]
-    edges: ClassVar[tuple[tuple[int, int], ...]]
-    tables: ClassVar[Mapping[str, str]]
-    prefixes: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def cells(self, trained: Trained) -> dict[str, object]:
+        """The constants that say what the cells are, by name."""
+
+    @abstractmethod
+    def taken(self, trained: Trained) -> set[str]:
+        """The operations that the cells take."""
 
     def aliases(self, trained: Trained) -> dict[str, str]:
         """Names of the template that mean one of several things; none by default."""
         return {}
 
     def source(self, trained: Trained) -> str:
-        """The module; `none` is left out of the tables."""
+        """The module."""
         facts, size = trained.facts, vars(trained.config.network)
-        tables = {name: table(trained, kind, self.edges) for kind, name in self.tables.items()}
         normalises = trained.reads_images  # arrays that were given in Python are read as they are
         constants: dict[str, object] = {
             **({"MEAN": tuple(facts["mean"]), "STD": tuple(facts["std"])} if normalises else {}),
@@ -73,7 +72,7 @@ class CellFamily(Family):
             "NUM_CLASSES": facts["network"]["num_classes"],
             "CHANNELS": size["channels"],
             "CELLS": size["cells"],
-            **tables,
+            **self.cells(trained),
         }
         given, made = facts["input_shape"], [facts["network"]["num_classes"]]
         inputs, are = ("normalise(images)", "pixels from 0 to 1") if normalises else ("inputs", "as in the training")
@@ -85,10 +84,34 @@ class CellFamily(Family):
             self.template,
             docstring(trained, usage),
             constants={name: literal(value) for name, value in constants.items()},
-            operations={operation for entries in tables.values() for _, _, operation in entries},
+            operations=self.taken(trained),
             aliases=self.aliases(trained),
             roots=("load", *(["normalise"] if normalises else [])),
         )
+
+
+class CellFamily(ImageFamily):
+    """Networks whose cells have edges, which become tables of (node, source, operation).
+
+    Attributes:
+        cell: the class of a cell, with its operations in `edges`.
+        edges: (node, source) of each edge of a cell.
+        tables: the name of the table of each kind of cell.
+        prefixes: how names of tensors begin, and how they begin in the module, where that differs.
+    """
+
+    cell: ClassVar[type[nn.Module]]
+    edges: ClassVar[tuple[tuple[int, int], ...]]
+    tables: ClassVar[Mapping[str, str]]
+    prefixes: ClassVar[Mapping[str, str]] = {}
+
+    def cells(self, trained: Trained) -> dict[str, object]:
+        """The tables; `none` is left out of them."""
+        return {name: table(trained, kind, self.edges) for kind, name in self.tables.items()}
+
+    def taken(self, trained: Trained) -> set[str]:
+        """What stands in the tables."""
+        return {operation for kind in self.tables for _, _, operation in table(trained, kind, self.edges)}
 
     def weights(self, trained: Trained) -> dict[str, Tensor]:
         """All tensors but those of an auxiliary head."""
@@ -96,7 +119,7 @@ class CellFamily(Family):
         left_out = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, Auxiliary))
         prefixes = {**self.prefixes, **dict(self._operations(network))}
         return {
-            _renamed(name, prefixes): tensor.contiguous()
+            renamed(name, prefixes): tensor.contiguous()
             for name, tensor in network.state_dict().items()
             if not name.startswith(left_out)
         }
@@ -155,7 +178,8 @@ def table(trained: Trained, kind: str, edges: Sequence[tuple[int, int]]) -> list
     return [entry for entry in named if entry[2] != "none"]
 
 
-def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+def renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    """A name of a tensor with another beginning."""
     for old, new in prefixes.items():
         if name.startswith(old):
             return new + name[len(old) :]

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from supernas.evaluation.processes import Worker, WorkerDiedError
+from supernas.runs.executors._processes import Worker
+from supernas.runs.executors.base import WorkerDiedError
 
 
 def answer(job, asked_to_stop):
@@ -24,11 +25,11 @@ def answer(job, asked_to_stop):
 def test_a_worker_from_its_first_job_to_its_death():
     worker = Worker(answer, threads=1)
     worker.start("first")
-    assert worker.result() == ["first", False]
+    assert worker.result().get() == ["first", False]
     worker.stop()  # too late for the first, and not meant for the next
     worker.start("wait")
     worker.stop()
-    assert worker.result() == "stopped"
+    assert worker.result().get() == "stopped"
     worker.start("die")
     with pytest.raises(WorkerDiedError, match=r"its process was ended by SIGTERM$"):
         worker.result()

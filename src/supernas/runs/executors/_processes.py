@@ -4,21 +4,16 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
-__all__ = ["Work", "Worker", "WorkerDiedError", "follow_parent", "uninterrupted"]
+from supernas.runs.executors.base import Outcome, Work, WorkerDiedError, attempt
 
-Work = Callable[[Any, Callable[[], bool]], Any]
-"""What a worker does: of a job, and a function that says whether it was asked to stop, to a result."""
-
-
-class WorkerDiedError(Exception):
-    """A worker ended before its job did; the message says how."""
+__all__ = ["Worker", "follow_parent", "uninterrupted"]
 
 
 def follow_parent(threads: int = 1) -> None:
@@ -43,13 +38,14 @@ class Worker:
     Args:
         work: a function of a module; it gets each job, and a function that says whether to stop.
         threads: with which it computes.
+        variables: of its environment, where they are not this process's.
     """
 
-    def __init__(self, work: Work, threads: int) -> None:
+    def __init__(self, work: Work, threads: int, variables: Mapping[str, str] | None = None) -> None:
         context = multiprocessing.get_context("spawn")  # a forked process can hang in the parent's thread pools
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, work, threads))
-        with uninterrupted():
+        with uninterrupted(), _environment(variables or {}):  # before anything is imported there
             self._process.start()
         theirs.close()  # the worker has its own; now its death is the end of the connection
 
@@ -61,14 +57,15 @@ class Worker:
         """Asks the worker to stop its job soon."""
         self._send(None)
 
-    def result(self) -> Any:
-        """Waits for the job's result.
+    def result(self) -> Outcome:
+        """Waits for what comes of the job.
 
         Raises:
             WorkerDiedError: if the worker ended before.
         """
         try:
-            return self.connection.recv()
+            outcome: Outcome = self.connection.recv()
+            return outcome
         except (EOFError, ConnectionError):
             self._process.join()
             raise WorkerDiedError(_how(self._process.exitcode)) from None
@@ -97,7 +94,7 @@ def _serve(connection: Connection, work: Work, threads: int) -> None:
             return
         if job is None:  # asked to stop when the job was already done
             continue
-        connection.send(work(job, connection.poll))  # the parent says nothing during a job but to stop
+        connection.send(attempt(work, job, connection.poll))  # the parent says nothing during a job but to stop
 
 
 @contextmanager
@@ -111,6 +108,21 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Where processes are started that have other variables in their environment."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _how(exit_code: int | None) -> str:

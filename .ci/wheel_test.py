@@ -1,0 +1,85 @@
+"""Builds wheel and sdist, installs each into a fresh environment, and uses it from another folder as a user would.
+
+Nothing of the repository is on the path: what the package lacks is found here, such as a template, a network's weights
+or the marker of its types.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from environments import ROOT, create, run
+
+SMALL = ["--epochs", "1", "--resolution", "4", "--set", "data.train_size=100"]
+COMMANDS = [
+    ["--version"],
+    ["list", "methods"],
+    ["describe", "method", "e2nas"],
+    ["search", *SMALL, "--set", "search.validation_images=20", "--set", "supernet.channels=2", "--out", "found"],
+    ["train", "found", *SMALL, "--out", "trained"],
+    ["report", "found"],
+    ["cite", "found", "trained"],
+    ["export", "trained"],
+    ["new", "objective", "my-own"],
+]
+FILES = ["found/result.json", "found/cell.svg", "found/report.html", "trained/export-pytorch/predict.py"]
+INSPECTION = """
+import importlib.metadata, pathlib, sys, supernas
+where = pathlib.Path(supernas.__file__).parent
+assert where.is_relative_to(sys.prefix), f"{where} is not in the environment"
+assert (where / "py.typed").is_file()
+about = importlib.metadata.metadata("supernas")
+assert about["Description-Content-Type"] == "text/markdown" and "](docs/" not in about.get_payload()
+assert about.get_all("Project-URL") and about["Version"] == supernas.__version__
+"""
+
+
+def build(folder: Path) -> list[Path]:
+    """The sdist, and the wheel that is made from it."""
+    python = str(create(folder / "builder"))
+    run([python, "-m", "pip", "install", "-q", "build"])
+    run([python, "-m", "build", "--outdir", str(folder / "dist"), str(ROOT)])
+    return sorted((folder / "dist").iterdir())
+
+
+def use(artifact: Path, folder: Path) -> None:
+    """Installs what was built, and runs it in an empty folder.
+
+    Raises:
+        RuntimeError: if something fails, or a file is missing.
+    """
+    python = str(create(folder / "environment"))
+    constraints = ["-c", str(ROOT / "constraints.txt")]
+    run([python, "-m", "pip", "install", "-q", *constraints, "torch"])
+    run([python, "-m", "pip", "install", "-q", *constraints, str(artifact)])
+    run([python, "-m", "pip", "check"])
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    run([python, "-I", "-c", INSPECTION], elsewhere, bare)
+    for words in COMMANDS:
+        run([str(Path(python).with_name("supernas")), *words], elsewhere, bare)
+    missing = [name for name in FILES if not (elsewhere / name).is_file()]
+    if missing:
+        raise RuntimeError(f"{artifact.name} did not write {', '.join(missing)}")
+
+
+def main() -> None:
+    """Says of each artifact whether it works."""
+    with tempfile.TemporaryDirectory() as place:
+        for artifact in build(Path(place)):
+            started = time.perf_counter()
+            try:
+                folder = Path(place) / artifact.suffix
+                folder.mkdir()
+                use(artifact, folder)
+            except RuntimeError as error:
+                sys.exit(f"{artifact.name}: {error}")
+            size, seconds = artifact.stat().st_size / 1e6, time.perf_counter() - started
+            print(f"{artifact.name} ({size:.1f} MB): installed and used in {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""Presets of the third space of NAS-Bench-1Shot1: those that the three share."""
+
+from supernas.runs.presets._one_shot import OneShotPresets
+
+__all__ = ["OneShotPresets3"]
+
+
+class OneShotPresets3(OneShotPresets):
+    """Sizes of the published skeleton."""

@@ -1,0 +1,39 @@
+"""Options that drop a part of what they give while a supernet is trained: whole outputs of an image, or entries.
+
+G. Larsson, M. Maire and G. Shakhnarovich, "FractalNet: Ultra-Deep Neural Networks without Residuals", ICLR 2017, drop
+paths; N. Srivastava et al., "Dropout", JMLR 2014, entries. What stays is scaled up, so that its mean is as before.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Dropping"]
+
+
+class Dropping:
+    """Makes modules drop what they give, with a probability that can be changed; nothing at 0, or in evaluation.
+
+    Args:
+        modules: the options.
+        what: `paths`, the whole output for an image, or `entries`.
+
+    Attributes:
+        probability: now.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], what: Literal["paths", "entries"]) -> None:
+        self.probability, self._what = 0.0, what
+        for module in modules:
+            module.register_forward_hook(self._drop)
+
+    def _drop(self, module: nn.Module, inputs: Any, output: Tensor | None) -> Tensor | None:
+        if output is None or not module.training or not self.probability:
+            return output
+        if self._what == "entries":
+            return F.dropout(output, self.probability)
+        kept = torch.empty(len(output), *[1] * (output.ndim - 1), dtype=output.dtype, device=output.device)
+        return output * kept.bernoulli_(1 - self.probability).div_(1 - self.probability)

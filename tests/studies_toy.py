@@ -1,0 +1,44 @@
+"""Studies of seconds."""
+
+from supernas.runs.executors.base import Executor, Pool, Task, attempt
+
+TOY = {
+    "method": {"name": "random-nas", "candidates": 4},
+    "supernet": {"channels": 2, "cells": 1},
+    "data": {"source": "digits", "train_size": 96},
+    "search": {"epochs": 2, "batch_size": 16, "validation_images": 16, "device": "cpu"},
+}
+
+
+class Inline(Executor):
+    """Workers that are no processes: the start of one takes longer than these runs."""
+
+    def open(self, work, needs, folder):
+        return InlinePool(work)
+
+
+class InlinePool(Pool):
+    workers = 2
+
+    def __init__(self, work):
+        self.work = work
+
+    def start(self, job):
+        return InlineTask(attempt(self.work, job, lambda: False))
+
+    def wait(self, tasks, seconds):
+        return tasks
+
+    def close(self):
+        pass
+
+
+class InlineTask(Task):
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def stop(self):
+        raise AssertionError("it is done")
+
+    def result(self):
+        return self.outcome.get()
