@@ -48,7 +48,7 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "zero-cost": {"candidates": 7},
     "balenas": {"samples": 2},
     "p-darts": {"cells": [3, 4, 5]},
-    "robust-darts": {"window": 1},
+    "robust-darts": {"window": 1, "ratio": 0.99},
     "regularised-evolution": {"population": 1},
     "local-search": {"initial": 1},
     "bananas": {"initial": 1, "batch": 1},

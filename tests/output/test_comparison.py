@@ -173,6 +173,15 @@ def test_the_page_of_several_runs(runs, tmp_path):
     assert report(*runs, out=tmp_path / "other.html").read_text() == (tmp_path / "comparison.html").read_text()
 
 
+def test_a_comparison_lies_where_its_runs_do(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(report("gdas-0", "snas-0")) == "comparison.html"
+    monkeypatch.chdir(runs[0])
+    assert str(report(".", "../snas-0")) == "../comparison.html"
+    with pytest.raises(UserError, match="nothing to report on"):
+        report()
+
+
 def test_searches_and_trainings_go_together(runs, tmp_path):
     training = tmp_path / "training"
     training.mkdir()

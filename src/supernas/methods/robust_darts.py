@@ -34,6 +34,7 @@ from torch import Tensor
 
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
+from supernas.core.ranks import whole
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
@@ -105,10 +106,10 @@ class RobustDARTS(Alternating):
 
     def refuses(self, chosen: Chosen) -> str:
         """Dropping where options are no modules."""
-        if self.regularisation == "l2" or chosen.space.network_class.options_have_weights:
+        if self.regularisation == "l2" or chosen.space.network_class.has_option_modules():
             return ""
         return (
-            f"cannot drop paths in the space {chosen.space.name}, whose options are no modules of their own; give "
+            f"cannot drop paths in the space {chosen.space.name}, whose networks name no options to drop; give "
             "method.regularisation=l2"
         )
 
@@ -141,7 +142,8 @@ class RobustDARTS(Alternating):
         """That of DARTS, as strongly regularised as by now."""
         assert isinstance(state, RobustState)
         if not state.judged:
-            state.judged = [valid.inputs, valid.targets]
+            columns = 1 if state.context.space.data_kind == "text" else 0
+            state.judged = [whole(valid.inputs, columns), whole(valid.targets, columns)]
         self.regularise(state)
         try:
             return super().step(state, train, valid, progress, change)

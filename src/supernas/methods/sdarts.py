@@ -30,11 +30,13 @@ from torch import Tensor
 
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
+from supernas.core.ranks import averaged
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
 from supernas.networks.base import Mixture, Weights
 from supernas.steps.contracts import Metrics, SearchContext
+from supernas.steps.hypergradients import gradients_of
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Softmax, crossed
 
@@ -111,16 +113,15 @@ class SDARTS(Alternating):
         worst, rate = start, 2 * epsilon / self.steps
         for _ in range(self.steps):
             leaves = {kind: matrix.detach().requires_grad_() for kind, matrix in worst.items()}
-            gradients = torch.autograd.grad(
-                loss(leaves), list(leaves.values()), allow_unused=True, materialize_grads=True
-            )
+            gradients = gradients_of(loss(leaves), list(leaves.values()))
             moved = {
                 kind: W[kind] + (matrix.detach() + rate * gradient.sign() - W[kind]).clamp(-epsilon, epsilon)
                 for (kind, matrix), gradient in zip(leaves.items(), gradients, strict=True)
             }
             worst = as_mixture(moved, mask)
         with torch.no_grad():
-            keeps = loss(worst) >= loss(W)
+            at_worst, at_mean = averaged([loss(worst), loss(W)])
+            keeps = at_worst >= at_mean
         return {kind: torch.where(keeps, worst[kind], matrix) for kind, matrix in W.items()}
 
 

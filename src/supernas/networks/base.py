@@ -150,14 +150,12 @@ class Network(nn.Module, ABC):
         width: the name of the setting that makes a network wider; empty if there is none.
         channels_last: whether its kernels are laid out with channels last, which is faster on a processor.
         repeats_cells: whether several cells share one `W`, so that each could have its own.
-        options_have_weights: whether an option has weights that are its alone.
     """
 
     published: ClassVar[tuple[Published, ...]] = ()
     width: ClassVar[str] = "channels"
     channels_last: ClassVar[bool] = True
     repeats_cells: ClassVar[bool] = False
-    options_have_weights: ClassVar[bool] = True
 
     supernet_settings: ClassVar[type[NetworkSettings]] = SupernetSettings
     network_settings: ClassVar[type[NetworkSettings]] = NetworkSize
@@ -217,6 +215,11 @@ class Network(nn.Module, ABC):
     def cell_counts(self) -> Mapping[str, int]:
         """How many cells of each kind there are; of networks that repeat cells."""
         raise TypeError(f"{type(self).__name__} repeats no cell")
+
+    @classmethod
+    def has_option_modules(cls) -> bool:
+        """Whether options are modules of their own, which `option_modules` names."""
+        return cls.option_modules is not Network.option_modules
 
     def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
         """The modules that are options, one in each cell, with their (choice, option); none where options have no

@@ -93,7 +93,6 @@ class DARTSRNNNetwork(Network):
         Published("WikiText-2", 33_278, None, {"units": 700}),
     )
     width = "units"
-    options_have_weights = False  # they share the products of their node
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
-from supernas.core.ranks import averaged
+from supernas.core.ranks import averaged, size
 from supernas.core.settings import setting, settings
 
 __all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser", "decay_over"]
@@ -122,8 +122,9 @@ class WeightsOptimiser:
         """
         if scaler is not None:
             scaler.unscale_(self.sgd)
-        for parameter, gradient in zip(self.parameters, averaged([w.grad for w in self.parameters]), strict=True):
-            parameter.grad = gradient
+        if size() > 1:
+            for parameter, gradient in zip(self.parameters, averaged([w.grad for w in self.parameters]), strict=True):
+                parameter.grad = gradient
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
         for group in self.sgd.param_groups:

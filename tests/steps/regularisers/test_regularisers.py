@@ -261,7 +261,14 @@ def test_the_cosine_of_nothing_is_nothing():
         ({"method": "gdas", "regulariser": "alignment"}, "alignment does not go with gdas, whose weight step trains"),
         ({"method": "tetlo", "regulariser": "beta"}, "beta does not go with tetlo"),
         ({"space": "darts-rnn", "method": "darts", "regulariser": "alignment"}, "whose networks repeat no cell"),
-        ({"space": "darts-rnn", "method": "darts", "regulariser": "oles"}, "have no weights of their own"),
+        (
+            {"space": "darts-rnn", "method": "darts", "regulariser": "oles"},
+            "networks name no weights of single options",
+        ),
+        (
+            {"space": "nas-bench-1shot1-1", "method": "darts", "regulariser": "oles"},
+            "networks name no weights of single options",
+        ),
         ({"method": "darts", "regulariser": "btea"}, "unknown regulariser 'btea'; did you mean 'beta'"),
         ({"method": "darts", "regulariser": {"name": "beta", "weight": -1}}, "regulariser.weight = -1"),
     ],

@@ -58,7 +58,9 @@ def report(
 def _usual_place(folders: Sequence[Path]) -> Path:
     if len(folders) == 1:
         return folders[0] / "report.html"
-    return Path(os.path.commonpath([folder.resolve().parent for folder in folders])) / "comparison.html"
+    common = os.path.commonpath([folder.resolve().parent for folder in folders])
+    shown = common if any(folder.is_absolute() for folder in folders) else os.path.relpath(common)
+    return Path(shown) / "comparison.html"
 
 
 def render(*folders: Path) -> str:

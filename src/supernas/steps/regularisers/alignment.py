@@ -30,6 +30,7 @@ from supernas.core.settings import setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Mixture, Weights
 from supernas.steps.contracts import Chosen, Regulariser, SearchContext, StepView
+from supernas.steps.hypergradients import gradients_of
 
 __all__ = ["Alignment"]
 
@@ -88,7 +89,7 @@ class Alignment(Regulariser[Aligned]):
         """(Lambda as the mean over the kinds, p of each kind)."""
         leaves = {kind: matrix.detach().requires_grad_() for kind, matrix in W.items()}
         loss = view.train_loss(mixture._replace(W=leaves))
-        g = torch.autograd.grad(loss, list(leaves.values()))
+        g = gradients_of(loss, list(leaves.values()))
         found = {kind: aligned(one) for kind, one in zip(leaves, g, strict=True) if len(one) > 1}
         mean = torch.stack([cosine for cosine, _ in found.values()] or [loss.new_zeros(())]).mean()
         return mean.detach(), {kind: direction for kind, (_, direction) in found.items()}
@@ -106,7 +107,7 @@ class Alignment(Regulariser[Aligned]):
                 for kind, matrix in W.items()
             }
             loss = view.train_loss(mixture._replace(W=moved))
-            return torch.autograd.grad(loss, list(view.weights), allow_unused=True, materialize_grads=True)
+            return gradients_of(loss, list(view.weights))
 
         ends = zip(at(1.0), at(-1.0), strict=True)
         return tuple((above - below) / (2 * epsilon) for above, below in ends)

@@ -24,10 +24,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from supernas.core.ranks import averaged
 from supernas.core.settings import setting, settings
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Mixture
 from supernas.steps.contracts import Chosen, Metrics, Regulariser, SearchContext, StepView
+from supernas.steps.hypergradients import gradients_of
 
 __all__ = ["OLES"]
 
@@ -57,13 +59,13 @@ class OLES(Regulariser[Judged]):
     window: int = setting(20, "M: steps that the mean is over", ge=1)
 
     def refuses(self, chosen: Chosen) -> str:
-        """Spaces whose options have no weights of their own."""
+        """Spaces whose networks do not name their options."""
         if refusal := super().refuses(chosen):
             return refusal
-        if chosen.space.network_class.options_have_weights:
+        if chosen.space.network_class.has_option_modules():
             return ""
         name = chosen.space.name
-        return f"cannot be in the space {name}, whose options have no weights of their own; take another space"
+        return f"cannot be in the space {name}, whose networks name no weights of single options; take another space"
 
     def init(self, context: SearchContext) -> Judged:
         """All learn."""
@@ -111,14 +113,12 @@ class OLES(Regulariser[Judged]):
             fixed = None  # a path trains with weights of 1
         loss = view.valid_loss(Mixture(fixed, mixture.active))
         places = [place for number in learning for place in state.places[number]]
-        given = torch.autograd.grad(
-            loss, [view.weights[place] for place in places], allow_unused=True, materialize_grads=True
-        )
-        valid = dict(zip(places, given, strict=True))
+        valid = dict(zip(places, gradients_of(loss, [view.weights[place] for place in places]), strict=True))
+        trained = dict(zip(places, averaged([gradients[place] for place in places]), strict=True))
         for number in learning:
             mine = state.places[number]
             state.matched[number] = state.matched[number] + cosine(
-                [gradient for place in mine if (gradient := gradients[place]) is not None],
+                [gradient for place in mine if (gradient := trained[place]) is not None],
                 [valid[place] for place in mine],
             )
             state.steps[number] += 1
