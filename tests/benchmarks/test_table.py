@@ -204,3 +204,15 @@ def test_what_is_no_accuracy_is_not_imported(tmp_path, value):
     collector = Collector("nas-bench-201", tmp_path / "t.safetensors")
     with collector, pytest.raises(UserError, match="wanted 0 to 100"):
         collector.accuracy(3, A, 777, value)
+
+
+def test_equal_imports_leave_equal_files(tmp_path):
+    for name in "ab":
+        with Collector("nas-bench-201", tmp_path / f"{name}.safetensors") as collector:
+            collector.accuracy(5, A, 777, 12.5)
+            collector.curve(5, A, 777, np.array([1.0, 2.0, 12.5]))
+            collector.write(Source("s", "v", ""))
+    for kind in (".safetensors", ".curves.safetensors"):
+        assert (tmp_path / f"a{kind}").read_bytes() == (tmp_path / f"b{kind}").read_bytes()
+    curve = load(tmp_path / "a.safetensors").curve(5, **asdict(A), seed=777)
+    assert list(curve) == [1.0, 2.0, 12.5]

@@ -118,8 +118,8 @@ COMMANDS = (
         cost=2,
     ),
     Command(
-        "search --config search.json --track 3 --out search --resume",
-        ("search.json", "search"),
+        "search --config search.json --track 3 --out search --benchmark table.safetensors --resume",
+        ("search.json", "search", "table.safetensors"),
         ("search/*",),
         cost=2,
     ),

@@ -123,7 +123,7 @@ def _one_line(outcome: Outcome) -> bool:
 
 def wrong(suspect: Suspect, answer: Answer, whole: Answer, folder: Path) -> str:
     """What is wrong in an answer that looks right; empty if it is right."""
-    if re.search(r"\b(nan|inf)\b", answer.outcome.out):
+    if suspect.file is not None and re.search(r"\b(nan|inf)\b", answer.outcome.out):  # what was typed may be printed
         return "a number that is none"
     if suspect.file is None or suspect.gone:
         return ""

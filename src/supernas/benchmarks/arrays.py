@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.reading import open_ordinary
 
-__all__ = ["digest_arrays", "map_arrays"]
+__all__ = ["digest_arrays", "header", "map_arrays", "save_arrays"]
 
 _TYPES = {"F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
 
@@ -45,6 +47,20 @@ def map_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
             f"{path} is no table, or is damaged ({type(error).__name__}); make one with `supernas benchmark import`"
         ) from None
     return metadata, arrays
+
+
+def save_arrays(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """The content of such a file; equal arrays and texts give equal bytes: safetensors writes texts in any order."""
+    content = save(arrays, metadata)
+    length = 8 + int.from_bytes(content[:8], "little")
+    return header(json.loads(content[8:length])) + content[length:]
+
+
+def header(described: Document) -> bytes:
+    """What such a file begins with, from texts (`__metadata__`) and the type, shape and place of each array."""
+    text = json.dumps(described, sort_keys=True).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text
 
 
 def digest_arrays(text: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import tempfile
-import uuid
 import zlib
 from contextlib import suppress
 from math import nan
@@ -15,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from supernas import spaces
-from supernas.benchmarks.arrays import digest_arrays
+from supernas.benchmarks.arrays import digest_arrays, header, save_arrays
 from supernas.benchmarks.columns import Column, Seed
 from supernas.benchmarks.curves import curves_path
 from supernas.benchmarks.table import COSTS, FORMAT, Source
@@ -114,7 +113,7 @@ class Collector:
         """
         if not self._accuracy:
             raise UserError(f"{source.name} holds no accuracy of {self.space.name}")
-        identity = uuid.uuid4().hex if self._starts else None
+        identity = digest_arrays("", self._curve_places()) if self._starts else None
         try:
             if identity:
                 write_atomically(curves_path(self.destination), lambda file: self._write_curves(file, identity))
@@ -125,8 +124,6 @@ class Collector:
             raise UserError(f"cannot write {self.destination}: {error.strerror}") from None
 
     def _table(self, source: Source, identity: str | None) -> bytes:
-        from safetensors.numpy import save
-
         keys = sorted(self._accuracy, key=lambda key: (key[0], str(key[1])))
         about = {
             "format": FORMAT,
@@ -140,13 +137,17 @@ class Collector:
         if self._costs:
             arrays["costs"] = np.stack([self._costs[name] for name in sorted(self._costs)])
         text = json.dumps(about)
-        return save(arrays, {"supernas-benchmark": text, "sha256": digest_arrays(text, arrays)})
+        return save_arrays(arrays, {"supernas-benchmark": text, "sha256": digest_arrays(text, arrays)})
+
+    def _curve_places(self) -> dict[str, np.ndarray]:
+        """Where the curves begin, and their checksums, int64 [columns, architectures]."""
+        places = {"start": self._starts, "check": self._checks}
+        return {name: np.stack(list(columns.values())) for name, columns in places.items()}
 
     def _write_curves(self, file: BinaryIO, identity: str) -> None:
         """The safetensors layout written piece by piece: the library wants all arrays in memory at once."""
         assert self._spool is not None
-        places = {"start": self._starts, "check": self._checks}
-        arrays = {name: np.stack(list(columns.values())) for name, columns in places.items()}
+        arrays = self._curve_places()
         text = json.dumps(_addresses(self._starts))
         metadata = {"identity": identity, "columns": text, "sha256": digest_arrays(identity + text, arrays)}
         size = 8 * self._points
@@ -154,9 +155,7 @@ class Collector:
         for name, array in arrays.items():
             described[name] = {"dtype": "I64", "shape": array.shape, "data_offsets": [size, size + array.nbytes]}
             size += array.nbytes
-        header = json.dumps({"__metadata__": metadata, **described}).encode()
-        header += b" " * (-len(header) % 8)
-        file.write(len(header).to_bytes(8, "little") + header)
+        file.write(header({"__metadata__": metadata, **described}))
         self._spool.seek(0, os.SEEK_SET)
         shutil.copyfileobj(self._spool, file, 1 << 20)
         for array in arrays.values():

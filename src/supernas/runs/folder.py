@@ -311,7 +311,8 @@ class NoClaim:
 def check_unfinished(folder: Path) -> None:
     """Whether the configuration and the lines of a run that has not ended are those that its checkpoint holds.
 
-    The lines may be more. There is nothing to compare before the first checkpoint, and where the lines are gone.
+    The lines may be more, of the epochs that follow. There is nothing to compare before the first checkpoint, and where
+    the lines are gone.
 
     Raises:
         UserError: if they are not.
@@ -324,9 +325,27 @@ def check_unfinished(folder: Path) -> None:
     whole = "".join(f"{line}\n" for line in saved["lines"]).encode()
     if not lines.startswith(whole):
         raise damaged(folder / METRICS, "its lines are not those of the checkpoint", remedy)
+    if not _follow(lines[len(whole) :].splitlines(), len(saved["lines"])):
+        raise damaged(folder / METRICS, "its last lines are not those of the epochs that follow", remedy)
     digest = saved.get("contents", {}).get(CONFIG)
     if digest is not None and digest_file(CONFIG, read_content(folder / CONFIG) or b"") != digest:
         raise damaged(folder / CONFIG, "its SHA-256 is not the one in the checkpoint", remedy)
+
+
+def _follow(lines: list[bytes], first: int) -> bool:
+    """Whether lines are those of the epochs from that one on; the last may be there in part."""
+    epochs = [_epoch_of(line) for line in lines]
+    return all(epoch == number for number, epoch in enumerate(epochs[:-1], first)) and (
+        not epochs or epochs[-1] in (None, first + len(epochs) - 1)
+    )
+
+
+def _epoch_of(line: bytes) -> Any:
+    """None where it is no line of an epoch."""
+    try:
+        return json.loads(line)["epoch"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 _LOOPS = ("search", "train")
