@@ -24,6 +24,7 @@ __all__ = ["alone"]
 
 OURS = Parts(None)
 META = torch.device("meta")
+ALIKE = {"nas-bench-1shot1-2", "nas-bench-1shot1-3"}  # the networks of nas-bench-1shot1-1
 READS = {"zero-cost"}  # its step is a score, a number
 COMES_HOME = {"gdas": 1, "drnas": 1, "e2nas": 1}  # gradients a step, to what lies on the host
 
@@ -68,7 +69,15 @@ def step(search, count):
         search.state.step += 1
 
 
-@pytest.mark.parametrize("names", [names for names in combinations(OURS) if names[1] not in READS], ids="/".join)
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(names, marks=pytest.mark.slow if names[0] in ALIKE else ())
+        for names in combinations(OURS)
+        if names[1] not in READS
+    ],
+    ids="/".join,
+)
 def test_a_step_never_reads_the_device_and_its_restored_state_lies_there(tmp_path, brought_home, names):
     config = config_of(OURS, *names)
     search = Search(config, tmp_path / "whole")

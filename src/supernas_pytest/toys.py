@@ -47,7 +47,11 @@ _PARTIAL = {  # a quarter of them is one, or two
     ("darts-cnn", "pc-darts"): {"channels": 8},
     **{(f"nas-bench-1shot1-{number}", "pc-darts"): {"channels": 4} for number in (1, 2, 3)},
 }
-_DEPTHS = {"nas-bench-201": [1, 1, 2], "darts-cnn": [3, 3, 4]}  # of methods with stages, and an epoch of each
+_DEPTHS = {  # of methods with stages, and an epoch of each
+    "nas-bench-201": [1, 1, 2],
+    "darts-cnn": [3, 3, 4],
+    **{f"nas-bench-1shot1-{number}": [1, 1, 2] for number in (1, 2, 3)},
+}
 _FEW = {  # not multiples of the steps
     "zero-cost": {"candidates": 7},
     "random-nas": {"candidates": 7},

@@ -306,7 +306,9 @@ def test_a_name_with_a_line_break_stays_in_one_line(tmp_path):
 # --- paths ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["./nothere", "nothere/", "../nothere", "nothere.zip", "~/nothere", "a/../nothere"])
+@pytest.mark.parametrize(
+    "name", ["./nothere", "nothere/", "../nothere", "nothere.zip", "~/nothere", "~no-one/nothere", "a/../nothere"]
+)
 @pytest.mark.parametrize(("load", "form"), [(data.load_images, "file or folder"), (data.load_text, "folder")])
 def test_a_missing_path_is_said_as_it_was_typed(tmp_path, monkeypatch, name, load, form):
     monkeypatch.chdir(tmp_path)

@@ -490,5 +490,5 @@ def test_a_warm_up_begins_where_its_stage_does(epochs):
 
 def test_stages_without_an_epoch_are_refused(tmp_path):
     document = {"method": {"name": "drnas", "progressive": True}, "supernet": {"channels": 4}, "search": {"epochs": 1}}
-    with pytest.raises(UserError, match=r"search.epochs = 1: drnas has 2 stages.*give epochs=2 or more"):
+    with pytest.raises(UserError, match=r"search.epochs = 1: drnas takes 2 epochs at least; give epochs=2 or more"):
         Search(resolve_search(document), tmp_path)

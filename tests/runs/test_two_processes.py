@@ -6,11 +6,8 @@ import os
 import pytest
 
 from runs_toy import EPOCHS, KINDS, left_behind, make
-from supernas.core.claims import Claim
 from supernas.core.errors import UserError
 from supernas.core.records import read_lines
-from supernas.studies.plan import read_study
-from supernas.studies.run_study import run_study
 
 FORK = multiprocessing.get_context("fork")
 
@@ -76,22 +73,3 @@ def test_a_refusal_leaves_no_claim(tmp_path):
     with pytest.raises(UserError, match="already holds this run"):
         make("train", tmp_path)
     assert not (tmp_path / "claim.json").exists()
-
-
-def test_a_study_that_another_process_runs_is_refused(tmp_path):
-    plan = read_study({"grid": {"method": ["random-nas"]}})
-    ours, theirs = FORK.Pipe()
-
-    def hold():
-        claim = Claim(tmp_path / "claim.json", "it")
-        theirs.send("held")
-        theirs.recv()
-        claim.check()
-
-    process = FORK.Process(target=hold)
-    process.start()
-    assert ours.recv() == "held"
-    with pytest.raises(UserError, match=f"{tmp_path} is in use by process {process.pid} on "):
-        run_study(plan, tmp_path)
-    ours.send("end")
-    process.join()

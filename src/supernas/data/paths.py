@@ -1,5 +1,6 @@
 """What a user means by a path to data."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def located(name: str, directory: Path | str | None, kind: str, known: Iterable[
     Raises:
         UserError: if there is none; whether it looks like a path or like a name decides how it is said.
     """
-    path = Path(directory or ".").expanduser() / Path(name).expanduser()
+    path = Path(os.path.expanduser(directory or ".")) / os.path.expanduser(name)  # stays where there is no such user
     try:
         if path.exists():
             return path

@@ -86,5 +86,4 @@ def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool, cudnn_
     cudnn: Any = torch.backends.cudnn
     torch.use_deterministic_algorithms(deterministic)
     cudnn.deterministic, cudnn.benchmark = deterministic, cudnn_benchmark
-    for products in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
-        products.fp32_precision = "tf32" if tf32 else "ieee"
+    torch.backends.cuda.matmul.allow_tf32 = cudnn.allow_tf32 = tf32  # as PyTorch's exporter reads

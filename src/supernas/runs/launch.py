@@ -89,7 +89,7 @@ def _fabric() -> Any:
         import lightning_fabric
     except ImportError:
         raise UserError(
-            "several devices need Lightning Fabric, which is not installed: pip install 'supernas[fabric]'"
+            "several devices need Lightning Fabric, which is not installed: pip install lightning-fabric"
         ) from None
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return lightning_fabric

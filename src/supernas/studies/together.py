@@ -60,6 +60,9 @@ def joined(plan: Plan, folder: Path, waiting: list[PlannedRun]) -> Iterator[None
         yield
     finally:
         claim.release()
+        for path in folder.glob(_WORKERS):  # of processes that were killed
+            if holder_of(path) is None:
+                path.unlink(missing_ok=True)
 
 
 def _begin_or_join(plan: Plan, folder: Path) -> None:

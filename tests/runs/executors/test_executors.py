@@ -94,7 +94,8 @@ def test_a_run_whose_worker_dies_goes_on_from_its_checkpoint(executor, tmp_path)
             os.kill(holder_of(folder / event.run.name / CLAIM).process, signal.SIGKILL)
 
     result = run_study(study, folder, workers=1, executor=executor, on_event=kill_once)
-    assert [state for state in states if state != "going"] == ["started", "again", "started", "finished"]
+    waits = ("going", "elsewhere")  # the dead worker's claim may be seen before its end is
+    assert [state for state in states if state not in waits] == ["started", "again", "started", "finished"]
     assert result.failures == ()
     Search(study.runs[0].config, tmp_path / "alone").run()
     there, alone = ({**left_behind(place), "files": []} for place in (folder / study.runs[0].name, tmp_path / "alone"))

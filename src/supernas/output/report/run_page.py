@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.core.records import FileName, Record, check_files, read_checked, read_record
+from supernas.core.records import FileName, Record, check_files, read_checked, read_record, within
 from supernas.evaluation.plots.watched import by_quantity
 from supernas.output.report import charts
 from supernas.output.report.command import repeating_command
@@ -122,7 +122,7 @@ def picture(path: Path) -> Picture | None:
     Raises:
         UserError: if it is a link that leads out of its folder, or not as it was written.
     """
-    small = path.is_file() and path.stat().st_size <= _LARGEST_PICTURE
+    small = within(path).is_file() and path.stat().st_size <= _LARGEST_PICTURE
     content = (read_checked(path) or b"") if small else b""
     uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
     return Picture(path.name, uri) if content else None

@@ -110,7 +110,7 @@ def _connected(settings: Ray, needs: Needs) -> tuple[Any, bool]:
     try:
         import ray
     except ImportError:
-        raise UserError("the executor ray is not installed; pip install 'supernas[ray]'") from None
+        raise UserError("the executor ray is not installed; pip install ray") from None
     if ray.is_initialized():
         if settings.address is not None:
             raise UserError(f"this process has joined a cluster of Ray already; leave {settings.address} out")

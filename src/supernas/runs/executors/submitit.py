@@ -123,7 +123,7 @@ def _executor(settings: Submitit, needs: Needs, folder: Path) -> Any:
     try:
         import submitit
     except ImportError:
-        raise UserError("the executor submitit is not installed; pip install 'supernas[submitit]'") from None
+        raise UserError("the executor submitit is not installed; pip install submitit") from None
     cluster = None if settings.cluster == "auto" else settings.cluster
     try:
         executor = submitit.AutoExecutor(
