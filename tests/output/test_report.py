@@ -382,6 +382,16 @@ def test_what_is_damaged_is_refused(folder, tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
+def test_a_line_of_a_run_that_goes_on_stands_once(tmp_path):
+    next(iter(api.Search(config=TOY, out=tmp_path)))
+    lines = (tmp_path / "metrics.jsonl").read_bytes()
+    (tmp_path / "metrics.jsonl").write_bytes(lines + b'{"epoch": 1, "lo')  # killed while it was written
+    checked(render(tmp_path))
+    (tmp_path / "metrics.jsonl").write_bytes(lines + lines)
+    with pytest.raises(UserError, match="its last lines are not those of the epochs after the checkpoint"):
+        render(tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["config.json", "metrics.jsonl"])
 def test_what_is_damaged_of_a_run_that_goes_on_is_refused(tmp_path, damage):
     run = api.Search(config=TOY, out=tmp_path)
@@ -393,7 +403,7 @@ def test_what_is_damaged_of_a_run_that_goes_on_is_refused(tmp_path, damage):
     checked(render(tmp_path))
     whole = (tmp_path / damage).read_bytes()
     with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 2, "loss": 1.0}\n')  # written after the checkpoint
+        file.write('{"epoch": 1, "loss": 1.0}\n')  # written after the checkpoint
     checked(render(tmp_path))
     (tmp_path / damage).write_bytes(whole.replace(b"1", b"3", 1))
     with pytest.raises(UserError, match=f"{damage} is damaged .* checkpoint"):

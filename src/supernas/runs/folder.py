@@ -326,7 +326,7 @@ def check_unfinished(folder: Path) -> None:
     if not lines.startswith(whole):
         raise damaged(folder / METRICS, "its lines are not those of the checkpoint", remedy)
     if not _follow(lines[len(whole) :].splitlines(), len(saved["lines"])):
-        raise damaged(folder / METRICS, "its last lines are not those of the epochs that follow", remedy)
+        raise damaged(folder / METRICS, "its last lines are not those of the epochs after the checkpoint", remedy)
     digest = saved.get("contents", {}).get(CONFIG)
     if digest is not None and digest_file(CONFIG, read_content(folder / CONFIG) or b"") != digest:
         raise damaged(folder / CONFIG, "its SHA-256 is not the one in the checkpoint", remedy)
