@@ -31,10 +31,11 @@ from supernas.steps.contracts import (
     stage_starts,
 )
 from supernas.steps.hypergradients import gradients_of
-from supernas.steps.relaxations import RandomRelaxation, Relaxation, Support, crossed, derived, option_mask_of
+from supernas.steps.optimisers import AdamSettings
+from supernas.steps.relaxations import RandomRelaxation, Relaxation, Softmax, Support, crossed, derived, option_mask_of
 from supernas.steps.weights import Gradients, MixtureTrainer, PathTrainer, TrainedState
 
-__all__ = ["AlphaState", "Alternating", "Change", "best_of", "descend", "drawn_architecture", "unchanged"]
+__all__ = ["AlphaState", "Alternating", "Change", "FirstOrder", "best_of", "descend", "drawn_architecture", "unchanged"]
 
 Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 """What is done to a gradient in the architecture parameters, in their order."""
@@ -270,6 +271,31 @@ class Alternating(Method[AlphaState], Differentiable):
     def relax(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Weights:
         """The relaxation's mean at given parameters, on the network's device."""
         return crossed(self.relaxation.mean(alpha, state.support), state.context.device)
+
+
+@settings
+class FirstOrder(Alternating):
+    """Alpha descends the gradient of the validation loss at the present weights, by Adam; W = softmax(alpha), unless a
+    method has another relaxation.
+    """
+
+    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
+
+    @property
+    def relaxation(self) -> Relaxation:
+        """W = softmax(alpha)."""
+        return Softmax()
+
+    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
+        """Adam."""
+        return self.adam.over(alpha, self.alpha_steps(context))
+
+    def update_alpha(
+        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
+    ) -> Metrics:
+        """Alpha <- alpha - grad_alpha L_val(w, W); a W that is drawn is another draw than that of the weights."""
+        W = self.alpha_forward(state, progress, state.generator)
+        return descend(state, state.trainer.validation_loss(valid, W), change)
 
 
 def edges_of(kind: str) -> str:

@@ -15,26 +15,18 @@ entries.
   without Nesterov's correction. `adam` counts its 39,100 steps (lr times steps is 11.7).
 """
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
 from supernas.core.documents import Document
-from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
-from supernas.steps.contracts import Metrics, SearchContext
+from supernas.methods.base import FirstOrder
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Softmax
 
 __all__ = ["BetaDARTS"]
 
 
 @settings
-class BetaDARTS(Alternating):
+class BetaDARTS(FirstOrder):
     """First-order DARTS whose architecture parameters are held back by Beta decay."""
 
     regulariser: ClassVar[str] = "beta"
@@ -48,19 +40,3 @@ class BetaDARTS(Alternating):
     first = "alpha"  # as released
 
     adam: AdamSettings = setting(AdamSettings(lr_times_steps=11.7, published_steps=39_100), "how alpha is moved")
-
-    @property
-    def relaxation(self) -> Softmax:
-        """W = softmax(alpha)."""
-        return Softmax()
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, W), with what the regulariser adds."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)

@@ -18,28 +18,23 @@ The derived architecture has the largest entries (in NAS-Bench-201 `none` includ
 - Published: 50 epochs with Adam at 3e-4 (19,550 steps with batch 64 on half of CIFAR-10: lr times steps is 5.9).
 """
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
-
-import torch
-from torch import Tensor
 
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
+from supernas.methods.base import AlphaState, Change, FirstOrder, descend, unchanged
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Chosen, Metrics, SearchContext, needs_single
+from supernas.steps.contracts import Chosen, Metrics, needs_single
 from supernas.steps.hypergradients import CLOSE, Hypergradient, unrolled_gradient
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Softmax
 
 __all__ = ["DARTS"]
 
 
 @settings
-class DARTS(Alternating):
+class DARTS(FirstOrder):
     """Differentiable architecture search: a softmax mixture of all options, first or second order."""
 
     trains_paths: ClassVar[bool] = False
@@ -64,26 +59,17 @@ class DARTS(Alternating):
         looks = self.order == 2 and self.hypergradient == "finite-difference"
         return needs_single(chosen, CLOSE) if looks else ""
 
-    @property
-    def relaxation(self) -> Softmax:
-        """W = softmax(alpha)."""
-        return Softmax()
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
     def update_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
     ) -> Metrics:
         """Alpha <- alpha - grad_alpha of L_val at the present weights, or at those after the next step (order 2)."""
+        if self.order == 1:
+            return super().update_alpha(state, train, valid, progress, change)
         trainer = state.trainer
 
         def at_alpha() -> Mixture:
             return self.alpha_forward(state, progress, state.generator)
 
-        if self.order == 1:
-            return descend(state, trainer.validation_loss(valid, at_alpha()), change)
         loss, gradients = unrolled_gradient(
             lambda weights: trainer.training_loss_at(weights, train, at_alpha()),
             lambda weights: trainer.validation_loss_at(weights, valid, at_alpha()),

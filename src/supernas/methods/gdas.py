@@ -18,7 +18,6 @@ tau falls linearly from 10 to 0.1. The derived architecture has the largest alph
 - Published: 250 epochs with Adam at 3e-4 (97,750 steps: lr times steps is 29.3).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -28,11 +27,9 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, drawn_architecture, unchanged
+from supernas.methods.base import AlphaState, FirstOrder, drawn_architecture
 from supernas.networks.base import Mixture, Unselected
-from supernas.steps.contracts import Distribution, Metrics, SearchContext
-from supernas.steps.optimisers import AdamSettings
+from supernas.steps.contracts import Distribution
 from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, gumbel, softmax, straight_through
 
 __all__ = ["GDAS"]
@@ -62,13 +59,12 @@ class HardGumbel(RandomRelaxation):
 
 
 @settings
-class GDAS(Alternating, Distribution):
+class GDAS(FirstOrder, Distribution):
     """Gradient-based search with a hard Gumbel-softmax sample: one path forward, soft gradients back."""
 
     trains_paths: ClassVar[bool] = True
     weights_on, alpha_on = "draw", "draw"
 
-    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     temperature: float = setting(10.0, "tau at the start", equation="Eq. 5", gt=0)
     temperature_end: float = setting(0.1, "tau at the end; it falls linearly", equation="Eq. 5", gt=0)
     noise: Literal[0, 1] = setting(1, "0 leaves the Gumbel noise out (GDAS-A)", equation="Eq. 5")
@@ -78,17 +74,6 @@ class GDAS(Alternating, Distribution):
     def relaxation(self) -> HardGumbel:
         """W."""
         return HardGumbel(self.temperature, self.temperature_end, self.noise, self.unselected)
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, W), with another sample than that of the weights."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
         """A sampled path; always the same without noise."""

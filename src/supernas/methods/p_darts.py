@@ -38,13 +38,20 @@ from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, ChangeOfWeights, as_trained, descend, unchanged
+from supernas.methods.base import (
+    AlphaState,
+    Change,
+    ChangeOfWeights,
+    FirstOrder,
+    as_trained,
+    unchanged,
+)
 from supernas.networks.base import Weights
 from supernas.spaces.base import Space
 from supernas.steps.contracts import Metrics, SearchContext, Stage, Validate, stage_starts
 from supernas.steps.dropping import Dropping
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Softmax, derived
+from supernas.steps.relaxations import derived
 
 __all__ = ["PDARTS"]
 
@@ -60,7 +67,7 @@ class PDARTSState(AlphaState):
 
 
 @settings
-class PDARTS(Alternating):
+class PDARTS(FirstOrder):
     """First-order DARTS in three stages, of more and more cells and fewer and fewer options."""
 
     carries_others: ClassVar[bool] = False
@@ -88,21 +95,9 @@ class PDARTS(Alternating):
         if not all(0 <= probability < 1 for probability in self.skip_dropout):
             raise ValueError("skip_dropout are probabilities: 0 or more, and less than 1")
 
-    @property
-    def relaxation(self) -> Softmax:
-        """W = softmax(alpha)."""
-        return Softmax()
-
     def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
         """Adam, for the steps of a stage in which alpha moves."""
         return self.adam.over(alpha, self.alpha_steps(context) / len(self.stages()))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, W)."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     # -- stages -------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ the edge's row of W. Afterwards the channels of a node are shuffled, so that all
 - Published: batch 256, learning rate 0.1 to 0, Adam at 6e-4 (98 steps in each of 35 epochs: lr times steps is 2.1).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,12 +20,10 @@ import torch
 from torch import Tensor
 
 from supernas.core.documents import Document
-from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, edges_of, unchanged
+from supernas.methods.base import FirstOrder, edges_of
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Metrics, SearchContext, Stage
+from supernas.steps.contracts import Stage
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Matrices, Relaxation, Softmax, Support, softmax
 
@@ -46,7 +43,7 @@ class EdgeNormalised(Relaxation):
 
 
 @settings
-class PCDARTS(Alternating):
+class PCDARTS(FirstOrder):
     """First-order DARTS on a part of the channels, with normalised edges."""
 
     trains_paths: ClassVar[bool] = False
@@ -70,17 +67,6 @@ class PCDARTS(Alternating):
     def stages(self) -> tuple[Stage, ...]:
         """One stage with partial channels."""
         return (Stage(1.0, {"partial": self.partial}, alpha_warmup=0.3),)
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """(alpha, beta) <- (alpha, beta) - grad L_val(w, W)."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)
 
 
 def edge_weights(space: Space, kind: str, beta: Tensor) -> Tensor:

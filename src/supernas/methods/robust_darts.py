@@ -38,13 +38,12 @@ from supernas.core.ranks import whole
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.core.state import UNSAVED
 from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
+from supernas.methods.base import AlphaState, Change, FirstOrder, unchanged
 from supernas.networks.base import Mixture
 from supernas.steps.contracts import Chosen, Metrics, SearchContext, Validate
 from supernas.steps.curvature import dominant_eigenvalue, hessian_product
 from supernas.steps.dropping import Dropping
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Softmax
 
 __all__ = ["RobustDARTS"]
 
@@ -73,7 +72,7 @@ class RobustState(AlphaState):
 
 
 @settings
-class RobustDARTS(Alternating):
+class RobustDARTS(FirstOrder):
     """First-order DARTS that goes back and regularises more where the validation loss becomes sharp in alpha."""
 
     carries_others: ClassVar[bool] = False
@@ -112,22 +111,6 @@ class RobustDARTS(Alternating):
             f"cannot drop paths in the space {chosen.space.name}, whose networks name no options to drop; give "
             "method.regularisation=l2"
         )
-
-    @property
-    def relaxation(self) -> Softmax:
-        """W = softmax(alpha)."""
-        return Softmax()
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, W)."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     def init(self, context: SearchContext) -> RobustState:
         """Nothing is dropped, and nothing was sharp yet."""

@@ -22,7 +22,7 @@ epochs from `epsilon_start` towards `epsilon`. The derived architecture has the 
   weight decay 3e-4, momentum without Nesterov's correction. `adam` counts its 39,100 steps (lr times steps is 11.7).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -33,18 +33,17 @@ from supernas.core.progress import Progress
 from supernas.core.ranks import averaged
 from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, unchanged
+from supernas.methods.base import AlphaState, FirstOrder
 from supernas.networks.base import Mixture, Weights
-from supernas.steps.contracts import Metrics, SearchContext
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Softmax, crossed
+from supernas.steps.relaxations import crossed
 
 __all__ = ["SDARTS"]
 
 
 @settings
-class SDARTS(Alternating):
+class SDARTS(FirstOrder):
     """First-order DARTS whose weights are trained on a perturbed mixture: at random, or for the worst."""
 
     carries_others: ClassVar[bool] = False
@@ -69,22 +68,6 @@ class SDARTS(Alternating):
             refuse_unused(self, ("steps",), "perturbation=random")
         if self.epsilon_start > self.epsilon:
             raise ValueError(f"epsilon_start is {self.epsilon_start}, more than epsilon, {self.epsilon}, where it ends")
-
-    @property
-    def relaxation(self) -> Softmax:
-        """W = softmax(alpha)."""
-        return Softmax()
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, W), without a perturbation."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     def weights_forward(self, state: AlphaState, batch: Batch, progress: Progress) -> Mixture:
         """W + delta."""

@@ -15,50 +15,27 @@ the best of the `candidates` likeliest architectures by validation accuracy with
 - Published: 250 epochs with Adam at 3e-4 (97,750 steps: lr times steps is 29.3).
 """
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from supernas.core.architecture import Architecture
-from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, best_of, descend, unchanged
-from supernas.steps.contracts import Metrics, SearchContext, Validate
-from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import Softmax
+from supernas.methods.base import AlphaState, FirstOrder, best_of
+from supernas.steps.contracts import Validate
 
 __all__ = ["SETN"]
 
 
 @settings
-class SETN(Alternating):
+class SETN(FirstOrder):
     """Uniform paths train the weights, a softmax mixture learns to tell the good ones; the best of the likeliest."""
 
     trains_paths: ClassVar[bool] = True
     weights_on, alpha_on = "uniform", "mean"
 
-    adam: AdamSettings = setting(AdamSettings(), "how alpha is moved")
     candidates: int = setting(100, "likeliest architectures that are compared at the end", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)
-
-    @property
-    def relaxation(self) -> Softmax:
-        """W = softmax(alpha)."""
-        return Softmax()
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, softmax(alpha))."""
-        W = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, W), change)
 
     def final(self, state: AlphaState, validate: Validate) -> Architecture:
         """The best of the likeliest architectures by validation."""

@@ -14,7 +14,6 @@ tau falls linearly from 10 to 1. The derived architecture has the largest alpha.
 - Published in the comparisons: 100 epochs with Adam at 3e-4 (39,100 steps: lr times steps is 11.7).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -25,10 +24,9 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.settings import setting, settings
-from supernas.data import Batch
-from supernas.methods.base import AlphaState, Alternating, Change, descend, drawn_architecture, unchanged
+from supernas.methods.base import AlphaState, FirstOrder, drawn_architecture
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Distribution, Metrics, SearchContext
+from supernas.steps.contracts import Distribution
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Matrices, RandomRelaxation, Support, gumbel, softmax
 
@@ -53,7 +51,7 @@ class SoftGumbel(RandomRelaxation):
 
 
 @settings
-class SNAS(Alternating, Distribution):
+class SNAS(FirstOrder, Distribution):
     """Stochastic search with a soft Gumbel-softmax draw of all options."""
 
     trains_paths: ClassVar[bool] = False
@@ -69,17 +67,6 @@ class SNAS(Alternating, Distribution):
     def relaxation(self) -> SoftGumbel:
         """Z."""
         return SoftGumbel(self.temperature, self.temperature_end)
-
-    def make_alpha_optimiser(self, alpha: Sequence[Tensor], context: SearchContext) -> torch.optim.Adam:
-        """Adam."""
-        return self.adam.over(alpha, self.alpha_steps(context))
-
-    def update_alpha(
-        self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged
-    ) -> Metrics:
-        """Alpha <- alpha - grad_alpha L_val(w, Z), with another draw than that of the weights."""
-        Z = self.alpha_forward(state, progress, state.generator)
-        return descend(state, state.trainer.validation_loss(valid, Z), change)
 
     def draw_architecture(self, state: AlphaState, generator: torch.Generator) -> Architecture:
         """The architecture of the largest entries of a draw."""
