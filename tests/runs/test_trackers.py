@@ -82,7 +82,7 @@ def interrupted(**options):
 @pytest.mark.filterwarnings("ignore")  # those of the libraries
 @pytest.mark.parametrize("name", REAL)
 def test_a_resumed_run_has_each_epoch_once(name, tmp_path):
-    pytest.importorskip(trackers.get(name).library, reason=f"{name}: {MISSING}")
+    pytest.importorskip(trackers.get(name).module, reason=f"{name}: {MISSING}")
     out = tmp_path / "a run"
     interrupted(tracker=name, out=out)
     assert len(read_lines(out / "metrics.jsonl")) == 1
@@ -182,7 +182,7 @@ def test_the_calls_of_mlflow(mlflow, tmp_path):
 
 @pytest.mark.parametrize("name", trackers.names())
 def test_what_is_not_installed_is_named_before_anything_is_written(name, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, trackers.get(name).library, None)
+    monkeypatch.setitem(sys.modules, trackers.get(name).module, None)
     for run in (supernas.Search, lambda **options: supernas.Training("6111", **options)):
         with pytest.raises(UserError, match=f"pip install {name}$"):
             run(tracker=name, out=tmp_path / "run")

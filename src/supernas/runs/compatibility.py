@@ -92,5 +92,5 @@ def _goes(chosen: Chosen) -> bool:
     """Whether nothing is refused; what cannot be asked, such as a part of a faulty package, is no advice."""
     try:
         return _first_refusal(chosen) is None
-    except Exception:
+    except Exception:  # code of others may raise anything, and must not hide the refusal that is being explained
         return False

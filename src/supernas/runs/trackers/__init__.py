@@ -22,8 +22,8 @@ def chosen(given: Iterable[str]) -> dict[str, type[Tracker]]:
     kinds = {name: get(name) for name in given}
     for name, kind in kinds.items():
         try:
-            import_module(kind.library)
+            import_module(kind.module)
         except ImportError:
-            package = kind.library.rpartition(".")[2]
+            package = kind.module.rpartition(".")[2]
             raise UserError(f"the tracker {name} is not installed; pip install {package}") from None
     return kinds

@@ -23,7 +23,7 @@ class Tracker(ABC):
     """Shows one run. It lives in the file of its name, which is also that of the extra that installs its library.
 
     Attributes:
-        library: the module that it needs.
+        module: what it imports.
 
     Args:
         folder: of its own, which it has to make.
@@ -31,7 +31,7 @@ class Tracker(ABC):
         document: the run's complete configuration.
     """
 
-    library: ClassVar[str]
+    module: ClassVar[str]
 
     @abstractmethod
     def __init__(self, folder: Path, name: str, document: Document) -> None: ...

@@ -20,7 +20,7 @@ _AT_ONCE = 100  # settings in one call
 class MLflow(Tracker):
     """A local file store of MLflow."""
 
-    library = "mlflow"
+    module = "mlflow"
 
     def __init__(self, folder: Path, name: str, document: Document) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # which would use the network

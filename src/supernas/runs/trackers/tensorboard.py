@@ -12,7 +12,7 @@ __all__ = ["TensorBoard"]
 class TensorBoard(Tracker):
     """Event files for TensorBoard."""
 
-    library = "torch.utils.tensorboard"
+    module = "torch.utils.tensorboard"
 
     def __init__(self, folder: Path, name: str, document: Document) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -18,7 +18,7 @@ __all__ = ["WandB"]
 class WandB(Tracker):
     """Offline runs of Weights & Biases."""
 
-    library = "wandb"
+    module = "wandb"
 
     def __init__(self, folder: Path, name: str, document: Document) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # which would use the network
