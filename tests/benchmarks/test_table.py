@@ -207,12 +207,12 @@ def test_what_is_no_accuracy_is_not_imported(tmp_path, value):
 
 
 def test_equal_imports_leave_equal_files(tmp_path):
-    for name in "ab":
+    for name in "abcdefgh":  # the library's order of texts is another only now and then
         with Collector("nas-bench-201", tmp_path / f"{name}.safetensors") as collector:
             collector.accuracy(5, A, 777, 12.5)
             collector.curve(5, A, 777, np.array([1.0, 2.0, 12.5]))
             collector.write(Source("s", "v", ""))
     for kind in (".safetensors", ".curves.safetensors"):
-        assert (tmp_path / f"a{kind}").read_bytes() == (tmp_path / f"b{kind}").read_bytes()
+        assert len({(tmp_path / f"{name}{kind}").read_bytes() for name in "abcdefgh"}) == 1
     curve = load(tmp_path / "a.safetensors").curve(5, **asdict(A), seed=777)
     assert list(curve) == [1.0, 2.0, 12.5]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save, save_file
 
 from supernas.core.errors import UserError
-from supernas.core.files import write_atomically
+from supernas.core.files import environment, write_atomically
 from supernas.core.records import (
     RESULT,
     RunRecord,
@@ -173,3 +173,11 @@ def test_what_else_lies_in_a_folder_does_no_harm(tmp_path):
     for later in ("claim.json", "accuracies-batch-1a2b3c4d.jsonl", "derive-alpha-1a2b3c4d.svg"):
         (tmp_path / later).write_text("it grows")
     assert set(digests(tmp_path)) == {"notes.json", "notes.jsonl"}
+
+
+def test_the_digest_covers_where_a_run_was(tmp_path):
+    versions = environment(torch.device("cpu"))
+    before = write_record(tmp_path / "a.json", {**RUN, "versions": versions})["digest"]
+    for name in versions:
+        other = write_record(tmp_path / "b.json", {**RUN, "versions": {**versions, name: "another"}})["digest"]
+        assert other != before, name

@@ -129,3 +129,9 @@ def test_what_only_a_gpu_has_is_refused_elsewhere(tmp_path, name):
 def test_trying_convolutions_is_not_deterministic(tmp_path):
     with pytest.raises(UserError, match="cudnn_benchmark is not deterministic"):
         searched("darts", {"search": {"deterministic": True, "cudnn_benchmark": True}}, tmp_path)
+
+
+def test_tensorfloat_can_be_asked_for_afterwards():
+    """As PyTorch's exporter does, which refuses a mixture of its settings."""
+    set_arithmetic(torch.device("cpu"), tf32=False, deterministic=False, cudnn_benchmark=False)
+    assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is False

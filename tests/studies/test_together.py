@@ -97,6 +97,17 @@ def test_a_claim_that_is_lost_meanwhile_is_no_failure(tmp_path):
     assert workers.work(job, lambda: False)["state"] == "finished"
 
 
+def test_who_leaves_takes_the_claims_of_killed_workers_away(tmp_path):
+    study = read_study({"run": [TOY]})
+    with joined(study, tmp_path, study.runs):
+        killed, alive = tmp_path / "worker-1.claim", tmp_path / "worker-2.claim"
+        for path in (killed, alive):
+            claim_elsewhere(path)
+        past = time.time() - 1.1 * STALE_SECONDS
+        os.utime(killed, (past, past))
+    assert list(tmp_path.glob("worker-*.claim")) == [alive]
+
+
 def test_who_joins_does_not_try_again_what_has_failed_and_who_begins_does(tmp_path):
     study = read_study({"run": [TOY]})
     folder = tmp_path / "study"
