@@ -24,7 +24,7 @@ __all__ = ["alone"]
 
 OURS = Parts(None)
 META = torch.device("meta")
-ALIKE = {"nas-bench-1shot1-2", "nas-bench-1shot1-3"}  # the networks of nas-bench-1shot1-1
+LONG = {"darts-cnn", "nas-bench-1shot1-2", "nas-bench-1shot1-3"}  # large, and the networks of nas-bench-1shot1-1 again
 READS = {"zero-cost"}  # its step is a score, a number
 COMES_HOME = {"gdas": 1, "drnas": 1, "e2nas": 1}  # gradients a step, to what lies on the host
 
@@ -72,7 +72,7 @@ def step(search, count):
 @pytest.mark.parametrize(
     "names",
     [
-        pytest.param(names, marks=pytest.mark.slow if names[0] in ALIKE else ())
+        pytest.param(names, marks=pytest.mark.slow if names[0] in LONG else ())
         for names in combinations(OURS)
         if names[1] not in READS
     ],
