@@ -1,4 +1,5 @@
-"""Builds wheel and sdist, installs each into a fresh environment, and uses it from another folder as a user would.
+"""Builds wheel and sdist, installs one after the other into a fresh environment, and uses each from another folder as a
+user would.
 
 Nothing of the repository is on the path: what the package lacks is found here, such as a template, a network's weights
 or the marker of its types.
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from environments import ROOT, create, run
 
+CONSTRAINTS = ["-c", str(ROOT / "constraints.txt")]
 SMALL = ["--epochs", "1", "--resolution", "4", "--set", "data.train_size=100"]
 COMMANDS = [
     ["--version"],
@@ -44,18 +46,22 @@ def build(folder: Path) -> list[Path]:
     return sorted((folder / "dist").iterdir())
 
 
-def use(artifact: Path, folder: Path) -> None:
-    """Installs what was built, and runs it in an empty folder.
+def environment(folder: Path) -> str:
+    """The Python of a fresh environment, with torch alone: what else is needed comes with the first artifact."""
+    python = str(create(folder))
+    run([python, "-m", "pip", "install", "-q", *CONSTRAINTS, "torch"])
+    return python
+
+
+def use(artifact: Path, python: str, elsewhere: Path) -> None:
+    """Installs what was built in place of what was there, and runs it in an empty folder.
 
     Raises:
         RuntimeError: if something fails, or a file is missing.
     """
-    python = str(create(folder / "environment"))
-    constraints = ["-c", str(ROOT / "constraints.txt")]
-    run([python, "-m", "pip", "install", "-q", *constraints, "torch"])
-    run([python, "-m", "pip", "install", "-q", *constraints, str(artifact)])
+    run([python, "-m", "pip", "uninstall", "-q", "-y", "supernas"])
+    run([python, "-m", "pip", "install", "-q", *CONSTRAINTS, str(artifact)])
     run([python, "-m", "pip", "check"])
-    elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     run([python, "-I", "-c", INSPECTION], elsewhere, bare)
@@ -69,12 +75,11 @@ def use(artifact: Path, folder: Path) -> None:
 def main() -> None:
     """Says of each artifact whether it works."""
     with tempfile.TemporaryDirectory() as place:
+        python = environment(Path(place) / "environment")
         for artifact in build(Path(place)):
             started = time.perf_counter()
             try:
-                folder = Path(place) / artifact.suffix
-                folder.mkdir()
-                use(artifact, folder)
+                use(artifact, python, Path(place) / f"with{artifact.suffix}")
             except RuntimeError as error:
                 sys.exit(f"{artifact.name}: {error}")
             size, seconds = artifact.stat().st_size / 1e6, time.perf_counter() - started

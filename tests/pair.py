@@ -29,6 +29,11 @@ def in_pair(work: Any, folder: Path, *arguments: Any) -> list[Any]:
     failed = [(folder / f"{number}.failed").read_text() for number in range(SIZE) if process_failed(folder, number)]
     if failed:
         raise RuntimeError("\n".join(failed))
+    return outcomes(folder)
+
+
+def outcomes(folder: Path) -> list[Any]:
+    """What was brought home from each rank."""
     return [torch.load(folder / f"{number}.pt", weights_only=False) for number in range(SIZE)]
 
 

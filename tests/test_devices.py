@@ -14,6 +14,7 @@ from supernas.core.errors import UserError
 from supernas.runs import device as devices
 from supernas.runs import launch
 from supernas.runs import search as search_module
+from supernas.runs.configuration import DEFAULT_SPACE
 from supernas.runs.divergence import is_finite
 from supernas.runs.search import Search
 from supernas.steps import relaxations
@@ -24,7 +25,8 @@ __all__ = ["alone"]
 
 OURS = Parts(None)
 META = torch.device("meta")
-LONG = {"darts-cnn", "nas-bench-1shot1-2", "nas-bench-1shot1-3"}  # large, and the networks of nas-bench-1shot1-1 again
+TYPICAL = {"darts", "e2nas", "random-nas"}  # of the methods, in other spaces than the first
+LARGE = "darts-cnn"
 READS = {"zero-cost"}  # its step is a score, a number
 COMES_HOME = {"gdas": 1, "drnas": 1, "e2nas": 1}  # gradients a step, to what lies on the host
 
@@ -69,10 +71,14 @@ def step(search, count):
         search.state.step += 1
 
 
+def is_slow(space, method):
+    return space == LARGE or (space != DEFAULT_SPACE and method not in TYPICAL)
+
+
 @pytest.mark.parametrize(
     "names",
     [
-        pytest.param(names, marks=pytest.mark.slow if names[0] in LONG else ())
+        pytest.param(names, marks=pytest.mark.slow if is_slow(*names[:2]) else ())
         for names in combinations(OURS)
         if names[1] not in READS
     ],

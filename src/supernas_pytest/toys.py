@@ -19,7 +19,19 @@ from supernas.runs.search import Result, Search
 from supernas.spaces.base import Space
 from supernas_pytest.parts import Parts
 
-__all__ = ["TOY", "Names", "alone", "assert_plain", "combinations", "config_of", "interrupted", "outcome", "tried"]
+__all__ = [
+    "TOY",
+    "Names",
+    "alone",
+    "assert_plain",
+    "combinations",
+    "config_of",
+    "interrupted",
+    "marked",
+    "outcome",
+    "rare",
+    "tried",
+]
 
 Names = tuple[str, str, str]
 """Of a space, a method and an objective."""
@@ -63,6 +75,10 @@ _FEW = {  # not multiples of the steps
     "nao": {"pool": 11, "top": 5, "new": 3, "random": 2},
 }
 _LATENT = 16  # dimensions, as usual
+_ALIKE = {"darts-cnn", "nas-bench-1shot1-2", "nas-bench-1shot1-3"}
+"""Spaces whose runs take long, or whose networks are those of another space."""
+_TYPICAL = {"darts", "e2nas", "random-nas"}
+"""A mixture, a path with a gradient, and paths without."""
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +150,20 @@ def combinations(parts: Parts) -> list[Names]:
         if parts.package is None or any(name in few for name, few in zip(names, mine, strict=True))
     ]
     return [names for names in about if not tried(parts, names)]
+
+
+def rare(space: str, method: str) -> bool:
+    """Whether a search adds little: its method is shown in other spaces, its space with other methods."""
+    return space in _ALIKE and method not in _TYPICAL
+
+
+def marked(parts: Parts) -> list[Any]:
+    """The `combinations`; of our own those that are rare are slow."""
+    mine = parts.package is None
+    return [
+        pytest.param(*names, marks=pytest.mark.slow) if mine and rare(*names[:2]) else names
+        for names in combinations(parts)
+    ]
 
 
 def outcome(result: Result) -> Document:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from supernas_pytest.toys import rare
+
 from . import trajectories
 from .cases import cases
 
@@ -14,7 +16,14 @@ def cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("SUPERNAS_CACHE", str(tmp_path_factory.getbasetemp() / "golden-cache"))
 
 
-@pytest.mark.parametrize("name", CASES)
+def is_rare(name):
+    space, _, rest = name.partition(" ")
+    return rare(space, rest.partition(" ")[0])
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if is_rare(name) else name for name in CASES]
+)
 def test_a_trajectory_is_the_recorded_one(name):
     where, recorded = trajectories.read()
     if where != trajectories.here():

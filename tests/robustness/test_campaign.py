@@ -15,7 +15,7 @@ from .door import Outcome
 from .judge import FAULTS, Answer, Suspect, verdict_of
 from .world import SECRET
 
-CASES = 300
+CASES = 150
 MANY = 1500
 
 

@@ -5,14 +5,16 @@ compute something else.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 
-from pair import in_pair
+from pair import in_pair, outcomes
 from supernas.core.errors import UserError
 from supernas.core.ranks import size
 from supernas.core.state import State
@@ -122,9 +124,16 @@ def all_cases(folder: Path, names: list[str]) -> Any:
 
 @pytest.fixture(scope="module")
 def pair(request, tmp_path_factory):
-    """What both ranks have learnt in each case that is asked for."""
+    """What both ranks have learnt in each case that is asked for; made once for all processes of the tests."""
     chosen = [item.callspec.params["name"] for item in request.session.items if "pair" in item.fixturenames]
-    return in_pair(all_cases, tmp_path_factory.mktemp("pair"), chosen)
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if several else base) / "pair"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            in_pair(all_cases, folder, chosen)
+        return outcomes(folder)
 
 
 def differences(one: Any, other: Any, where: str = "") -> dict[str, float]:

@@ -8,12 +8,12 @@ import torch
 
 from supernas.runs.search import Search
 from supernas_pytest.parts import Parts, over
-from supernas_pytest.toys import alone, combinations, config_of, interrupted, outcome
+from supernas_pytest.toys import alone, config_of, interrupted, marked, outcome
 
 __all__ = ["alone", "test_a_search"]
 
 
-@over("space,method,objective", combinations)
+@over("space,method,objective", marked)
 def test_a_search(supernas_parts: Parts, tmp_path: Path, space: str, method: str, objective: str) -> None:
     """Its numbers are finite, its answers legal, and stopped and taken up it is the same bit for bit."""
     config = config_of(supernas_parts, space, method, objective)
