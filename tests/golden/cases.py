@@ -1,7 +1,7 @@
 """Tiny seeded runs of everything that has a path of its own: what they leave is hashed, and stays the same.
 
 A case is a function of an empty folder that returns what is to be hashed, part by part. `search` and `train` make most
-of them; a new method, objective, proxy or space joins by existing.
+of them; a new method, objective, selector, proxy or space joins by existing.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import supernas
 from supernas import methods, proxies, spaces
 from supernas.core.errors import UserError
 from supernas.core.records import read_lines
+from supernas.evaluation.selection import selectors
 from supernas.runs.configuration import merge
 from supernas.steps import objectives
 from supernas.steps.contracts import Differentiable
@@ -187,19 +188,22 @@ def scored(folder: Path) -> dict[str, Any]:
 
 SELECTORS: dict[str, dict[str, Any]] = {
     "best-sampled": {"candidates": 6, "images": 40},
+    "darts-pt": {"tune": 1, "images": 40},
     "evolution": {"candidates": 8, "population": 4, "sample": 2, "images": 40},
-    "top-k": {"candidates": 6, "top": 2, "epochs": 1, "images": 40, "set": ["data.train_size=96"]},
     "proxy": {"draws": 4, "proxy": "naswot"},
+    "ranks": {"candidates": 6, "images": 40},
+    "top-k": {"candidates": 6, "top": 2, "epochs": 1, "images": 40, "set": ["data.train_size=96"]},
 }
+SEARCHED = {"darts-pt": "darts", "proxy": "snas"}  # by a method whose mixture or whose distribution they ask
 
 
 def derived(selector: str) -> Case:
     """Another choice from a toy search's supernet."""
 
     def run(folder: Path) -> dict[str, Any]:
-        method = "snas" if selector == "proxy" else "random-nas"
+        method = SEARCHED.get(selector, "random-nas")
         supernas.search(config=search_of("nas-bench-201", method), out=folder / "run")
-        chosen = supernas.derive(folder / "run", by=selector, **SELECTORS[selector])
+        chosen = supernas.derive(folder / "run", by=selector, **SELECTORS.get(selector, {}))
         return {"answer": [chosen.text, chosen.score]}
 
     return run
@@ -266,6 +270,8 @@ def cases() -> dict[str, Case]:
         for space, method in [*pairs, ("darts-rnn", "random-nas")]:
             document = merge(search_of(space, method, objective), {"objective": QUICK.get(objective, {})})
             made[f"{space} {method} {objective}"] = searched(document)
+    few_shot = {"supernet": {"few_shot": 2}}
+    made["nas-bench-201 random-nas few-shot"] = searched(merge(search_of("nas-bench-201", "random-nas"), few_shot))
     for name, more in _extras().items():
         made[f"nas-bench-201 darts {name}"] = searched(merge(search_of("nas-bench-201", "darts"), more))
     for method in ("darts", "gdas", "random-nas"):
@@ -283,7 +289,7 @@ def cases() -> dict[str, Case]:
     made["train nas-bench-201 split"] = trained(
         training_of("nas-bench-201", train={"split": 0.5, "ema": 0.9, "keep": "best"}), architecture=CELL
     )
-    made |= {f"derive {selector}": derived(selector) for selector in SELECTORS}
+    made |= {f"derive {selector}": derived(selector) for selector in selectors.names()}
     made |= {"score": scored, "study": studied, "correlate": correlated}
     refused = set(_refused())
     return {name: case for name, case in sorted(made.items()) if " ".join(name.split()[:2]) not in refused}
