@@ -54,6 +54,7 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "local-search": {"initial": 1},
     "bananas": {"initial": 1, "batch": 1},
 }
+_OF_NOVELTY = {"archive_stride", "archive_size"}  # which without novelty is refused
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("darts", {"order": 2}),
@@ -107,7 +108,10 @@ def searched(document: Mapping[str, Any], **options: Any) -> Case:
 
 def search_of(space: str, method: str, objective: str | None = None, **settings: Any) -> dict[str, Any]:
     """The document of a toy search."""
-    named = merge(SMALL.get(method, {}), settings, {"name": method})
+    small = SMALL.get(method, {})
+    if settings.get("gamma") == 0:
+        small = {name: value for name, value in small.items() if name not in _OF_NOVELTY}
+    named = merge(small, settings, {"name": method})
     if method == "e2nas" and space != "nas-bench-201":
         named = merge(named, {"autoencoder": {"graphs": 64, "epochs": 1}})
     document = merge(TOYS[space], {"space": space, "method": named})

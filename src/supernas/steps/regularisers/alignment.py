@@ -19,14 +19,14 @@ d Lambda / d g with a mixed second derivative, by a central difference:
 - A step takes three passes more, forward and backward. Nothing of them stays but the gradient.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Mixture, Weights
 from supernas.steps.contracts import Chosen, Regulariser, SearchContext, StepView
@@ -50,6 +50,11 @@ class Alignment(Regulariser[Aligned]):
     radius: float = setting(1e-4, "distance from W to either end of the finite difference", gt=0)
 
     needs: ClassVar[str] = "it compares the gradients of cells that share one weights matrix"
+
+    def unused(self) -> Iterator[Unused]:
+        """The difference, where it has no weight."""
+        if self.weight == 0:
+            yield Unused(("radius",), "weight=0", "weight above 0")
 
     def refuses(self, chosen: Chosen) -> str:
         """Methods that train single paths, and spaces whose networks have one cell."""
