@@ -274,6 +274,9 @@ def cases() -> dict[str, Case]:
         for space, method in [*pairs, ("darts-rnn", "random-nas")]:
             document = merge(search_of(space, method, objective), {"objective": QUICK.get(objective, {})})
             made[f"{space} {method} {objective}"] = searched(document)
+    for regulariser in ("alignment", "oles"):
+        document = merge(search_of("nas-bench-1shot1-1", "darts"), {"regulariser": {"name": regulariser}})
+        made[f"nas-bench-1shot1-1 darts {regulariser}"] = searched(document)
     few_shot = {"supernet": {"few_shot": 2}}
     made["nas-bench-201 random-nas few-shot"] = searched(merge(search_of("nas-bench-201", "random-nas"), few_shot))
     for name, more in _extras().items():

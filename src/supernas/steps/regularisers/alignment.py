@@ -15,6 +15,8 @@ d Lambda / d g with a mixed second derivative, by a central difference:
 
 - Published: lambda = 0.125, reached linearly by epochs from 0, radius 1e-4 (the released code of NAS-Bench-201).
 - g is taken in W, as released; of the paper's two terms this is the alignment itself.
+- Published in the spaces of DARTS and NAS-Bench-201. The networks of `nas-bench-1shot1-*` repeat their cell as well, so
+  g_l is as well defined there: of sets of nodes as of operations.
 - Of a space with several kinds of cell Lambda is the sum over the kinds that have two cells or more.
 - A step takes three passes more, forward and backward. Nothing of them stays but the gradient.
 """
