@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import supernas
 from supernas.core.documents import flattened
 from supernas.core.errors import UserError
 from supernas.studies.grid import combinations, grid_values, label, nested, varying
@@ -204,6 +205,14 @@ def test_a_mistake_is_one_line(study, message):
         read_study(study)
     assert str(error.value).startswith(message)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", [{"workers": 2}, {"threads": 2}, {"executor": "ray"}, {"address": "somewhere"}])
+def test_who_runs_nothing_needs_nothing_to_run_it(given, tmp_path):
+    (name,) = given
+    with pytest.raises(UserError, match=f"table_only runs nothing, so {name} has no effect"):
+        supernas.study({"run": [RANDOM]}, out=tmp_path / "out", table_only=True, **given)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_setting_without_effect_is_refused_where_it_has_none_in_any_row():

@@ -13,8 +13,8 @@ d Lambda / d g with a mixed second derivative, by a central difference:
     grad_w Lambda = (grad_w L(W + eps p) - grad_w L(W - eps p)) / (2 eps),    p_l = d Lambda / d g_l
     p_l = 2 / (N (N - 1)) (1 / |g_l|) (I - u_l u_l^T) sum over m of u_m,      u = g / |g|,    eps = radius / |p|
 
-- Published: lambda = 0.125, reached linearly by epochs from 0, radius 1e-4 (the released code of NAS-Bench-201, where the
-  last epoch has all of it; here it has all but an epoch's part, as with `beta`).
+- Published: lambda = 0.125, reached linearly by epochs from 0, radius 1e-4 (the released code of NAS-Bench-201, where
+  the last epoch has all of it; here it has all but an epoch's part, as with `beta`).
 - g is taken in W, as released; of the paper's two terms this is the alignment itself.
 - Published in the spaces of DARTS and NAS-Bench-201. The networks of `nas-bench-1shot1-*` repeat their cell as well, so
   g_l is as well defined there: of sets of nodes as of operations.
