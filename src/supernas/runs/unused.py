@@ -74,8 +74,8 @@ def _of(config: Config) -> Iterator[Unused]:
 
 def _of_parts(config: SearchConfig) -> Iterator[Unused]:
     """What each part says of its own settings."""
-    for section, _, part in config.parts():
-        yield from unused_in(part, section)
+    for section, name, part in config.parts():
+        yield from unused_in(part, f"watch.{name}" if section == "watch" else section)
     for section in ("supernet", "weights", "data", "search", "budget"):
         yield from unused_in(getattr(config, section), section)
 
