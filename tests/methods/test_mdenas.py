@@ -85,7 +85,18 @@ def test_an_epoch_trains_one_path_and_learns_from_how_good_it_became(start, toy_
     torch.testing.assert_close(state.probabilities, torch.tensor(p, dtype=torch.float64))
     assert len(set(asked)) > 1
     assert state.probabilities.amax() > 0.2
-    assert method.derive(state, validate).options == tuple(state.probabilities.argmax(1).tolist())
+    ranked = zip(state.probabilities.tolist(), judged, strict=True)
+    best = tuple(max(range(5), key=lambda value: (row[value], seen[value])) for row, seen in ranked)
+    assert method.derive(state, validate).options == best
+
+
+def test_of_equally_probable_options_the_one_that_was_judged_best_is_the_answer(start):
+    method = MdeNAS()
+    state = start(method)
+    state.judged[0, 3], state.judged[0, 2] = 50.0, 70.0
+    state.judged[1, 4] = -80.0  # a metric of which little is good
+    state.judged[2, 1], state.probabilities[2] = 90.0, torch.tensor([0.1, 0.2, 0.1, 0.5, 0.1]).double()
+    assert method.derive(state, None).options == (2, 4, 3, 0, 0, 0)
 
 
 def test_it_draws_from_its_distribution(start):

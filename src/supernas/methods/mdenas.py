@@ -14,7 +14,8 @@ epochs stays so. The answer has the most probable options.
 - Nothing but comparisons moves p, so neither lr nor p depends on the scale of the metric. What one option gains
   another loses: p sums to 1 without being made to, until one would be negative. The paper is silent about that; here it
   is 0 then, and the others are scaled to a sum of 1.
-- An option that was never drawn is in no comparison.
+- An option that was never drawn is in no comparison. In a short search many are equally probable at the end; of those
+  the one is taken that was judged best.
 - Published: lr = 0.01 in 100 epochs with batches of 512 and a learning rate of the weights that falls to 0. Here the
   setting is lr times epochs, so that in a search of fewer epochs p can go as far. The authors released networks and
   their evaluation, not the search.
@@ -107,8 +108,11 @@ class MdeNAS(Method[Learnt], Distribution):
         return {"largest_probability": state.probabilities.amax(1).mean()}
 
     def derive(self, state: Learnt, validate: Validate) -> Architecture:
-        """The most probable options, the first of equals."""
-        return architectures_of(state.context.space, state.probabilities.argmax(1)[None])[0]
+        """The most probable options; of equals the one that was judged best, the first of those."""
+        most = state.probabilities == state.probabilities.amax(1, keepdim=True)
+        known = state.judged.clamp_min(torch.finfo(state.judged.dtype).min)
+        best = known.masked_fill(~most, -torch.inf).argmax(1)
+        return architectures_of(state.context.space, best[None])[0]
 
     def draw_architecture(self, state: Learnt, generator: torch.Generator) -> Architecture:
         """From p."""
