@@ -170,6 +170,19 @@ def setn() -> str:
     )
 
 
+def mdenas() -> str:
+    """A path for an epoch, a comparison, a move."""
+    compared = text(80, 60, "epochs") + text(175, 60, "accuracy")
+    for y, option, epochs, accuracy in ((90, 0, "3", "81"), (125, 1, "5", "78")):
+        compared += dot(25, y - 4, 7, OPTIONS[option]) + text(80, y, epochs) + text(175, y, accuracy)
+    compared += text(120, 165, "less trained, and yet better: it gains")
+    return panels(
+        ("an epoch trains one path", cell(one_hot(0, 2, 1))),
+        ("options are compared", compared),
+        ("the most probable are the answer", cell(LEANING)),
+    )
+
+
 def snas() -> str:
     """Soft draws that harden."""
     early = [[0.3, 0.2, 0.3, 0.2], [0.2, 0.3, 0.2, 0.3], [0.3, 0.3, 0.2, 0.2]]
@@ -405,6 +418,7 @@ PICTURES = (
     enas,
     gdas,
     local_search,
+    mdenas,
     nao,
     p_darts,
     pc_darts,

@@ -1,7 +1,7 @@
 """Tiny seeded runs of everything that has a path of its own: what they leave is hashed, and stays the same.
 
 A case is a function of an empty folder that returns what is to be hashed, part by part. `search` and `train` make most
-of them; a new method, objective, proxy or space joins by existing.
+of them; a new method, objective, selector, proxy or space joins by existing.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import supernas
 from supernas import methods, proxies, spaces
 from supernas.core.errors import UserError
 from supernas.core.records import read_lines
+from supernas.evaluation.selection import selectors
 from supernas.runs.configuration import merge
 from supernas.steps import objectives
 from supernas.steps.contracts import Differentiable
@@ -53,6 +54,7 @@ SMALL: dict[str, dict[str, Any]] = {  # settings with which a method does all th
     "local-search": {"initial": 1},
     "bananas": {"initial": 1, "batch": 1},
 }
+_OF_NOVELTY = {"archive_stride", "archive_size"}  # which without novelty is refused
 QUICK: dict[str, dict[str, Any]] = {"wpl": {"hold": 2}, "nsas": {"members": 2, "recent": 6}}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("darts", {"order": 2}),
@@ -106,7 +108,10 @@ def searched(document: Mapping[str, Any], **options: Any) -> Case:
 
 def search_of(space: str, method: str, objective: str | None = None, **settings: Any) -> dict[str, Any]:
     """The document of a toy search."""
-    named = merge(SMALL.get(method, {}), settings, {"name": method})
+    small = SMALL.get(method, {})
+    if settings.get("gamma") == 0:
+        small = {name: value for name, value in small.items() if name not in _OF_NOVELTY}
+    named = merge(small, settings, {"name": method})
     if method == "e2nas" and space != "nas-bench-201":
         named = merge(named, {"autoencoder": {"graphs": 64, "epochs": 1}})
     document = merge(TOYS[space], {"space": space, "method": named})
@@ -187,19 +192,22 @@ def scored(folder: Path) -> dict[str, Any]:
 
 SELECTORS: dict[str, dict[str, Any]] = {
     "best-sampled": {"candidates": 6, "images": 40},
+    "darts-pt": {"tune": 1, "images": 40},
     "evolution": {"candidates": 8, "population": 4, "sample": 2, "images": 40},
-    "top-k": {"candidates": 6, "top": 2, "epochs": 1, "images": 40, "set": ["data.train_size=96"]},
     "proxy": {"draws": 4, "proxy": "naswot"},
+    "ranks": {"candidates": 6, "images": 40},
+    "top-k": {"candidates": 6, "top": 2, "epochs": 1, "images": 40, "set": ["data.train_size=96"]},
 }
+SEARCHED = {"darts-pt": "darts", "proxy": "snas"}  # by a method whose mixture or whose distribution they ask
 
 
 def derived(selector: str) -> Case:
     """Another choice from a toy search's supernet."""
 
     def run(folder: Path) -> dict[str, Any]:
-        method = "snas" if selector == "proxy" else "random-nas"
+        method = SEARCHED.get(selector, "random-nas")
         supernas.search(config=search_of("nas-bench-201", method), out=folder / "run")
-        chosen = supernas.derive(folder / "run", by=selector, **SELECTORS[selector])
+        chosen = supernas.derive(folder / "run", by=selector, **SELECTORS.get(selector, {}))
         return {"answer": [chosen.text, chosen.score]}
 
     return run
@@ -266,6 +274,11 @@ def cases() -> dict[str, Case]:
         for space, method in [*pairs, ("darts-rnn", "random-nas")]:
             document = merge(search_of(space, method, objective), {"objective": QUICK.get(objective, {})})
             made[f"{space} {method} {objective}"] = searched(document)
+    for regulariser in ("alignment", "oles"):
+        document = merge(search_of("nas-bench-1shot1-1", "darts"), {"regulariser": {"name": regulariser}})
+        made[f"nas-bench-1shot1-1 darts {regulariser}"] = searched(document)
+    few_shot = {"supernet": {"few_shot": 2}}
+    made["nas-bench-201 random-nas few-shot"] = searched(merge(search_of("nas-bench-201", "random-nas"), few_shot))
     for name, more in _extras().items():
         made[f"nas-bench-201 darts {name}"] = searched(merge(search_of("nas-bench-201", "darts"), more))
     for method in ("darts", "gdas", "random-nas"):
@@ -283,7 +296,7 @@ def cases() -> dict[str, Case]:
     made["train nas-bench-201 split"] = trained(
         training_of("nas-bench-201", train={"split": 0.5, "ema": 0.9, "keep": "best"}), architecture=CELL
     )
-    made |= {f"derive {selector}": derived(selector) for selector in SELECTORS}
+    made |= {f"derive {selector}": derived(selector) for selector in selectors.names()}
     made |= {"score": scored, "study": studied, "correlate": correlated}
     refused = set(_refused())
     return {name: case for name, case in sorted(made.items()) if " ".join(name.split()[:2]) not in refused}

@@ -171,6 +171,12 @@ def test_a_choice_that_is_not_there(tmp_path):
         Search(resolve_search(merge(SPLIT, {"supernet": {"few_shot": 6}})), tmp_path)
 
 
+def test_a_split_after_the_last_step_is_none(tmp_path):
+    late = {"supernet": {"few_shot_at": 0.9}}  # of six steps the last begins after 0.833
+    with pytest.raises(UserError, match=r"few_shot_at = 0.9: the last of 6 steps begins after 0.833 .* never be split"):
+        Search(resolve_search(merge(SPLIT, late)), tmp_path)
+
+
 def test_it_runs_no_mixture(toy_network, toy_batch):
     network = toy_network(few_shot=2, few_shot_at=0.0)
     with pytest.raises(UserError, match="runs single paths"):

@@ -85,6 +85,42 @@ def test_a_mixture_is_that_of_its_sets(name):
 
 
 @EACH
+def test_each_cell_may_have_weights_of_its_own(name):
+    """In the order of the cells, against cells that are run one by one; equal ones are those that all share."""
+    network, x = supernet(name), images()
+    W = weights(network.space).detach()
+    assert network.cell_counts == {"cell": 3}
+    shared = network(x, {"cell": W}).prediction
+    assert torch.equal(shared, network(x, {"cell": W.expand(3, *W.shape)}).prediction)
+    own = torch.stack([weights(network.space, seed).detach() for seed in range(3)]).requires_grad_()
+    slow, cells = network.embed(x), iter(own)
+    for block in network.body:
+        slow = slow_cell(block, slow, next(cells), network.space) if isinstance(block, Cell) else F.max_pool2d(slow, 2)
+    slow = network.head.norm(network.head.conv(torch.relu(slow))).mean(dim=(2, 3))
+    features = network(x, {"cell": own}).features
+    torch.testing.assert_close(features, slow)
+    made, expected = (torch.autograd.grad(one.square().sum(), own)[0] for one in (features, slow))
+    torch.testing.assert_close(made, expected)
+    assert all(part.any() for part in made)
+
+
+def test_an_options_weights_are_those_that_learn_along_it():
+    """The named modules hold all weights of the operations, and no others have a gradient by their option alone."""
+    network, x = supernet(NAMES[0]), images()
+    named = {}
+    for pair, module in network.option_modules():
+        named.setdefault(pair, []).extend(module.parameters())
+    assert {len(network.space.choices[choice].options) for choice, _ in named} == {len(OPERATIONS)}
+    blocks = sum(len(list(cell.blocks.parameters())) for cell in network.cells)
+    assert sum(map(len, named.values())) == blocks > 0
+    path = drawn(network.space, 2)
+    network(x, active=path.pairs).prediction.square().sum().backward()
+    ran = {pair for pair, parameters in named.items() if any(w.grad is not None for w in parameters)}
+    assert ran
+    assert ran <= set(path.pairs)
+
+
+@EACH
 def test_options_that_do_not_run_have_the_gradient_of_the_whole_mixture(name):
     network, x = supernet(name), images()
     space = network.space

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import supernas
+from supernas.core.documents import flattened
 from supernas.core.errors import UserError
-from supernas.studies.grid import combinations, flattened, grid_values, label, nested, varying
+from supernas.studies.grid import combinations, grid_values, label, nested, varying
 from supernas.studies.plan import read_study
 from supernas.studies.results import Truth
 
@@ -203,6 +205,30 @@ def test_a_mistake_is_one_line(study, message):
         read_study(study)
     assert str(error.value).startswith(message)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", [{"workers": 2}, {"threads": 2}, {"executor": "ray"}, {"address": "somewhere"}])
+def test_who_runs_nothing_needs_nothing_to_run_it(given, tmp_path):
+    (name,) = given
+    with pytest.raises(UserError, match=f"table_only runs nothing, so {name} has no effect"):
+        supernas.study({"run": [RANDOM]}, out=tmp_path / "out", table_only=True, **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_setting_without_effect_is_refused_where_it_has_none_in_any_row():
+    ablated = {"label": "no novelty", "method": {"gamma": 0}}
+    common = {"method": {"name": "e2nas", "archive_size": 9}}
+    rows = {"common": common, "run": [{"label": "novelty"}, ablated]}
+    assert [row.config.method.archive_size for row in read_study(rows).rows] == [9, 9]
+    assert len(read_study({"common": common, "grid": {"method.gamma": [0, 0.5]}}).rows) == 2
+    useless = [
+        {"common": common, "run": [ablated]},
+        {"common": common, "grid": {"method.gamma": [0, 0.0]}},
+        {"run": [RANDOM, {"method": {"name": "e2nas", "gamma": 0, "archive_size": 9}}]},
+    ]
+    for study in useless:
+        with pytest.raises(UserError, match=r"^method.archive_size has no effect with gamma=0; leave it out"):
+            read_study(study)
 
 
 def test_a_benchmark_that_does_not_fit(table_file, tmp_path):

@@ -47,6 +47,7 @@ from supernas.runs import diagnostics, trackers
 from supernas.runs import stopping as stopping_rules
 from supernas.runs.configuration import resolve_search
 from supernas.runs.search import Epoch, Result
+from supernas.runs.unused import refuse_unused
 from supernas.steps import objectives, regularisers
 from supernas.steps.contracts import Diagnostic, Method, Objective, Regulariser, Stopping
 
@@ -165,6 +166,7 @@ class Search(RecordedSearch):
         }
         given = document(read_config(config), flags, set)
         resolved = resolve_search(given)
+        refuse_unused(given, resolved, resolve_search)
         dataset = fitting(given, dataset, resolved.space.data_kind)
         super().__init__(
             resolved,

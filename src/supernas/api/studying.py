@@ -7,7 +7,9 @@ from typing import Annotated
 from supernas.api.given import path_or_none
 from supernas.api.parameters import Address, AnyPath, ExecutorOf
 from supernas.core.documents import Values
+from supernas.core.errors import UserError
 from supernas.core.parameters import Meaning, Option, documented
+from supernas.core.spelling import named
 from supernas.runs.executors import chosen
 from supernas.studies.plan import Plan, read_study
 from supernas.studies.run_study import StudyResult, run_study
@@ -48,6 +50,14 @@ def study(
     Raises:
         UserError: for anything wrong in the file; the message is one line.
     """
+    unused = {
+        "workers": workers is not None,
+        "threads": threads != 1,
+        "executor": executor != "local",
+        "address": address,
+    }
+    for name in (name for name, given in unused.items() if table_only and given):
+        raise UserError(f"{named('table_only')} runs nothing, so {named(name)} has no effect; leave one of them out")
     plan = source if isinstance(source, Plan) else read_study(source if isinstance(source, Mapping) else Path(source))
     return run_study(
         plan,

@@ -39,6 +39,7 @@ from supernas.runs.elsewhere import train_elsewhere
 from supernas.runs.executors import Executor, Needs, chosen
 from supernas.runs.loop import EpochReport
 from supernas.runs.training import TrainResult, alike, drawn, sized, train_random
+from supernas.runs.unused import refuse_unused
 
 __all__ = ["Training", "train"]
 
@@ -124,8 +125,10 @@ class Training(training.Training):
             },
         }
         beside = {**defaults, "data": {}} if source and defaults else defaults
-        given = document(merge(beside, read_config(config)), flags, set)
+        own = document(read_config(config), flags, set)
+        given = merge(beside, own)
         resolved = resolve_train(given)
+        refuse_unused(own, resolved, lambda one: resolve_train(merge(beside, one)))
         dataset = fitting(given, dataset, resolved.space.data_kind)
         if asked and (task is not None or dataset is not None):
             raise UserError(

@@ -1,11 +1,11 @@
 """Plain nested values: what JSON and TOML hold, and what settings are given as."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from supernas.core.errors import UserError
 
-__all__ = ["DEEPEST", "Document", "Values", "check_depth", "once"]
+__all__ = ["DEEPEST", "Document", "Values", "check_depth", "flattened", "once"]
 
 Document = dict[str, Any]
 """Names and plain values, perhaps nested: a configuration, a record, a line of metrics."""
@@ -34,6 +34,19 @@ def _inside(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def flattened(document: Values, where: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted setting, value) of a nested document, in its order.
+
+    >>> dict(flattened({"method": "e2nas", "objective": {"name": "plain"}}))
+    {'method': 'e2nas', 'objective.name': 'plain'}
+    """
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{where}{name}.")
+        else:
+            yield f"{where}{name}", value
 
 
 def once(pairs: Iterable[tuple[str, Any]]) -> Document:

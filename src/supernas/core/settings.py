@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 import pydantic
 from pydantic.dataclasses import is_pydantic_dataclass
@@ -23,6 +23,7 @@ from supernas.core.errors import UserError, unknown
 
 __all__ = [
     "Description",
+    "Unused",
     "build",
     "describe",
     "field_names",
@@ -33,6 +34,7 @@ __all__ = [
     "settings",
     "to_plain",
     "unfit",
+    "unused_in",
 ]
 
 T = TypeVar("T")
@@ -114,6 +116,36 @@ def refuse_unused(instance: Any, names: Iterable[str], where: str, prefix: str =
     for name in names:
         if getattr(instance, name) != type(instance).__pydantic_fields__[name].default:
             raise ValueError(f"{where} has no {prefix}{name}: leave it out")
+
+
+class Unused(NamedTuple):
+    """Settings that have no effect as the others are: what the method `unused` of a settings class yields.
+
+    They are no mistake in themselves: an ablation leaves them as they were, and so does a study. Who gives one for one
+    run alone is told (`runs/unused.py`).
+
+    Attributes:
+        names: of them; that of settings within settings stands for all of those.
+        why: what leaves them without effect, after "with": `gamma=0`.
+        remedy: what would let them count, after "give": `gamma above 0`; empty if nothing would.
+    """
+
+    names: tuple[str, ...]
+    why: str
+    remedy: str = ""
+
+    def covers(self, name: str) -> bool:
+        """Whether a dotted setting is one of them."""
+        return any(name == mine or name.startswith(f"{mine}.") for mine in self.names)
+
+
+def unused_in(instance: Any, where: str) -> Iterator[Unused]:
+    """What settings, and those within them, say of themselves; their names begin with `where`."""
+    for one in getattr(instance, "unused", tuple)():
+        yield one._replace(names=tuple(f"{where}.{name}" for name in one.names))
+    for name in field_names(type(instance)):
+        if is_pydantic_dataclass(type(getattr(instance, name))):
+            yield from unused_in(getattr(instance, name), f"{where}.{name}")
 
 
 def build(cls: type[T], values: Values, where: str) -> T:

@@ -48,8 +48,13 @@ def tracked_architectures(config: SearchConfig) -> list[Architecture]:
     """The architectures that a search follows: `search.track` different ones, drawn uniformly by its seed.
 
     Raises:
-        UserError: if the space has fewer, or the method trains no weights that they share.
+        UserError: if the space has fewer, or the method trains none, or none that they share.
     """
+    if not config.method.trains_weights:
+        raise UserError(
+            f"search.track = {config.search.track}: {config.method_name} trains no weights, so what architectures "
+            "inherit stays as it began; leave it out"
+        )
     if not config.method.shares_weights:
         raise UserError(
             f"search.track = {config.search.track}: {config.method_name} trains every candidate alone, so none has "

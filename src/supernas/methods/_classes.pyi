@@ -8,6 +8,7 @@ from supernas.methods.e2nas.e2nas import E2NAS as E2NAS
 from supernas.methods.enas import ENAS as ENAS
 from supernas.methods.gdas import GDAS as GDAS
 from supernas.methods.local_search import LocalSearch as LocalSearch
+from supernas.methods.mdenas import MdeNAS as MdeNAS
 from supernas.methods.nao import NAO as NAO
 from supernas.methods.p_darts import PDARTS as PDARTS
 from supernas.methods.pc_darts import PCDARTS as PCDARTS

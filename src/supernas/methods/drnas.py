@@ -25,7 +25,7 @@ has the largest beta, which is the largest mean.
   counts all 39,100 steps (lr times steps is 11.7), those in which alpha waits too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -37,7 +37,7 @@ from torch.nn import functional as F
 from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating, Change, descend, drawn_architecture, unchanged
 from supernas.networks.base import Mixture
@@ -82,6 +82,11 @@ class DrNAS(Alternating, Distribution):
     kl: float = setting(0.0, "weight of the divergence from the flat distribution", equation="Eq. 6", ge=0)
     progressive: bool = setting(False, "two stages: K=4 with all options, then K=2 with the best")
     keep_options: int = setting(3, "options of each choice in the second stage", ge=2)
+
+    def unused(self) -> Iterator[Unused]:
+        """What is of a second stage, where there is none."""
+        if not self.progressive:
+            yield Unused(("keep_options",), "progressive=false", "progressive=true")
 
     @property
     def relaxation(self) -> DirichletMixtures:

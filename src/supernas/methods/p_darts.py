@@ -15,7 +15,8 @@ alpha, in a deeper network that holds, at each choice, the options of the larges
 At the end at most `skips` skip connections stay in a normal cell: the weakest of them loses its weight and the cell is
 derived again, until there are no more.
 
-- p_s is 0, 0.4, 0.7, the paper's for CIFAR-10; its released command has 0.1, 0.4, 0.7, and for CIFAR-100 0.1, 0.2, 0.3.
+- p_s is 0, 0.4, 0.7, the paper's for CIFAR-10 (for CIFAR-100 it has 0.1, 0.2, 0.3); the released command has 0.1, 0.4,
+  0.7 for both. The released code clips alpha's gradient at a norm of 5, which is not done here.
 - The learning rate begins anew in each stage, as released, and so do momentum and Adam. The clock of a stage is that of
   25 epochs, whatever their number.
 - `cells` are those of the supernet (in NAS-Bench-201, for which nothing is published, of each of its three stages) and

@@ -22,7 +22,7 @@ epochs from `epsilon_start` towards `epsilon`. The derived architecture has the 
   weight decay 3e-4, momentum without Nesterov's correction. `adam` counts its 39,100 steps (lr times steps is 11.7).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -31,7 +31,7 @@ from torch import Tensor
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.ranks import averaged
-from supernas.core.settings import refuse_unused, setting, settings
+from supernas.core.settings import Unused, refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, FirstOrder
 from supernas.networks.base import Mixture, Weights
@@ -62,6 +62,11 @@ class SDARTS(FirstOrder):
     epsilon: float = setting(0.3, "largest entry of delta at the end of the search", equation="Eq. 6", ge=0, le=1)
     epsilon_start: float = setting(0.03, "the same at its start; it grows linearly by epochs", ge=0, le=1)
     steps: int = setting(7, "of the ascent of the adversarial form", equation="Eq. 10", ge=1)
+
+    def unused(self) -> Iterator[Unused]:
+        """How the perturbation is found, where there is none."""
+        if self.epsilon == 0:
+            yield Unused(("perturbation", "steps"), "epsilon=0", "epsilon above 0")
 
     def __post_init__(self) -> None:
         if self.perturbation == "random":

@@ -13,9 +13,11 @@ so that paths share weights only with those that agree with them at the choice. 
 it is: it is a network like others to methods and objectives, which sends each path to the supernet of its part.
 
 - The split is after a part of the search; with `search.inherit` of a one-shot search it may be at once
-  (`few_shot_at=0`), which is the published course. There each supernet is trained apart for as long as the first was;
-  here all share the steps that are left, each by the paths that fall to it.
-- Published are splits on one edge of NAS-Bench-201 (five supernets) and on several; here it is one choice.
+  (`few_shot_at=0`), which is the published course. There each supernet is trained apart (released for NAS-Bench-201:
+  150 epochs each, after 600 of the first, all on the whole training set); here all share the steps that are left, each
+  by the paths that fall to it.
+- Published are splits on one edge of NAS-Bench-201 (five supernets; released: the first edge) and on several; here it
+  is one choice.
 - Paths that do not take the choice, which there are where a node keeps some of its edges, go on with the first
   supernet.
 - Memory is that of K + 1 supernets; a step costs what it costs in one, except that paths of a step share no stem.

@@ -19,7 +19,7 @@ Forms: `search` has normalisation by the supernet's settings, `evaluation` learn
 statistics. The released supernets pool with a pixel of padding, which NAS-Bench-101 does not have, nor is it here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, cast
 
 import torch
@@ -45,6 +45,7 @@ from supernas.networks.mixture import (
     active_options,
     check_parts,
     partial_sum_into_node,
+    rows_by_cell,
     sum_into_node,
 )
 from supernas.networks.operations import BatchNorm, ConvNormReLU, Node, Norm, ReLUConvNorm
@@ -106,6 +107,7 @@ class OneShotNetwork(Network):
     published: ClassVar[tuple[Published, ...]] = (
         Published("CIFAR-10", 10, 32, {"channels": 128, "cells": 3, "width": "divided"}),
     )
+    repeats_cells = True
 
     def __init__(
         self,
@@ -159,6 +161,23 @@ class OneShotNetwork(Network):
         """Two where the last cells see a single pixel: sides are halved, and rounded up, twice."""
         return 1 if max(input_shape[1:]) > 2 ** (STAGES - 1) else 2
 
+    @property
+    def cells(self) -> list["Cell"]:
+        """Those of all stages, in their order; none where channels are divided."""
+        return [block for block in self.body if isinstance(block, Cell)]
+
+    @property
+    def cell_counts(self) -> Mapping[str, int]:
+        """All are of one kind."""
+        return {"cell": len(self.cells)}
+
+    def option_modules(self) -> Iterator[tuple[Pair, nn.Module]]:
+        """The operations of all blocks of all cells; a set of nodes has no weights of its own."""
+        for cell in self.cells:
+            for block, options in zip(self.space.blocks, cast(list[nn.ModuleDict], cell.blocks), strict=True):
+                choice = self.space.operation_choice(block)
+                yield from (((choice, int(option)), module) for option, module in options.items())
+
     def embed(self, x: Tensor) -> Tensor:
         """Images [batch, channels, height, width] after the first convolution: [batch, C, height, width]."""
         return cast(Tensor, self.stem(x))
@@ -166,14 +185,24 @@ class OneShotNetwork(Network):
     def after_stem(self, x: Tensor, mixture: Mixture, carry: tuple[Tensor, ...] | None = None) -> Output:
         """Logits [batch, classes] and pooled features [batch, 4C] of the stem's output [batch, C, height, width]."""
         which, W = active_options(self.pairs, mixture.active), mixture.W
-        rows = None if W is None else tuple(row.unbind() for row in W["cell"].unbind())
-        reading = self._reading(which, rows)
+        cells = len(self.cells)
+        rows = [None] * cells if W is None else rows_by_cell(W["cell"], cells)
+        weighed = iter(zip(self._readings(which, rows), rows, strict=True))
         for block in self.body:
-            x = block(x, reading, which, rows, mixture.unselected) if isinstance(block, Cell) else block(x)
+            if isinstance(block, Cell):
+                reading, own = next(weighed)
+                x = block(x, reading, which, own, mixture.unselected)
+            else:
+                x = block(x)
         if self.head is not None:
             x = self.head(Node(x))
         features = x.mean(dim=(2, 3))
         return Output(self.classifier(features), features)
+
+    def _readings(self, which: ActiveOptions, rows: Sequence[Rows | None]) -> list[list[Reading]]:
+        """What is read in each cell, from its weights; found once where cells share them."""
+        shared = self._reading(which, rows[0]) if rows else []
+        return [shared if own is rows[0] else self._reading(which, own) for own in rows]
 
     def _reading(self, which: ActiveOptions, rows: Rows | None) -> list[Reading]:
         """What each block, and at last the output, reads."""

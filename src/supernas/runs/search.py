@@ -21,7 +21,7 @@ from supernas.core.spelling import option
 from supernas.core.state import State
 from supernas.core.task import Task
 from supernas.data import Batch, Dataset, Stream
-from supernas.networks.base import Network, Output, placed
+from supernas.networks.base import Network, Output, Splitting, placed
 from supernas.networks.costs.budget import Budget, make_budget, measured_milliseconds, read_budget, read_costs
 from supernas.networks.costs.cost import Cost, cost
 from supernas.networks.costs.limited_space import limited
@@ -145,6 +145,7 @@ class Search(Loop[Epoch, Result]):
         self.space = limited(self.config.space, self.budget) if self.budget else self.config.space
         self.stage_starts = list(stage_starts(self.stages, self.epochs))
         self._check_epochs()
+        self._check_split()
         network = self._network(0, None)
         if options.inherit:
             inherit_supernet(network, self.config.space, Path(options.inherit))
@@ -158,6 +159,15 @@ class Search(Loop[Epoch, Result]):
             raise UserError(
                 f"search.epochs = {self.epochs}: {name} takes {least} epochs at least; give "
                 f"{option('epochs', least)} or more"
+            )
+
+    def _check_split(self) -> None:
+        """Whether a supernet that is to be split on the way is so before its last step."""
+        size, last = self.config.supernet, 1 - 1 / self.steps
+        if isinstance(size, Splitting) and size.few_shot is not None and size.few_shot_at > last:
+            raise UserError(
+                f"supernet.few_shot_at = {size.few_shot_at}: the last of {self.steps} steps begins after {last:.3f} of "
+                "the search, so the supernet would never be split; give less, or more epochs"
             )
 
     def _check_supernet(self, batch: int) -> None:

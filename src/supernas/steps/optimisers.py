@@ -1,7 +1,7 @@
 """How weights and architecture parameters are stepped: SGD with momentum, a schedule and clipping; Adam."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.ranks import averaged, size
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 
 __all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser", "decay_over"]
 
@@ -39,6 +39,13 @@ class SGDSettings:
     idle: Literal["none", "momentum"] = setting(
         "none", "options that did not run: `none` leaves them alone, `momentum` gives them zero gradients (old PyTorch)"
     )
+
+    def unused(self) -> Iterator[Unused]:
+        """What other forms of decay and momentum have."""
+        if self.decay != "exponential":
+            yield Unused(("rate",), f"decay={self.decay}", "decay=exponential")
+        if not self.momentum:
+            yield Unused(("nesterov",), "momentum=0", "momentum above 0")
 
     @property
     def forgets_the_end(self) -> bool:

@@ -13,10 +13,10 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from supernas.core.documents import Document, Values
+from supernas.core.documents import Document, Values, flattened
 from supernas.core.errors import UserError
 from supernas.runs.configuration import merge
 
@@ -24,7 +24,6 @@ __all__ = [
     "Combination",
     "combinations",
     "count_combinations",
-    "flattened",
     "grid_values",
     "label",
     "nested",
@@ -33,19 +32,6 @@ __all__ = [
 
 Combination = Document
 """Dotted setting -> value."""
-
-
-def flattened(document: Values, where: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted setting, value) of a nested document, in its order.
-
-    >>> dict(flattened({"method": "e2nas", "objective": {"name": "plain"}}))
-    {'method': 'e2nas', 'objective.name': 'plain'}
-    """
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            yield from flattened(value, f"{where}{name}.")
-        else:
-            yield f"{where}{name}", value
 
 
 def nested(values: Combination) -> Document:

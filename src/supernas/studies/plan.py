@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from supernas.core.documents import Document, Values
+from supernas.core.documents import Document, Values, flattened
 from supernas.core.errors import UserError, unknown
 from supernas.core.settings import build, field_names, setting, settings
 from supernas.runs.configuration import (
@@ -35,11 +35,11 @@ from supernas.runs.configuration import (
     resolve_search,
 )
 from supernas.runs.search import run_name
+from supernas.runs.unused import given_unused, refusal
 from supernas.studies.grid import (
     Combination,
     combinations,
     count_combinations,
-    flattened,
     grid_values,
     label,
     nested,
@@ -98,10 +98,11 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Row:
-    """The searches of one configuration; `cost` is what the file says of it."""
+    """The searches of one configuration; `given` is what the file says of it, `cost` what it states."""
 
     label: str
     runs: tuple[PlannedRun, ...]
+    given: Document
     cost: float | None = None
 
     @property
@@ -139,8 +140,8 @@ def read_study(source: Path | str | Values) -> Plan:
 
     Raises:
         UserError: for anything wrong in it, in one line that names the row: an unknown name or setting, a wrong type,
-            a search that its configuration refuses, more than 10,000 searches, rows that are the same search or share a
-            label, a `baseline` that names no row.
+            a search that its configuration refuses, a setting that has no effect in any row, more than 10,000
+            searches, rows that are the same search or share a label, a `baseline` that names no row.
     """
     document = dict(source) if isinstance(source, Mapping) else {"name": Path(source).stem, **read_file(Path(source))}
     _check_names(document, [*field_names(StudySettings), "common", "run", "grid"], "")
@@ -155,6 +156,7 @@ def read_study(source: Path | str | Values) -> Plan:
     rows += more
     if not rows:
         raise UserError("the study has no [[run]] and no [grid], so there is nothing to run")
+    _refuse_unused(rows)
     labels = [row.label for row in rows]
     called, times = Counter(labels).most_common(1)[0]
     if times > 1:
@@ -198,7 +200,7 @@ def _explicit(entries: Any, common: Document, study: StudySettings) -> list[Row]
         same = _same_search(runs[0], rows)
         if same:
             raise UserError(f"{where} is the same search as '{same}'; change a setting that counts, or remove it")
-        rows.append(Row(runs[0].label, runs, own.cost))
+        rows.append(Row(runs[0].label, runs, merge(common, document), own.cost))
     return rows
 
 
@@ -223,7 +225,7 @@ def _from_grid(
         if same:
             skipped.append(Skipped(called, f"it is the same search as '{same}'"))
         else:
-            rows.append(Row(called, runs))
+            rows.append(Row(called, runs, merge(common, nested(combination))))
     _refuse_useless(values, legal, common)
     if skipped and not legal:
         raise UserError(f"grid: no combination can run; {skipped[0].label}: {skipped[0].reason}")
@@ -240,6 +242,17 @@ def _refuse_useless(values: Mapping[str, list[Any]], legal: list[Combination], c
                 resolve_search(merge(common, nested({name: value})))
             except UserError as error:
                 raise UserError(f"grid: {label({name: value}, [name])}: {error}") from None
+
+
+def _refuse_unused(rows: list[Row]) -> None:
+    """Refuses a setting that has no effect in any row that it is given for; where it has in one, others are ablations
+    of that.
+    """
+    unused = [given_unused(row.given, row.config, resolve_search) for row in rows]
+    given = [{name for name, _ in flattened(row.given)} for row in rows]
+    for name, why in ((name, why) for found in unused for name, why in found.items()):
+        if all(name in found for found, there in zip(unused, given, strict=True) if name in there):
+            raise refusal(name, why)
 
 
 def _searches(

@@ -1,5 +1,7 @@
 """DARTS-PT: planted answers that alpha does not know, and a slow twin on a supernet."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -117,17 +119,41 @@ def _dataset(folder):
 def test_tuning_trains_what_is_left(tmp_path):
     run = supernas.search(method="darts", config=TOY, out=tmp_path / "run")
     before = (run.folder / "supernet.safetensors").read_bytes()
-    scores = {
-        tune: supernas.derive(run.folder, by="darts-pt", tune=tune, set="derive.lr=0.1").record["score"]
-        for tune in (0, 4)
-    }
-    assert scores[4] > scores[0]
+    untuned = supernas.derive(run.folder, by="darts-pt", tune=0).score
+    assert supernas.derive(run.folder, by="darts-pt", tune=4, set="derive.lr=0.1").score > untuned
     assert (run.folder / "supernet.safetensors").read_bytes() == before
+
+
+def test_a_choice_that_is_killed_and_made_again_is_the_same(tmp_path, monkeypatch):
+    """Killed after a decision and the tuning that follows it: nothing of it is left to the next one."""
+    run = supernas.search(method="darts", config=TOY, out=tmp_path / "run")
+    shutil.copytree(run.folder, tmp_path / "whole")
+    whole = supernas.derive(tmp_path / "whole", by="darts-pt", tune=1)
+    decide, decisions = Decisions.decide_option, []
+
+    def dying(self, *asked):
+        decisions.append(asked)
+        if len(decisions) == 2:
+            raise KeyboardInterrupt
+        return decide(self, *asked)
+
+    monkeypatch.setattr(Decisions, "decide_option", dying)
+    with pytest.raises(KeyboardInterrupt):
+        supernas.derive(run.folder, by="darts-pt", tune=1)
+    assert not list(run.folder.glob("derive-*"))
+    again = supernas.derive(run.folder, by="darts-pt", tune=1)
+    assert len(decisions) == 2 + 6
+    assert (again.text, again.score) == (whole.text, whole.score)
+    assert again.file.name == whole.file.name
+    untimed = [{**one.record, "seconds": 0} for one in (again, whole)]
+    assert untimed[0] == untimed[1]
 
 
 def test_what_it_cannot_choose_from_is_refused(tmp_path):
     run = supernas.search(method="random-nas", config=TOY, set=("method.candidates=2",), out=tmp_path / "run")
     with pytest.raises(UserError, match="random-nas has no mixture of which an option could be taken away"):
         supernas.derive(run.folder, by="darts-pt")
+    with pytest.raises(UserError, match="tune=0 has no lr: leave it out"):
+        supernas.derive(run.folder, by="darts-pt", tune=0, set="derive.lr=0.1")
     with pytest.raises(UserError, match="normalised as in the search; leave out batch_norm"):
         supernas.derive(run.folder, by="darts-pt", batch_norm="recalibrate")

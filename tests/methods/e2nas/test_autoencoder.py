@@ -236,6 +236,16 @@ def test_shipped_autoencoder_gives_back_all_nas_bench_201_cells() -> None:
     assert len(set(prior)) > 700
 
 
+@pytest.mark.parametrize("name", sorted(file.stem for file in SHIPPED.glob("*.safetensors")))
+def test_shipped_autoencoders_are_of_their_spaces_and_do_what_is_said_of_them(name: str) -> None:
+    space, said = get(name), json.loads((SHIPPED / f"{name}.json").read_text())["measured"]
+    model = load_pretrained(space, progress=lambda epoch: pytest.fail("it is trained anew"))
+    generator = np.random.default_rng(1)
+    graphs = [graph for _ in range(400) for graph in space.to_graphs(space.sample(generator))]
+    share = float(reconstructed(model, model.pack(graphs)).double().mean())
+    assert share == pytest.approx(said["reconstructed"] / said["graphs"], abs=0.04)
+
+
 def test_damaged_or_foreign_files_are_named(tmp_path: Path) -> None:
     for file in SHIPPED.glob("nas-bench-201.*"):
         shutil.copy(file, tmp_path)

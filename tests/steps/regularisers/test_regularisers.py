@@ -265,10 +265,6 @@ def test_the_cosine_of_nothing_is_nothing():
             {"space": "darts-rnn", "method": "darts", "regulariser": "oles"},
             "networks name no weights of single options",
         ),
-        (
-            {"space": "nas-bench-1shot1-1", "method": "darts", "regulariser": "oles"},
-            "networks name no weights of single options",
-        ),
         ({"method": "darts", "regulariser": "btea"}, "unknown regulariser 'btea'; did you mean 'beta'"),
         ({"method": "darts", "regulariser": {"name": "beta", "weight": -1}}, "regulariser.weight = -1"),
     ],

@@ -1,10 +1,11 @@
 """Labelled images."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import torch
 
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.data.array_images import images_of_arrays
 from supernas.data.augment import Augmentation
 from supernas.data.datasets import Dataset, ImageDataset, TensorDataset
@@ -38,6 +39,14 @@ class ImageSettings(DataKind):
     workers: int | None = setting(
         None, "processes that read files batch by batch; by default one a core, and four at most", ge=0, le=256
     )
+
+    def unused(self) -> Iterator[Unused]:
+        """What is of files, where there are none to read."""
+        if self.source == "digits":
+            names = ("directory", "broken", "memory", "workers")
+            yield Unused(names, "source=digits, which comes with scikit-learn", "another data.source")
+        elif self.memory == "hold":
+            yield Unused(("workers",), "memory=hold", "memory=stream")
 
     def load(self) -> ImageDataset:
         """The images, at the wanted resolution and number."""

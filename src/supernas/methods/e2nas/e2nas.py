@@ -47,7 +47,7 @@ from torch import Tensor
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
-from supernas.core.settings import refuse_unused, setting, settings
+from supernas.core.settings import Unused, refuse_unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.core.state import ON_HOST, UNSAVED
 from supernas.data import Batch
@@ -155,6 +155,18 @@ class E2NAS(Method[E2NASState], Visiting):
             raise UserError(
                 f"novelty is defined on latent codes: relaxation='softmax' needs {assigned('method.gamma', 0)}"
             )
+
+    def unused(self) -> Iterator[Unused]:
+        """Novelty's settings, where nothing is explored; those of latent codes, where there are none."""
+        if not self._explores:
+            names = ("balance", "archive", "archive_size", "archive_stride", "novelty")
+            yield Unused(names, "gamma=0", "gamma above 0")
+        if self.relaxation == "softmax":
+            yield Unused(("region", "radius", "autoencoder"), "relaxation=softmax", "relaxation=latent")
+        elif self.region != "ball":
+            yield Unused(("radius",), f"region={self.region}", "region=ball")
+        if not self._explores and self.region == "prior":
+            yield Unused(("region",), "gamma=0, where prior is as free", "gamma above 0")
 
     def refuses(self, chosen: Chosen) -> str:
         """Several draws on texts."""

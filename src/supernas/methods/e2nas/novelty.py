@@ -49,7 +49,7 @@ three to five times as much: it is the number of small operations that counts.) 
 the decoder's two terms may keep their gradient for a few steps (`decoder_every`); p_Z has a fresh one each step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,7 +59,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from supernas.core.errors import UserError
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.methods.e2nas.densities import (
@@ -96,6 +96,17 @@ class NoveltySettings:
     minimum_spread: float = setting(0.1, "the smallest standard deviation of log |w_perp| that a fit may find", gt=0)
     refit_every: int = setting(32, "calls of `refresh` from one fit to the next", ge=1)
     decoder_every: int = setting(2, "calls of `gradient` from one gradient of the decoder's terms to the next", ge=1)
+
+    def unused(self) -> Iterator[Unused]:
+        """What is of terms that do not count."""
+        if not self.latent:
+            yield Unused(("density", "minimum_scale"), "latent=false", "latent=true")
+        if not self.radial:
+            yield Unused(("radius_floor", "minimum_spread"), "radial=false", "radial=true")
+        if not self.latent and not self.radial:
+            yield Unused(("refit_every",), "latent=false and radial=false", "one of them")
+        if not self.jacobian and not self.radial:
+            yield Unused(("ridge", "decoder_every"), "jacobian=false and radial=false", "one of them")
 
 
 @dataclass(frozen=True)

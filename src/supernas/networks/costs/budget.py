@@ -16,7 +16,7 @@ Parameters and multiply-adds are exact, and that they add up is checked. Millise
 device, so they add up roughly: what is predicted is raised until it is no less than what some whole networks took.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from supernas.core.architecture import Architecture, Pair
 from supernas.core.documents import Document, Values
 from supernas.core.errors import UserError
 from supernas.core.records import Record, damaged, read_record
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.networks.base import Network
 from supernas.networks.costs.cost import path_costs
 from supernas.spaces.base import Space
@@ -68,6 +68,11 @@ class BudgetSettings:
     penalty: float = setting(
         1.0, "weight in the architecture's loss of the part by which the expected cost is over a limit", ge=0
     )
+
+    def unused(self) -> Iterator[Unused]:
+        """A penalty for what is not limited."""
+        if not self.limits:
+            yield Unused(("penalty",), "no limit", "max_parameters, max_flops or max_latency_ms too")
 
     @property
     def limits(self) -> dict[str, float]:

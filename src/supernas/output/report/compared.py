@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from supernas.core.documents import Document
+from supernas.core.documents import Document, flattened
 from supernas.core.errors import UserError
 from supernas.output.report.folder import Run, number, table
 from supernas.runs.configuration import fingerprint
-from supernas.studies.grid import flattened, label
+from supernas.studies.grid import label
 
 __all__ = ["Quantity", "Row", "quantities", "rows"]
 

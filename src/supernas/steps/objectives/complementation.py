@@ -19,13 +19,14 @@ the previous path take every option of every choice once (each still shares no o
 the one: L(w_i^c) becomes a mean over the set. Where every choice has two options the set is the complement of Eq. 7.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from supernas.core.architecture import Architecture
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network
 from supernas.spaces.base import Space
@@ -60,6 +61,12 @@ class Complementation(PathSum[Remembered]):
         1, "one complement (paper), or those that with the previous path take every option once", equation="Eq. 7"
     )
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
+
+    def unused(self) -> Iterator[Unused]:
+        """All that is about other paths, where none has a weight."""
+        if self.epsilon == 0:
+            names = ("previous", "weighting", "complements", "normalise")
+            yield Unused(names, "epsilon=0", "epsilon above 0")
 
     def refuses(self, chosen: Chosen) -> str:
         """Methods of mixtures, and batches that are shared out and cannot be."""

@@ -29,13 +29,14 @@ Where the paper is silent, or its released code differs:
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from supernas.core.architecture import Architecture
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network
 from supernas.spaces.base import Space
@@ -88,6 +89,14 @@ class NSAS(PathSum[Archive]):
     constraint: Literal["loss", "replay"] = setting("loss", "all members each step, or some drawn at random")
     replays: int = setting(1, "members drawn each step with constraint='replay'", ge=1)
     normalise: bool = setting(True, "divide the loss by the sum of its weights")
+
+    def unused(self) -> Iterator[Unused]:
+        """The archive, where it has no weight; draws from it, where all of it is trained."""
+        if self.beta == 0:
+            names = ("members", "neighbours", "recent", "draws", "fill", "constraint", "replays", "normalise")
+            yield Unused(names, "beta=0", "beta above 0")
+        elif self.constraint == "loss":
+            yield Unused(("replays",), "constraint=loss", "constraint=replay")
 
     def refuses(self, chosen: Chosen) -> str:
         """Methods of mixtures, and batches that are shared out and cannot be."""

@@ -18,6 +18,7 @@ what a and b both run, and eta R the optimiser's weight decay. NSAS's print of E
   here epsilon F is at most `largest`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 
 from supernas.core.architecture import Architecture
 from supernas.core.ranks import averaged, size
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network, Output
@@ -59,6 +60,13 @@ class WPL(Objective[Anchor]):
     fisher: Literal["batch", "sample"] = setting("batch", "squared gradients of the mean loss, or of single images")
     samples: int = setting(8, "images whose gradients are squared with fisher='sample'", ge=1)
     largest: float = setting(10.0, "epsilon times Fisher information is at most this", gt=0)
+
+    def unused(self) -> Iterator[Unused]:
+        """The hold, where it has no strength; single images, where the batch's gradient is squared."""
+        if self.epsilon == 0:
+            yield Unused(("hold", "decay", "fisher", "samples", "largest"), "epsilon=0", "epsilon above 0")
+        elif self.fisher == "batch":
+            yield Unused(("samples",), "fisher=batch", "fisher=sample")
 
     def refuses(self, chosen: Chosen) -> str:
         """Methods of mixtures, batches that are shared out among paths, and single images of what devices normalise

@@ -13,20 +13,23 @@ d Lambda / d g with a mixed second derivative, by a central difference:
     grad_w Lambda = (grad_w L(W + eps p) - grad_w L(W - eps p)) / (2 eps),    p_l = d Lambda / d g_l
     p_l = 2 / (N (N - 1)) (1 / |g_l|) (I - u_l u_l^T) sum over m of u_m,      u = g / |g|,    eps = radius / |p|
 
-- Published: lambda = 0.125, reached linearly by epochs from 0, radius 1e-4 (the released code of NAS-Bench-201).
+- Published: lambda = 0.125, reached linearly by epochs from 0, radius 1e-4 (the released code of NAS-Bench-201, where
+  the last epoch has all of it; here it has all but an epoch's part, as with `beta`).
 - g is taken in W, as released; of the paper's two terms this is the alignment itself.
+- Published in the spaces of DARTS and NAS-Bench-201. The networks of `nas-bench-1shot1-*` repeat their cell as well, so
+  g_l is as well defined there: of sets of nodes as of operations.
 - Of a space with several kinds of cell Lambda is the sum over the kinds that have two cells or more.
 - A step takes three passes more, forward and backward. Nothing of them stays but the gradient.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Mixture, Weights
 from supernas.steps.contracts import Chosen, Regulariser, SearchContext, StepView
@@ -50,6 +53,11 @@ class Alignment(Regulariser[Aligned]):
     radius: float = setting(1e-4, "distance from W to either end of the finite difference", gt=0)
 
     needs: ClassVar[str] = "it compares the gradients of cells that share one weights matrix"
+
+    def unused(self) -> Iterator[Unused]:
+        """The difference, where it has no weight."""
+        if self.weight == 0:
+            yield Unused(("radius",), "weight=0", "weight above 0")
 
     def refuses(self, chosen: Chosen) -> str:
         """Methods that train single paths, and spaces whose networks have one cell."""

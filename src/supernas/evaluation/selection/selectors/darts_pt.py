@@ -29,7 +29,7 @@ import torch
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import END
-from supernas.core.settings import setting, settings
+from supernas.core.settings import refuse_unused, setting, settings
 from supernas.core.spelling import option
 from supernas.data import Dataset
 from supernas.evaluation.selection.by_distribution import learnt
@@ -50,6 +50,10 @@ class DartsPT(Selector):
     asks_many: ClassVar[bool] = False
     tune: int = setting(5, "epochs for which the supernet is trained after each decision", ge=0)
     lr: float = setting(0.001, "learning rate of that training", gt=0)
+
+    def __post_init__(self) -> None:
+        if not self.tune:
+            refuse_unused(self, ("lr",), "tune=0")
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Takes away, decides and tunes."""
