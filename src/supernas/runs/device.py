@@ -80,7 +80,7 @@ def check_compile(device: torch.device, setting: str) -> None:
     try:
         compiled(torch.cos)(torch.zeros(2, device=device))
     except Exception as error:  # whatever a backend says of what it lacks
-        why = next(line for line in [*str(error).splitlines(), type(error).__name__] if line.strip())
+        why = str(error).partition("\n\n")[0] or type(error).__name__
         raise UserError(f"torch.compile does not work for this {device.type}: {why}; leave {setting} out") from error
 
 
