@@ -23,8 +23,11 @@ from supernas_pytest.toys import TOY, alone, config_of
 
 __all__ = ["alone"]
 
-# PyTorch asks tensors for what it warns of, and hides the warning
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+# what PyTorch itself does as it traces, and hides from users
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+]
 
 OURS = Parts(None)
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
@@ -200,6 +203,7 @@ def test_drop_path_and_the_auxiliary_head_are_in_one_graph():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_the_code_of_a_compiler_computes_the_same(tmp_path, monkeypatch):
     if shutil.which("c++") is None and shutil.which("g++") is None:
         pytest.skip("no C++ compiler")
