@@ -385,9 +385,9 @@ def dropping(architecture, **settings):
 def test_drop_path_grows_with_the_epochs_and_is_for_training_only(images):
     model = dropping(NAMED["DARTS_V2"])
     model.network.advance(Progress(30, 100, 3, 10))
-    assert model.network.drop_probability == pytest.approx(0.5 * 3 / 10)
+    assert model.network.chance.probability == pytest.approx(0.5 * 3 / 10)
     model.network.advance(Progress(0, 100, 0, 10))
-    assert model.network.drop_probability == 0
+    assert model.network.chance.probability == 0
     model.eval()
     expected = model(images)
     model.network.advance(Progress(99, 100, 9, 10))

@@ -41,19 +41,23 @@ def products(monkeypatch):
     return seen
 
 
-CASES = [(method, {}) for method in METHODS] + [
-    ("darts", {"method": {"order": 2, **EXACT}}),
-    ("balenas", {"method": {"order": 2, **EXACT}}),
-    ("tetlo", {"method": EXACT}),
+HALF = {"search": {"precision": "fp16"}}
+CASES = [
+    *((method, {}, torch.bfloat16) for method in METHODS),
+    *((method, HALF, torch.float16) for method in ("balenas", "darts", "e2nas", "gdas")),
+    ("sdarts", merge(HALF, {"method": {"perturbation": "adversarial", "steps": 2}}), torch.float16),
+    ("darts", {"method": {"order": 2, **EXACT}}, torch.bfloat16),
+    ("balenas", {"method": {"order": 2, **EXACT}}, torch.bfloat16),
+    ("tetlo", {"method": EXACT}, torch.bfloat16),
 ]
 
 
-@pytest.mark.parametrize(("method", "more"), CASES)
-def test_a_step_computes_in_bfloat16_and_moves_weights_in_float32(tmp_path, products, method, more):
+@pytest.mark.parametrize(("method", "more", "half"), CASES)
+def test_a_step_computes_in_half_the_bits_and_moves_weights_in_float32(tmp_path, products, method, more, half):
     search = searched(method, more, tmp_path / "half")
     products.clear()
     metrics = search._step(search._progress())
-    assert products == {torch.bfloat16}
+    assert products == {half}
     assert {parameter.dtype for parameter in search.network.parameters()} == {torch.float32}
     whole = searched(method, merge(more, {"search": {"precision": "float32"}}), tmp_path / "whole")
     expected = whole._step(whole._progress())
@@ -70,11 +74,33 @@ def test_a_step_computes_in_bfloat16_and_moves_weights_in_float32(tmp_path, prod
         ("tetlo", {}),
         ("tetlo", {"method": {"transfer_weight": 0, "base_settings": {"order": 2}}}),
         ("zero-cost", {}),
+        ("darts", {"regulariser": "alignment"}),
     ],
 )
 def test_differences_that_are_too_small_for_a_precision_are_refused(tmp_path, method, more):
     with pytest.raises(UserError, match=r"does not go with search\.precision=bfloat16: .*search\.precision=float32"):
         searched(method, more, tmp_path)
+
+
+CURVATURE = {"method": {"adam": {"curvature": "exact", "sqrt": False}}}
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "remedy"),
+    [
+        ("darts", {"method": {"order": 2}}, "float32"),
+        ("darts", {"method": {"order": 2, **EXACT}}, "bfloat16"),
+        ("balenas", {"method": {"order": 2, **EXACT}}, "bfloat16"),
+        ("balenas", CURVATURE, "bfloat16"),
+        ("tetlo", {}, "float32"),
+        ("tetlo", {"method": EXACT}, "bfloat16"),
+        ("tetlo", {"method": {"transfer_weight": 0}}, "bfloat16"),
+        ("zero-cost", {}, "float32"),
+    ],
+)
+def test_what_a_scaled_loss_does_not_save_is_refused_in_float16(tmp_path, method, more, remedy):
+    with pytest.raises(UserError, match=rf"does not go with search\.precision=float16: .*search\.precision={remedy}\b"):
+        searched(method, merge(HALF, more), tmp_path)
 
 
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
@@ -92,16 +118,18 @@ def trained(folder, precision, resume=False):
 
 def test_float16_scales_the_loss_and_goes_on_with_the_same_scale(tmp_path):
     run = trained(tmp_path / "run", "fp16")
-    run.state.scaler.load_state_dict({**run.state.scaler.state_dict(), "scale": 2.0**60})  # too much: no step
+    scale = run.state.optimiser.scale
+    scale.factor = 2.0**60  # too much: no step
     before = [parameter.clone() for parameter in run.state.network.parameters()]
     run._step(run._progress())
     assert all(torch.equal(*pair) for pair in zip(before, run.state.network.parameters(), strict=True))
-    assert run.state.scaler.get_scale() == 2.0**59
-    run.state.scaler.load_state_dict({**run.state.scaler.state_dict(), "scale": 2.0**10})
+    assert scale.factor == 2.0**59
+    scale.factor = 2.0**10
     metrics = next(iter(run)).metrics
+    assert metrics["skipped"] == 0
     run.folder.claim.release()
     again = trained(tmp_path / "run", "fp16", resume=True)
-    assert again.state.scaler.get_scale() == run.state.scaler.get_scale() == 2.0**10
+    assert again.state.optimiser.scale == scale
     whole = next(iter(trained(tmp_path / "whole", "fp32"))).metrics
     assert metrics["loss"] == pytest.approx(whole["loss"], rel=0.05)
 
@@ -117,6 +145,7 @@ def test_what_a_search_computed_in_is_in_its_record(tmp_path):
         "tf32": False,
         "deterministic": True,
         "cudnn_benchmark": False,
+        "compile": False,
     }
 
 

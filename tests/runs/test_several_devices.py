@@ -35,6 +35,7 @@ EXACT = {"method": {"order": 2, "hypergradient": "exact"}}
 SPLIT = {"search": {"paths": "split"}, "objective": {"epsilon": 0.5, "weighting": "released"}}  # parts of 4, 2 and 2
 LOGITS = {"method": {"transfer": {"form": "logits"}}}
 SYNCHRONISED = {"search": {"statistics": "synchronised"}}
+HALF = {"search": {"precision": "float16"}}  # which leaves what is in double precision as it is; losses are scaled
 # name: space, method, objective, more settings
 CASES: dict[str, tuple[str, str, str, Any]] = {
     **{method: ("nas-bench-201", method, "plain", {}) for method in METHODS},
@@ -53,6 +54,8 @@ CASES: dict[str, tuple[str, str, str, Any]] = {
     "tetlo, exact": ("nas-bench-201", "tetlo", "plain", merge(SYNCHRONISED, {"method": {"hypergradient": "exact"}})),
     "tetlo of a path": ("nas-bench-201", "tetlo", "plain", merge(SYNCHRONISED, {"method": {"base": "gdas"}})),
     "tetlo, logits": ("nas-bench-201", "tetlo", "plain", merge(SYNCHRONISED, LOGITS)),
+    "float16": ("nas-bench-201", "darts", "plain", HALF),
+    "float16, a path": ("nas-bench-201", "gdas", "plain", HALF),
     "a text": ("darts-rnn", "darts", "plain", {}),
     "a text, paths": ("darts-rnn", "random-nas", "plain", {}),
     "synchronised": ("nas-bench-201", "gdas", "plain", SYNCHRONISED),

@@ -308,6 +308,8 @@ def descend(state: AlphaState, loss: Tensor, change: Change, gradients: Sequence
     alpha = list(state.alpha.values())
     if gradients is None:
         gradients = gradients_of(loss, alpha)
+    if not state.trainer.allows(gradients):
+        return {"valid_loss": loss.detach()}
     for parameter, gradient in zip(alpha, change(gradients), strict=True):
         parameter.grad = gradient
     state.alpha_optimiser.step()

@@ -26,8 +26,8 @@ from supernas.core.settings import refuse_unused, setting, settings
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Change, FirstOrder, descend, unchanged
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Chosen, Metrics, needs_single
-from supernas.steps.hypergradients import CLOSE, Hypergradient, unrolled_gradient
+from supernas.steps.contracts import Chosen, Metrics
+from supernas.steps.hypergradients import Hypergradient, looking_refused, unrolled_gradient
 from supernas.steps.optimisers import AdamSettings
 
 __all__ = ["DARTS"]
@@ -55,9 +55,8 @@ class DARTS(FirstOrder):
             refuse_unused(self, ("radius",), "hypergradient=exact")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Finite differences in less than float32."""
-        looks = self.order == 2 and self.hypergradient == "finite-difference"
-        return needs_single(chosen, CLOSE) if looks else ""
+        """Looking through a step where that is lost, or not compiled."""
+        return looking_refused(chosen, self.hypergradient) if self.order == 2 else ""
 
     def update_alpha(
         self, state: AlphaState, train: Batch, valid: Batch, progress: Progress, change: Change = unchanged

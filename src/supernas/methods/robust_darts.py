@@ -116,7 +116,8 @@ class RobustDARTS(FirstOrder):
     def init(self, context: SearchContext) -> RobustState:
         """Nothing is dropped, and nothing was sharp yet."""
         state = super().init(context)
-        options = (module for _, module in context.network.option_modules())
+        drops = self.regularisation == "drop-path"
+        options = (module for _, module in context.network.option_modules() if drops)
         mine = {one.name: getattr(state, one.name) for one in fields(state)}
         return RobustState(**mine, dropping=Dropping(options, "paths"))
 

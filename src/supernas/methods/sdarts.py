@@ -22,7 +22,7 @@ epochs from `epsilon_start` towards `epsilon`. The derived architecture has the 
   weight decay 3e-4, momentum without Nesterov's correction. `adam` counts its 39,100 steps (lr times steps is 11.7).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -88,20 +88,30 @@ class SDARTS(FirstOrder):
         def loss(at: Weights) -> Tensor:
             return state.trainer.look_at_train(batch, Mixture(at))
 
-        return Mixture(self._worst(loss, W, start, epsilon, mask))
+        return Mixture(self._worst(loss, W, start, epsilon, mask, state.trainer.allows))
 
     def reach(self, progress: Progress) -> float:
         """Epsilon of this epoch."""
         return self.epsilon_start + (self.epsilon - self.epsilon_start) * progress.epoch / progress.epochs
 
     def _worst(
-        self, loss: Callable[[Weights], Tensor], W: Weights, start: Weights, epsilon: float, mask: Mapping[str, Tensor]
+        self,
+        loss: Callable[[Weights], Tensor],
+        W: Weights,
+        start: Weights,
+        epsilon: float,
+        mask: Mapping[str, Tensor],
+        allows: Callable[[Sequence[Tensor]], bool],
     ) -> Weights:
-        """The end of the ascent from `start`, or W itself where that is worse already."""
+        """The end of the ascent from `start`, which goes as far as gradients allow it, or W itself where that is worse
+        already.
+        """
         worst, rate = start, 2 * epsilon / self.steps
         for _ in range(self.steps):
             leaves = {kind: matrix.detach().requires_grad_() for kind, matrix in worst.items()}
             gradients = gradients_of(loss(leaves), list(leaves.values()))
+            if not allows(gradients):
+                break
             moved = {
                 kind: W[kind] + (matrix.detach() + rate * gradient.sign() - W[kind]).clamp(-epsilon, epsilon)
                 for (kind, matrix), gradient in zip(leaves.items(), gradients, strict=True)

@@ -36,6 +36,7 @@ from supernas.networks.base import (
     SupernetSettings,
     Unselected,
 )
+from supernas.networks.chance import Chance
 from supernas.networks.mixture import (
     ActiveOptions,
     Options,
@@ -115,7 +116,7 @@ class DARTSCNNNetwork(Network):
         self.space = space
         self.pairs = pairs or space.pairs
         self.drop_path = 0.0 if form == "search" else size.drop_path
-        self.drop_probability = 0.0  # now; see `advance`
+        self.chance = Chance()  # of this moment; see `advance`
         parts = size.partial if form == "search" else 1
         check_parts(size.channels, parts, 2, ", and a reducing skip needs two")
         norms = _Norms(form, size)
@@ -160,7 +161,7 @@ class DARTSCNNNetwork(Network):
 
     def advance(self, progress: Progress) -> None:
         """Drop path grows with the epochs: `drop_path` times the part of them that is done."""
-        self.drop_probability = self.drop_path * progress.epoch / progress.epochs
+        self.chance.probability = self.drop_path * progress.epoch / progress.epochs
 
     @property
     def cell_counts(self) -> Mapping[str, int]:
@@ -185,7 +186,7 @@ class DARTSCNNNetwork(Network):
         active = _active_by_kind(self.space, self.pairs, mixture.active)
         counts = self.cell_counts
         rows = {} if W is None else {kind: iter(rows_by_cell(matrix, counts[kind])) for kind, matrix in W.items()}
-        drop = self.drop_probability if self.training else 0.0
+        drop = self.chance if self.training and self.drop_path and not self.chance.is_none else None
         before = last = Node(x)
         if self.second_stem is not None:
             last = Node(self.second_stem(x))
@@ -287,7 +288,13 @@ class Cell(nn.Module):
                 cast(nn.ModuleDict, self.edges[edge])[str(option)] = made
 
     def forward(
-        self, before: Node, last: Node, which: ActiveOptions, rows: Rows | None, unselected: Unselected, drop: float
+        self,
+        before: Node,
+        last: Node,
+        which: ActiveOptions,
+        rows: Rows | None,
+        unselected: Unselected,
+        drop: Chance | None,
     ) -> Tensor:
         nodes = [Node(self.before(before)), Node(self.last(last))]
         like = nodes[1].value[:, :, :: self.stride, :: self.stride]
@@ -311,12 +318,12 @@ class Cell(nn.Module):
         """Only what comes from the cell's inputs is reduced."""
         return self.stride if EDGES[edge][1] < NODES[0] else 1
 
-    def _options(self, edge: int, drop: float) -> Options:
+    def _options(self, edge: int, drop: Chance | None) -> Options:
         options = cast(nn.ModuleDict, self.edges[edge])
-        return _dropping(options, drop) if drop else options
+        return options if drop is None else _dropping(options, drop)
 
 
-def _dropping(options: nn.ModuleDict, probability: float) -> dict[str, Callable[..., Tensor | None]]:
+def _dropping(options: nn.ModuleDict, chance: Chance) -> dict[str, Callable[..., Tensor | None]]:
     """The operations with drop path (Larsson et al., ICLR 2017): each is zero for an image with some probability, and
     scaled up where it is not. Identities are never dropped.
     """
@@ -324,10 +331,7 @@ def _dropping(options: nn.ModuleDict, probability: float) -> dict[str, Callable[
     def dropped(operation: operations.Operation) -> Callable[..., Tensor | None]:
         def run(node: Node, weight: Tensor | None = None) -> Tensor | None:
             output: Tensor | None = operation(node, weight)
-            if output is None:
-                return None
-            kept = torch.empty(len(output), 1, 1, 1, dtype=output.dtype, device=output.device)
-            return output * kept.bernoulli_(1 - probability).div_(1 - probability)
+            return None if output is None else chance.of_outputs(output)
 
         return run
 

@@ -7,7 +7,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.runs import stopping
 from supernas.steps import objectives, regularisers
-from supernas.steps.contracts import Chosen
+from supernas.steps.contracts import Chosen, needs_uncompiled
 
 __all__ = ["check_together"]
 
@@ -45,7 +45,7 @@ def _first_refusal(chosen: Chosen) -> tuple[str, str, str] | None:
     for section, name, part in chosen.parts():
         if reason := part.refuses(chosen):
             return section, name, reason
-    reason = _stages_refused(chosen) or _split_refused(chosen)
+    reason = _stages_refused(chosen) or _split_refused(chosen) or _compile_refused(chosen)
     return ("method", chosen.method_name, reason) if reason else None
 
 
@@ -67,6 +67,20 @@ def _split_refused(chosen: Chosen) -> str:
     if not chosen.method.shares_weights:
         return "trains every candidate alone, where a few-shot supernet says which share weights"
     return "" if chosen.method.trains_weights else "trains no weights, of which a few-shot supernet could have several"
+
+
+def _compile_refused(chosen: Chosen) -> str:
+    """Why the passes of the method's steps are not compiled."""
+    if not chosen.method.trains_weights:
+        return needs_uncompiled(chosen, "it trains no weights")
+    if chosen.method.trains_paths:
+        return needs_uncompiled(chosen, "it trains single paths, and each would be a graph of its own to compile")
+    if chosen.space.data_kind == "text":
+        return needs_uncompiled(chosen, "windows of a text differ in length, and each would be a graph of its own")
+    if chosen.synchronised:
+        why = "search.statistics=synchronised has devices speak with each other within a pass"
+        return needs_uncompiled(chosen, why)
+    return ""
 
 
 def _remedy(chosen: Chosen, section: str) -> str:

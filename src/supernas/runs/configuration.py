@@ -85,6 +85,7 @@ NAMED_SECTIONS = ("space", "method", "objective", "regulariser", "stopping")  # 
 DEFAULT_SPACE = "nas-bench-201"
 Device = Annotated[str, pydantic.StringConstraints(pattern=r"^(auto|cpu|cuda(:\d{1,3})?|mps)$")]
 Disconnected = Literal["refuse", "allow"]
+_ARITHMETIC = ("precision", "tf32", "deterministic", "cudnn_benchmark", "compile")
 _SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -93,8 +94,8 @@ class ComputeSettings:
     """Where a run computes, and how exactly. What is recorded of it stands in `result.json` as `arithmetic`."""
 
     device: Device = setting("auto", "where to compute: auto, cpu, cuda, cuda:1, ..., mps")
-    precision: Literal["float32", "bfloat16"] = setting(
-        "float32", "of a training step's matrix products and convolutions; fp32 and bf16 for short"
+    precision: Precision = setting(
+        "float32", "of a training step's matrix products and convolutions; fp32, bf16 and fp16 for short"
     )
     tf32: bool = setting(
         False, "whether a GPU's float32 products may have the ten bits of TensorFloat-32: faster, less exact"
@@ -104,6 +105,9 @@ class ComputeSettings:
     )
     cudnn_benchmark: bool = setting(
         False, "whether cuDNN tries which of its convolutions is fastest here, which may differ from run to run"
+    )
+    compile: bool = setting(
+        False, "whether a training step's pass through the network is compiled first, by torch.compile; of mixtures"
     )
 
     @pydantic.field_validator("precision", mode="before")
@@ -123,7 +127,7 @@ class ComputeSettings:
     @property
     def arithmetic(self) -> Document:
         """What decides the last bits of a result, as plain values."""
-        return {name: getattr(self, name) for name in ("precision", "tf32", "deterministic", "cudnn_benchmark")}
+        return {name: getattr(self, name) for name in _ARITHMETIC}
 
 
 @settings
@@ -176,9 +180,6 @@ class TrainSettings(ComputeSettings):
     batch_size: int = setting(64, "images in a batch", ge=1)
     seed: int = setting(0, "of everything random", ge=0, le=2**32 - 1)
     preset: str = setting("demo", "the named size that the other settings start from")
-    precision: Literal["float32", "bfloat16", "float16"] = setting(  # type: ignore[assignment]  # the loss is scaled
-        "float32", "of a training step's matrix products and convolutions; fp32, bf16 and fp16 for short"
-    )
     label_smoothing: float = setting(0.0, "of the cross entropy", ge=0, lt=1)
     split: float | None = setting(
         None, "part of the training images that trains, as in a search; the rest validates, no test", gt=0, lt=1
@@ -251,6 +252,11 @@ class SearchConfig(Chosen):
     def precision(self) -> Precision:
         """Of a step's matrix products."""
         return self.search.precision
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a step's passes through the network are compiled."""
+        return self.search.compile
 
     @property
     def most_paths(self) -> int:

@@ -7,9 +7,10 @@ import torch
 
 from supernas.core.errors import UserError, unknown
 from supernas.core.spelling import assigned, option
+from supernas.steps.compiling import compiled
 from supernas.steps.precision import Precision
 
-__all__ = ["check_precision", "choose_device", "set_arithmetic"]
+__all__ = ["check_compile", "check_precision", "choose_device", "set_arithmetic"]
 
 
 def choose_device(name: str, *, float64: bool = False) -> torch.device:
@@ -64,6 +65,23 @@ def check_precision(precision: Precision, device: torch.device, setting: str) ->
         there = there and torch.cuda.is_bf16_supported(including_emulation=False)
     if not there:
         raise UserError(f"this {device.type} does not compute in {precision}; use {assigned(setting, 'float32')}")
+
+
+def check_compile(device: torch.device, setting: str) -> None:
+    """Whether PyTorch can compile for a device here, which takes a compiler: tried.
+
+    Args:
+        device: the device.
+        setting: which asked for it.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    try:
+        compiled(torch.cos)(torch.zeros(2, device=device))
+    except Exception as error:  # whatever a backend says of what it lacks
+        why = str(error).partition("\n\n")[0] or type(error).__name__
+        raise UserError(f"torch.compile does not work for this {device.type}: {why}; leave {setting} out") from error
 
 
 def set_arithmetic(device: torch.device, tf32: bool, deterministic: bool, cudnn_benchmark: bool) -> None:

@@ -30,7 +30,7 @@ from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import NetworkSettings, Output
 from supernas.networks.costs.memory import Build, Pass
 from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
-from supernas.runs.device import check_precision, set_arithmetic
+from supernas.runs.device import check_compile, check_precision, set_arithmetic
 from supernas.runs.divergence import diverged, holds_nan, is_finite
 from supernas.runs.finished import weights_digest
 from supernas.runs.fit import Batches, check_fit, check_room
@@ -113,6 +113,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         devices, nodes = settings.on_devices if shared else (1, 1)
         self.device = launched(devices, nodes, settings.device, float64=self._needs_float64)
         check_precision(settings.precision, self.device, f"{self._section}.precision")
+        if settings.compile:
+            check_compile(self.device, f"{self._section}.compile")
         set_arithmetic(self.device, settings.tf32, settings.deterministic, settings.cudnn_benchmark)
         config.space.network_class.try_out(config.space, data, self.task, self.device, self._tried_pairs)
         contents = {"data": data.digest}

@@ -221,6 +221,7 @@ class Search(Loop[Epoch, Result]):
             penalty=self.budget.penalty if self.budget and self.budget.weight else None,
             data_shape=self.data.network,
             precision=config.search.precision,
+            compile=config.search.compile,
             make_supernet=lambda: self._network(stage, pairs),
             epochs=self.epochs,
             usable=self._usable,

@@ -33,9 +33,11 @@ from supernas.runs.divergence import diverged, is_finite
 from supernas.runs.finished import inherit
 from supernas.runs.loop import Carry, EpochReport, Loop, Moving
 from supernas.spaces.search_strategies import draw
+from supernas.steps.compiling import compiled
 from supernas.steps.contracts import Metrics
 from supernas.steps.optimisers import WeightsOptimiser
 from supernas.steps.precision import computing
+from supernas.steps.scaling import LossScale
 from supernas.steps.weights import training_loss
 
 __all__ = ["TrainResult", "Training", "alike", "drawn", "run_name", "sized", "train_each", "train_random"]
@@ -94,7 +96,6 @@ class _Moving(Moving):
     best: dict[str, Tensor] = field(default_factory=dict)  # the weights of the best epoch, where they are kept
     best_metric: float | None = None
     reloads: int = 0  # in this epoch
-    scaler: torch.amp.GradScaler | None = None  # of the loss, in float16
 
 
 class Training(Loop[EpochReport, TrainResult]):
@@ -150,6 +151,11 @@ class Training(Loop[EpochReport, TrainResult]):
                 f"{name} needs validation {dataset.examples}, and {dataset.name} has none; leave it out, or keep "
                 f"some apart with {assigned('train.split', 0.9)}"
             )
+        if config.train.compile and config.space.data_kind == "text":
+            raise UserError(
+                "train.compile does not go with texts, whose windows differ in length, and each would be a graph of "
+                "its own; leave train.compile out"
+            )
         if config.weights.patience and config.train.ema:
             raise UserError("weights.patience and train.ema are two averages of the weights; give one of them")
 
@@ -176,13 +182,13 @@ class Training(Loop[EpochReport, TrainResult]):
         model = placed(model, self.device)
         self._check_connected(model)
         self.steps_per_epoch = stream.steps_per_epoch
+        self._output = compiled(model.output) if config.train.compile else model.output
         return _Moving(
             network=model,
             train=stream,
-            optimiser=WeightsOptimiser(model, config.weights),
+            optimiser=WeightsOptimiser(model, config.weights, LossScale.of(config.train.precision)),
             average=self._average(model),
             best=_copy(model) if config.train.keep == "best" else {},
-            scaler=torch.amp.GradScaler(self.device.type) if config.train.precision == "float16" else None,
         )
 
     def _check_connected(self, model: Standalone) -> None:
@@ -218,18 +224,20 @@ class Training(Loop[EpochReport, TrainResult]):
         network.advance(progress)
         state.optimiser.zero_grad()
         with computing(self.device, self.config.train.precision):
-            output = state.network.output(batch.inputs, state.carry if batch.follows else None)
+            output = self._output(batch.inputs, state.carry if batch.follows else None)
             loss = training_loss(self.task, output, batch)
             if output.auxiliary is not None:
                 loss = loss + network.auxiliary_weight * self.task.loss(output.auxiliary, batch.targets)
-        (loss if state.scaler is None else state.scaler.scale(loss)).backward()
-        state.optimiser.step(progress, batch.share, state.scaler)
+        with state.optimiser.arriving():
+            state.optimiser.scaled(loss).backward()
+        stepped = state.optimiser.step(progress, batch.share)
         if state.average is not None:
             state.average.update(state.network)
         state.carry = output.carry and tuple(part.detach() for part in output.carry)
         if state.best and not is_finite(state.network, loss.detach()):
             return self._reload(progress)
-        return {"loss": loss.detach(), "train_metric": self.task.metric(output.prediction.detach(), batch.targets)}
+        metric = self.task.metric(output.prediction.detach(), batch.targets)
+        return {"loss": loss.detach(), "train_metric": metric, **stepped}
 
     def _reload(self, progress: Progress) -> Metrics:
         """Goes on from the best weights with the next batch: those since are lost, but not the run."""

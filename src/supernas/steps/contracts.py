@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import torch
@@ -24,6 +25,7 @@ from supernas.core.task import Task
 from supernas.data import Batch
 from supernas.networks.base import Mixture, Network, NetworkSettings, Output, Weights
 from supernas.spaces.base import Space
+from supernas.steps.compiling import compiled
 from supernas.steps.optimisers import SGDSettings
 from supernas.steps.precision import Precision, computing
 
@@ -53,8 +55,10 @@ __all__ = [
     "needs_alpha",
     "needs_paths",
     "needs_plain",
+    "needs_range",
     "needs_rows",
     "needs_single",
+    "needs_uncompiled",
     "needs_whole",
     "stage_starts",
 ]
@@ -125,6 +129,11 @@ class Chosen(ABC):
         return "float32"
 
     @property
+    def compiled(self) -> bool:
+        """Whether a step's passes through the network are compiled."""
+        return False
+
+    @property
     def synchronised(self) -> bool:
         """Whether several devices normalise by the statistics of the whole batch."""
         return False
@@ -161,6 +170,20 @@ def needs_single(chosen: Chosen, why: str) -> str:
     return (
         f"does not go with search.precision={chosen.precision}: {why}; give {assigned('search.precision', 'float32')}"
     )
+
+
+def needs_range(chosen: Chosen, why: str) -> str:
+    """The refusal of a part whose gradients vanish in float16, although the loss is scaled."""
+    if chosen.precision != "float16":
+        return ""
+    return f"does not go with search.precision=float16: {why}; give {assigned('search.precision', 'bfloat16')}"
+
+
+def needs_uncompiled(chosen: Chosen, why: str) -> str:
+    """The refusal of a part whose passes are of another kind than those that are compiled."""
+    if not chosen.compiled:
+        return ""
+    return f"does not go with search.compile=true: {why}; leave search.compile out"
 
 
 def needs_plain(chosen: Chosen, why: str) -> str:
@@ -327,6 +350,7 @@ class SearchContext:
         penalty: what a weights matrix adds to the loss of the architecture step for what it would cost.
         data_shape: what a network must know to fit the data, as arguments of its class.
         precision: of a step's matrix products.
+        compile: whether a step's passes through the network are compiled.
         make_supernet: makes one more supernet of the same form, with fresh weights from the global generators.
         regulariser: what changes the gradients of a method that alternates; nothing does without.
         epochs: passes over the training half in the whole search.
@@ -348,6 +372,7 @@ class SearchContext:
     penalty: Callable[[Weights], Tensor] | None = None
     data_shape: Values = field(default_factory=dict)
     precision: Precision = "float32"
+    compile: bool = False
     make_supernet: Callable[[], Network] | None = None
     regulariser: Regulariser[Any] | None = None
     epochs: int = 1
@@ -357,6 +382,11 @@ class SearchContext:
     def device(self) -> torch.device:
         """Where the network lies."""
         return next(self.network.parameters()).device
+
+    @cached_property
+    def forward(self) -> Callable[..., Output]:
+        """The network as a step of a mixture runs it: called with the same, and compiled where that was chosen."""
+        return compiled(self.network.forward) if self.compile else self.network
 
     def computing(self) -> AbstractContextManager[Any]:
         """Where a step's networks run forward, and their losses are computed: in the precision that was chosen."""

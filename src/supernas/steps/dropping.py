@@ -7,9 +7,9 @@ paths; N. Srivastava et al., "Dropout", JMLR 2014, entries. What stays is scaled
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from supernas.networks.chance import Chance
 
 __all__ = ["Dropping"]
 
@@ -26,14 +26,20 @@ class Dropping:
     """
 
     def __init__(self, modules: Iterable[nn.Module], what: Literal["paths", "entries"]) -> None:
-        self.probability, self._what = 0.0, what
+        self._chance, self._what = Chance(), what
         for module in modules:
             module.register_forward_hook(self._drop)
 
+    @property
+    def probability(self) -> float:
+        """Now."""
+        return self._chance.probability
+
+    @probability.setter
+    def probability(self, value: float) -> None:
+        self._chance.probability = value
+
     def _drop(self, module: nn.Module, inputs: Any, output: Tensor | None) -> Tensor | None:
-        if output is None or not module.training or not self.probability:
+        if output is None or not module.training or self._chance.is_none:
             return output
-        if self._what == "entries":
-            return F.dropout(output, self.probability)
-        kept = torch.empty(len(output), *[1] * (output.ndim - 1), dtype=output.dtype, device=output.device)
-        return output * kept.bernoulli_(1 - self.probability).div_(1 - self.probability)
+        return self._chance.of_entries(output) if self._what == "entries" else self._chance.of_outputs(output)

@@ -28,23 +28,27 @@ import torch
 from torch import Tensor
 
 from supernas.core.ranks import averaged
+from supernas.steps.contracts import Chosen, needs_range, needs_single, needs_uncompiled
 
 __all__ = [
-    "CLOSE",
     "Hypergradient",
     "Replay",
     "Unrolled",
     "gradients_of",
+    "looking_refused",
     "mixed_product",
     "unrolled_gradient",
     "unrolled_gradients",
 ]
 
 Hypergradient = Literal["finite-difference", "exact"]
-CLOSE = (
+_CLOSE = (
     "a finite difference compares weights that lie closer together than that tells apart; the exact hypergradient goes"
 )
-"""Why finite differences need float32."""
+_SCALED_ONCE = "a gradient of gradients vanishes in it, since a loss can be scaled but once"
+_LOOKS = (
+    "what looks through the next step of the weights runs, and differentiates, other passes than those that would be"
+)
 Tensors = Mapping[str, Tensor]
 Value = TypeVar("Value")
 LossAt = Callable[[Tensors], Tensor]
@@ -87,6 +91,13 @@ class Unrolled:
             return 1.0
         norm = torch.stack([g.detach().norm() for g in gradients]).norm()
         return (self.clip / norm.clamp_min(1e-12)).clamp_max(1.0)
+
+
+def looking_refused(chosen: Chosen, form: Hypergradient) -> str:
+    """Why a search cannot look through steps; empty if it can."""
+    exact = form == "exact"
+    precision = needs_range(chosen, _SCALED_ONCE) if exact else needs_single(chosen, _CLOSE)
+    return precision or needs_uncompiled(chosen, _LOOKS)
 
 
 def unrolled_gradient(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -11,6 +12,7 @@ from supernas.core.documents import Document
 from supernas.core.progress import Progress
 from supernas.core.ranks import averaged, size
 from supernas.core.settings import Unused, setting, settings
+from supernas.steps.scaling import LossScale
 
 __all__ = ["AdamSettings", "SGDSettings", "WeightsOptimiser", "decay_over"]
 
@@ -105,10 +107,17 @@ def decay_over(decay: float, published_steps: float, steps: float) -> float:
 
 
 class WeightsOptimiser:
-    """SGD over a network's weights, with the settings' schedule and clipping."""
+    """SGD over a network's weights, with the settings' schedule and clipping.
 
-    def __init__(self, network: nn.Module, options: SGDSettings) -> None:
-        self.options = options
+    Attributes:
+        options: the settings.
+        scale: of the losses whose gradients it steps along, where they are scaled.
+        parameters: the weights that are trained.
+        sgd: the optimiser.
+    """
+
+    def __init__(self, network: nn.Module, options: SGDSettings, scale: LossScale | None = None) -> None:
+        self.options, self.scale = options, scale
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.sgd = torch.optim.SGD(
             self.parameters,
@@ -122,25 +131,35 @@ class WeightsOptimiser:
         """Forgets the gradients; those of options that then do not run are None, or zeros if idle is `momentum`."""
         self.sgd.zero_grad(set_to_none=self.options.idle == "none")
 
-    def step(self, progress: Progress, share: float = 1.0, scaler: torch.amp.GradScaler | None = None) -> None:
+    def scaled(self, loss: Tensor) -> Tensor:
+        """A loss as it is; in float16 its gradient is scaled from there on, until it arrives where it is wanted."""
+        return loss if self.scale is None else self.scale.up(loss)
+
+    def arriving(self) -> AbstractContextManager[None]:
+        """Where gradients of scaled losses arrive at the weights, as they were before; nothing where none is scaled."""
+        return nullcontext() if self.scale is None else self.scale.undone_at(self.parameters)
+
+    def step(self, progress: Progress, share: float = 1.0) -> dict[str, Tensor]:
         """One step at the learning rate of this moment, times the size of the batch as a part of a usual one, along the
-        mean of all devices' gradients. With a scaler these are of a scaled loss, and where they are no numbers there is
-        no step.
+        mean of all devices' gradients. There is none where losses are scaled and a gradient is not finite.
+
+        Returns:
+            Where losses are scaled, `skipped`: 1 if there was no step, else 0.
         """
-        if scaler is not None:
-            scaler.unscale_(self.sgd)
         if size() > 1:
             for parameter, gradient in zip(self.parameters, averaged([w.grad for w in self.parameters]), strict=True):
                 parameter.grad = gradient
+        if self.scale is not None and not self.scale.allows([w.grad for w in self.parameters]):
+            return {"skipped": torch.ones(())}
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
         for group in self.sgd.param_groups:
             group["lr"] = self.learning_rate(progress) * share
-        if scaler is None:
-            self.sgd.step()
-        else:
-            scaler.step(self.sgd)
-            scaler.update()
+        self.sgd.step()
+        if self.scale is None:
+            return {}
+        self.scale.stepped()
+        return {"skipped": torch.zeros(())}
 
     def forget(self) -> None:
         """Momentum begins anew."""
@@ -172,13 +191,16 @@ class WeightsOptimiser:
         return buffer
 
     def state_dict(self) -> Document:
-        """The momentum buffers, and which parameters have a gradient (idle=`momentum` keeps those moving)."""
+        """The momentum buffers, which parameters have a gradient (idle=`momentum` keeps those), and the scale."""
         ran = [number for number, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        return {"sgd": self.sgd.state_dict(), "ran": ran}
+        scale = {} if self.scale is None else {"scale": self.scale.tree()}
+        return {"sgd": self.sgd.state_dict(), "ran": ran, **scale}
 
     def load_state_dict(self, state: Document) -> None:
         """Restores them."""
         self.sgd.load_state_dict(state["sgd"])
+        if self.scale is not None:
+            self.scale.load(state["scale"])
         for number in state["ran"]:
             self.parameters[number].grad = torch.zeros_like(self.parameters[number])
 

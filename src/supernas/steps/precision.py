@@ -1,7 +1,7 @@
 """In which precision networks compute while they are trained; weights, losses and steps are always in float32.
 
 A matrix product or a convolution of half the bits is faster where the device knows it. bfloat16 has the range of
-float32, so that nothing else changes. float16 has not: small gradients vanish unless the loss is scaled.
+float32, so that nothing else changes. float16 has not: small gradients vanish unless the loss is scaled (`scaling.py`).
 """
 
 from contextlib import AbstractContextManager, nullcontext

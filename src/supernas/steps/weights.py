@@ -24,6 +24,7 @@ from supernas.steps.contracts import MethodState, Metrics, SearchContext
 from supernas.steps.hypergradients import Unrolled
 from supernas.steps.objectives.base import PathSum, WeightedPath, backward_over_paths, merged, part_sizes
 from supernas.steps.optimisers import WeightsOptimiser
+from supernas.steps.scaling import LossScale
 
 __all__ = [
     "Computed",
@@ -91,7 +92,9 @@ class Trainer(State):
         """The loss of a mixture on the next validation batch, with a graph."""
         W, active, unselected = mixture
         with self.context.computing():
-            output = self.context.network(batch.inputs, W, active, self.next_valid_carry(batch), unselected)
+            output = self.context.forward(
+                batch.inputs, W and self.entering(W), active, self.next_valid_carry(batch), unselected
+            )
             return self.loss_on_valid(output, batch, W)
 
     def loss_on_valid(self, output: Output, batch: Batch, W: Weights | None) -> Tensor:
@@ -99,7 +102,7 @@ class Trainer(State):
         for what `W` costs.
         """
         self.valid_carry = _detached(output.carry)
-        loss = self.context.task.loss(output.prediction, batch.targets)
+        loss = self.optimiser.scaled(self.context.task.loss(output.prediction, batch.targets))
         penalty = self.context.penalty
         return loss if penalty is None or W is None else loss + penalty(W)
 
@@ -110,6 +113,20 @@ class Trainer(State):
     def next_valid_carry(self, batch: Batch) -> Carry:
         """The hidden state that a validation batch goes on from."""
         return self.valid_carry if batch.follows else None
+
+    # -- scaled losses ------------------------------------------------------------------------------------------------
+
+    def entering(self, leaves: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights or a matrix `W` as they enter a network, at which scaled gradients arrive as they were before."""
+        scale = self.optimiser.scale
+        return leaves if scale is None else scale.down(leaves)
+
+    def allows(self, gradients: Gradients) -> bool:
+        """Whether alpha may be moved along gradients of the loss. Always, but where losses are scaled all are looked at
+        first: one that is not finite says that the scale was too large, and is none to follow.
+        """
+        scale = self.optimiser.scale
+        return scale is None or scale.allows(gradients)
 
     # -- looking ahead ------------------------------------------------------------------------------------------------
 
@@ -124,13 +141,14 @@ class Trainer(State):
     def training_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture) -> Tensor:
         """The loss of a mixture on the next training batch at given weights, with a graph; nothing is carried on."""
         with self.context.computing():
-            output = self.output_at(weights, batch, mixture, carry=self.next_carry(batch))
-            return training_loss(self.context.task, output, batch)
+            output = self.output_at(self.entering(weights), batch, self._entered(mixture), self.next_carry(batch))
+            return self.optimiser.scaled(training_loss(self.context.task, output, batch))
 
     def validation_loss_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture) -> Tensor:
         """`validation_loss` of a mixture at given weights."""
         with self.context.computing():
-            output = self.output_at(weights, batch, mixture, carry=self.next_valid_carry(batch))
+            carry = self.next_valid_carry(batch)
+            output = self.output_at(self.entering(weights), batch, self._entered(mixture), carry)
             return self.loss_on_valid(output, batch, mixture.W)
 
     def output_at(self, weights: Mapping[str, Tensor], batch: Batch, mixture: Mixture, carry: Carry = None) -> Output:
@@ -156,11 +174,14 @@ class Trainer(State):
     def _present(self) -> dict[str, Tensor]:
         return dict(self.context.network.named_parameters())
 
-    def _finish(self, output: Output, batch: Batch, progress: Progress) -> Tensor:
-        """Steps along the gradient that is there; the training metric of the output."""
-        self.optimiser.step(progress, batch.share)
+    def _entered(self, mixture: Mixture) -> Mixture:
+        return mixture if mixture.W is None else mixture._replace(W=self.entering(mixture.W))
+
+    def _finish(self, output: Output, batch: Batch, progress: Progress) -> Metrics:
+        """Steps along the gradient that is there; the training metric of the output, and what the step says."""
+        stepped = self.optimiser.step(progress, batch.share)
         self.carry = _detached(output.carry)
-        return self.context.task.metric(output.prediction.detach(), batch.targets)
+        return {"train_metric": self.context.task.metric(output.prediction.detach(), batch.targets), **stepped}
 
 
 @dataclass(kw_only=True)
@@ -174,7 +195,7 @@ class PathTrainer(Trainer):
         """A trainer of the search's network."""
         return cls(
             context=context,
-            optimiser=WeightsOptimiser(context.network, context.weights),
+            optimiser=_optimiser(context),
             objective=context.objective.init(context.network, context.space, context.seed),
         )
 
@@ -188,11 +209,12 @@ class PathTrainer(Trainer):
             paths = objective.paths(self.objective, architecture)
             return self._step_over(batch, paths, objective.normalise, progress, change)
         self.optimiser.zero_grad()
-        run = _PathRuns(self.context, batch, self.next_carry(batch))
-        metrics, output = objective.backward(self.objective, architecture, run)
-        run.backward_through_stem()
+        run = _PathRuns(self, batch)
+        with self.optimiser.arriving():
+            metrics, output = objective.backward(self.objective, architecture, run)
+            run.backward_through_stem()
         self._change(change)
-        return {**metrics, "train_metric": self._finish(output, batch, progress)}
+        return {**metrics, **self._finish(output, batch, progress)}
 
     def step_over_set(self, batch: Batch, architectures: Sequence[Architecture], progress: Progress) -> Metrics:
         """One step of the weights along the mean loss of a set of current paths; the objective is not asked.
@@ -216,12 +238,13 @@ class PathTrainer(Trainer):
         split = self.context.paths == "split"
         if split:
             paths = [path for path in paths if path.weight > 0]
-        run = _PathRuns(self.context, batch, self.next_carry(batch), merged(paths, normalise) if split else None)
-        metrics, output = backward_over_paths(paths, run, normalise)
-        run.backward_through_stem()
+        run = _PathRuns(self, batch, merged(paths, normalise) if split else None)
+        with self.optimiser.arriving():
+            metrics, output = backward_over_paths(paths, run, normalise)
+            run.backward_through_stem()
         output = run.joined() if split else output
         self._change(change)
-        return {**metrics, "train_metric": self._finish(output, batch, progress)}
+        return {**metrics, **self._finish(output, batch, progress)}
 
     def _change(self, change: Change) -> None:
         """Changes the gradients that are there."""
@@ -237,16 +260,14 @@ class _PathRuns:
     together.
 
     Args:
-        context: what the search is about.
+        trainer: whose step it is.
         batch: of the step.
-        carry: the hidden state that it goes on from.
         weights: the weight of each path that will run, where each has a part of the batch; None gives all of it to all.
     """
 
-    def __init__(
-        self, context: SearchContext, batch: Batch, carry: Carry, weights: Mapping[Architecture, float] | None = None
-    ) -> None:
-        self._context, self._carry = context, carry
+    def __init__(self, trainer: Trainer, batch: Batch, weights: Mapping[Architecture, float] | None = None) -> None:
+        self._trainer, self._context, self._carry = trainer, trainer.context, trainer.next_carry(batch)
+        context = self._context
         with context.computing():
             stem = context.network.embed(batch.inputs)
         targets: Sequence[Tensor] = [batch.targets]
@@ -268,7 +289,7 @@ class _PathRuns:
         with self._context.computing():
             output = self._context.network.after_stem(batch.inputs, Mixture(active=path.pairs), self._carry)
             self._outputs[number] = output
-            return training_loss(self._context.task, output, batch), output
+            return self._trainer.optimiser.scaled(training_loss(self._context.task, output, batch)), output
 
     def backward_through_stem(self) -> None:
         """The stem's backward pass with the sum of the paths' gradients."""
@@ -308,7 +329,7 @@ class MixtureTrainer(Trainer):
     @classmethod
     def make(cls, context: SearchContext) -> "MixtureTrainer":
         """A trainer of the search's network."""
-        return cls(context=context, optimiser=WeightsOptimiser(context.network, context.weights))
+        return cls(context=context, optimiser=_optimiser(context))
 
     def compute(self, batch: Batch, mixture: Mixture) -> Computed:
         """The gradient of the next step in the weights; `mixture` is taken as it is."""
@@ -316,9 +337,10 @@ class MixtureTrainer(Trainer):
         self.optimiser.zero_grad()
         fixed = {kind: matrix.detach() for kind, matrix in mixture.W.items()}
         with self.context.computing():
-            output = self.context.network(batch.inputs, fixed, carry=self.next_carry(batch))
-            loss = training_loss(self.context.task, output, batch)
-        loss.backward()
+            output = self.context.forward(batch.inputs, fixed, carry=self.next_carry(batch))
+            loss = self.optimiser.scaled(training_loss(self.context.task, output, batch))
+        with self.optimiser.arriving():
+            loss.backward()
         without = Output(output.prediction.detach(), output.features.detach(), output.carry)
         return Computed(loss.detach(), without, tuple(w.grad for w in self.optimiser.parameters))
 
@@ -326,7 +348,7 @@ class MixtureTrainer(Trainer):
         """The step along a gradient that was computed on the same batch."""
         for parameter, gradient in zip(self.optimiser.parameters, computed.gradients, strict=True):
             parameter.grad = gradient
-        return {"loss": computed.loss, "train_metric": self._finish(computed.output, batch, progress)}
+        return {"loss": computed.loss, **self._finish(computed.output, batch, progress)}
 
     def step(self, batch: Batch, mixture: Mixture, progress: Progress, change: Change = unchanged) -> Metrics:
         """One step of the weights on the mixture of all options that the network holds, along a gradient that is
@@ -346,6 +368,10 @@ class TrainedState(MethodState):
     def last_path(self) -> Architecture | None:
         """The trainer's."""
         return self.trainer.last
+
+
+def _optimiser(context: SearchContext) -> WeightsOptimiser:
+    return WeightsOptimiser(context.network, context.weights, LossScale.of(context.precision))
 
 
 def unrolled(

@@ -53,9 +53,9 @@ from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
 from supernas.methods.base import AlphaState, Alternating, Change, unchanged
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Chosen, Distribution, Metrics, SearchContext, Stage, needs_single
+from supernas.steps.contracts import Chosen, Distribution, Metrics, SearchContext, Stage, needs_range, needs_uncompiled
 from supernas.steps.curvature import gradient_and_diagonal
-from supernas.steps.hypergradients import CLOSE, Hypergradient, gradients_of, unrolled_gradients
+from supernas.steps.hypergradients import Hypergradient, gradients_of, looking_refused, unrolled_gradients
 from supernas.steps.relaxations import Relaxation, derived
 
 __all__ = ["BaLeNAS"]
@@ -104,9 +104,11 @@ class BaLeNAS(Alternating, Distribution):
             refuse_unused(self.adam, _OF_VADAM, "inference=backprop", "adam.")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Finite differences in less than float32."""
-        looks = self.order == 2 and self.hypergradient == "finite-difference"
-        return needs_single(chosen, CLOSE) if looks else ""
+        """Looking through a step, or for a curvature, where that is lost, or not compiled."""
+        if self.order == 2:
+            return looking_refused(chosen, self.hypergradient)
+        why = "adam.curvature=exact differentiates gradients, which neither a scaled nor a compiled pass allows"
+        return (needs_range(chosen, why) or needs_uncompiled(chosen, why)) if self.needs_curvature else ""
 
     # -- the mixture --------------------------------------------------------------------------------------------------
 
@@ -145,7 +147,8 @@ class BaLeNAS(Alternating, Distribution):
         posterior: Posterior = state.alpha_optimiser
         noises = [posterior.noise(state.generator) for _ in range(self.samples)]
         losses, draws = zip(*self.drawn(state, noises, train, valid, progress), strict=True)
-        posterior.step([replace(drawn, gradient=change(drawn.gradient)) for drawn in draws])
+        if state.trainer.allows([gradient for drawn in draws for gradient in drawn.gradient]):
+            posterior.step([replace(drawn, gradient=change(drawn.gradient)) for drawn in draws])
         deviations = torch.cat([sigma.flatten() for sigma in posterior.deviations()])
         return {"valid_loss": torch.stack(losses).mean(), "deviation": deviations.mean()}
 

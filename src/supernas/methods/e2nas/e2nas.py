@@ -211,8 +211,10 @@ class E2NAS(Method[E2NASState], Visiting):
         if visit < warm - _MEASURED or (visit > warm and (visit - warm) % self.alpha_interval):
             return metrics
         loss, gradient = self._validation_gradient(state, relaxed, valid)
-        self._measure(state, gradient)
         metrics["valid_loss"] = loss
+        if not state.trainer.allows([gradient]):
+            return metrics
+        self._measure(state, gradient)
         if visit < warm:
             return metrics
         if state.novelty:

@@ -59,9 +59,10 @@ from supernas.steps.contracts import (
     SearchContext,
     Stage,
     Validate,
-    needs_single,
+    needs_range,
+    needs_uncompiled,
 )
-from supernas.steps.hypergradients import CLOSE, Hypergradient, gradients_of
+from supernas.steps.hypergradients import Hypergradient, gradients_of, looking_refused
 from supernas.steps.weights import Computed, MixtureTrainer, Trainer, training_loss
 
 __all__ = ["TETLO"]
@@ -154,9 +155,10 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
         if space.data_kind == "text":
             why = "its auxiliary model keeps no hidden state, and the batches of a text go on from one another"
             return f"cannot search the space {space.name}: {why}"
-        if self.transfer_weight and self.hypergradient == "finite-difference" and (why := needs_single(chosen, CLOSE)):
+        if self.transfer_weight and (why := looking_refused(chosen, self.hypergradient)):
             return why
-        return self.main_method.refuses(chosen)
+        beside = "its auxiliary model learns beside the supernet, and that is made for one network"
+        return needs_range(chosen, beside) or needs_uncompiled(chosen, beside) or self.main_method.refuses(chosen)
 
     # -- verbs that are the base's ------------------------------------------------------------------------------------
 

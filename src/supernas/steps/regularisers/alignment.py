@@ -32,7 +32,7 @@ from torch import Tensor
 from supernas.core.settings import Unused, setting, settings
 from supernas.core.state import State
 from supernas.networks.base import Mixture, Weights
-from supernas.steps.contracts import Chosen, Regulariser, SearchContext, StepView
+from supernas.steps.contracts import Chosen, Regulariser, SearchContext, StepView, needs_single
 from supernas.steps.hypergradients import gradients_of
 
 __all__ = ["Alignment"]
@@ -68,7 +68,9 @@ class Alignment(Regulariser[Aligned]):
         if not chosen.space.network_class.repeats_cells:
             name = chosen.space.name
             return f"cannot be in the space {name}, whose networks repeat no cell: {self.needs}; take another space"
-        return ""
+        return needs_single(
+            chosen, "its finite difference compares gradients that differ by less than that tells apart"
+        )
 
     def init(self, context: SearchContext) -> Aligned:
         """Nothing seen yet."""

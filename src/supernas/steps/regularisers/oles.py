@@ -135,6 +135,6 @@ class OLES(Regulariser[Judged]):
 
 
 def cosine(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
-    """That of two gradients of the same weights; 0 where one of them is 0."""
+    """That of two gradients of the same weights; 0 where one is 0, or no number (such a step is skipped)."""
     first, second = (torch.cat([part.detach().flatten() for part in parts]) for parts in (one, other))
-    return torch.nn.functional.cosine_similarity(first, second, dim=0)
+    return torch.nn.functional.cosine_similarity(first, second, dim=0).nan_to_num()
