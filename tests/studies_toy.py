@@ -1,5 +1,8 @@
 """Studies of seconds."""
 
+import pickle
+
+from supernas.core.settings import settings
 from supernas.runs.executors.base import Executor, Pool, Task, attempt
 
 TOY = {
@@ -10,8 +13,9 @@ TOY = {
 }
 
 
+@settings
 class Inline(Executor):
-    """Workers that are no processes: the start of one takes longer than these runs."""
+    """Workers that are no processes: the start of one takes longer than these runs. Work is sent to them, though."""
 
     def open(self, work, needs, folder):
         return InlinePool(work)
@@ -24,7 +28,8 @@ class InlinePool(Pool):
         self.work = work
 
     def start(self, job):
-        return InlineTask(attempt(self.work, job, lambda: False))
+        work, job = pickle.loads(pickle.dumps((self.work, job)))
+        return InlineTask(attempt(work, job, lambda: False))
 
     def wait(self, tasks, seconds):
         return tasks

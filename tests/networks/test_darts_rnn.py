@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from crossings import META, crossings
 from supernas import spaces
 from supernas.core.errors import UserError
 from supernas.networks.base import Mixture
@@ -101,6 +102,14 @@ def test_a_mixture_is_the_weighted_sum_of_its_active_options(form):
     matrix[tuple(zip(*active, strict=True))] = 1
     expected, _ = slow(network, network.embed(words()), matrix)
     assert close(network(words(), active=active).prediction, expected)
+
+
+def test_a_mixture_or_path_picks_its_weights_where_they_lie():
+    network, W = supernet().to(META), {"recurrent": torch.zeros(SPACE.shapes["recurrent"], device=META).double()}
+    with crossings() as seen:
+        network(words().to(META), W)
+        network(words().to(META), W, active=V2.pairs)
+    assert +seen == {"there": 2}  # the words
 
 
 def test_the_carry_goes_on_where_the_text_was_cut():

@@ -1,13 +1,18 @@
 """Trainings and scores by the workers of an executor are those of this process."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 import supernas
 from runs_toy import TRAIN
-from studies_toy import Inline
+from searched_toy import finished
+from studies_toy import Inline, InlinePool
 from supernas.core.errors import UserError
+from supernas.evaluation.correlate import correlate, draw
 from supernas.evaluation.proxy_scores import resolve_scores, score
+from supernas.evaluation.supernet_accuracy import EvaluationSettings
 from supernas.runs.configuration import merge, resolve_train
 from supernas.runs.elsewhere import train_elsewhere
 from supernas.runs.executors import Needs
@@ -53,3 +58,34 @@ def test_scores_elsewhere_are_those_of_this_process(tmp_path):
     here = score(architectures, config, tmp_path / "here")
     there = score(architectures, config, tmp_path / "there", executor=Inline())
     assert np.array_equal(here.scores["synflow"], there.scores["synflow"])
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    """Those that workers were given."""
+    given, start = [], InlinePool.start
+    monkeypatch.setattr(InlinePool, "start", lambda pool, job: given.append(job) or start(pool, job))
+    return given
+
+
+def test_a_correlation_elsewhere_is_that_of_this_process(tmp_path, space, jobs):
+    here = finished(tmp_path / "here").folder
+    there = shutil.copytree(here, tmp_path / "there")
+    architectures, truth = draw(space, 5), np.arange(5.0)
+    asked = architectures, truth, "made-up", EvaluationSettings(images=20)
+    proxies = {"synflow": {}}
+    found = [correlate(here, *asked, proxies=proxies), correlate(there, *asked, proxies=proxies, executor=Inline())]
+    assert len({job.mark for job in jobs}) == 2  # accuracies, and scores
+    assert found[0].record() == found[1].record()
+    assert all(np.array_equal(found[0].scores[name], found[1].scores[name]) for name in found[0].scores)
+
+
+def test_scores_and_random_trainings_are_done_where_it_was_said(tmp_path, jobs):
+    size = {"channels": 2, "cells": 1, "batch_size": 8}
+    supernas.score(["1", "200"], out=tmp_path / "scores", executor=Inline(), **size)
+    assert len(jobs) == 1
+    few = merge(TRAIN, {"train": {"epochs": 1}})
+    result = supernas.train(
+        TRAIN["architecture"], config=few, out=tmp_path / "run", compare_random=2, executor=Inline()
+    )
+    assert [job["folder"] for job in jobs[1:]] == [str(one.folder.resolve()) for one in result.random]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from supernas.core.errors import UserError
+from supernas.runs import spread
 from supernas.runs.executors import Needs, chosen
 from supernas.runs.spread import in_order
 
@@ -51,3 +52,10 @@ def test_work_that_kills_is_not_tried_for_ever(tmp_path):
     results = in_order(chosen("local"), Needs(workers=1), tmp_path, partial(prepare, deaths), range(9), 2)
     with pytest.raises(UserError, match="a worker died twice over the same work: its process was ended by SIGKILL"):
         list(results)
+
+
+def test_who_is_asked_to_stop_leaves_the_rest():
+    done = []
+    part = spread._Part("of this test", lambda: done.append, range(9))
+    spread._do(part, lambda: len(done) == 3)
+    assert done == [0, 1, 2]

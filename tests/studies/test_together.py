@@ -1,5 +1,6 @@
 """Processes that share a study: no server, none of its runs twice, and none lost when some of them are killed."""
 
+import gc
 import json
 import multiprocessing
 import os
@@ -95,6 +96,19 @@ def test_a_claim_that_is_lost_meanwhile_is_no_failure(tmp_path):
     assert workers.work(job, lambda: False)["state"] == "taken"
     (folder / CLAIM).unlink()
     assert workers.work(job, lambda: False)["state"] == "finished"
+
+
+@pytest.mark.parametrize(("state", "lr", "stops"), [("failed", 1e30, False), ("stopped", 0.01, True)])
+def test_a_run_that_fails_or_stops_is_free_though_its_worker_lives(state, lr, stops, tmp_path):
+    study = read_study({"run": [{**TOY, "weights": {"lr": lr}}]})
+    job = {"document": study.runs[0].config.document(), "folder": str(tmp_path / "run"), "benchmark": None}
+    answers = iter([False])
+    gc.disable()  # an idle worker has nothing to collect for
+    try:
+        assert workers.work(job, lambda: next(answers, stops))["state"] == state
+        assert holder_of(tmp_path / "run" / CLAIM) is None
+    finally:
+        gc.enable()
 
 
 def test_who_leaves_takes_the_claims_of_killed_workers_away(tmp_path):

@@ -27,7 +27,7 @@ from supernas.core.errors import UserError
 from supernas.core.files import check_place, read_json
 from supernas.core.spelling import option
 
-__all__ = ["CLAIM", "Claim", "Holder", "InUseError", "claimed", "holder_of", "in_turn"]
+__all__ = ["CLAIM", "Claim", "Holder", "InUseError", "claimed", "holder_of", "in_turn", "withdraw"]
 
 CLAIM = "claim.json"
 """The claim of a folder."""
@@ -186,6 +186,16 @@ def holder_of(path: Path) -> Holder | None:
     """Who holds a claim; None if nobody does, or who did is known to be gone or was not heard of for long."""
     there = _read(path)
     return there if there is not None and _is_alive(there, path) else None
+
+
+def withdraw(path: Path) -> None:
+    """Ends the claim that this process holds, whichever object of it does: one whose work has ended may be forgotten
+    late, and its process go on with other work.
+    """
+    there = _read(path)
+    if there is not None and there.mine:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------

@@ -32,7 +32,16 @@ from supernas.steps.contracts import (
 )
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.optimisers import AdamSettings
-from supernas.steps.relaxations import RandomRelaxation, Relaxation, Softmax, Support, crossed, derived, option_mask_of
+from supernas.steps.relaxations import (
+    RandomRelaxation,
+    Relaxation,
+    Softmax,
+    Support,
+    crossed,
+    derived,
+    option_mask_of,
+    same_node_of,
+)
 from supernas.steps.weights import Gradients, MixtureTrainer, PathTrainer, TrainedState
 
 __all__ = ["AlphaState", "Alternating", "Change", "FirstOrder", "best_of", "descend", "drawn_architecture", "unchanged"]
@@ -242,7 +251,9 @@ class Alternating(Method[AlphaState], Differentiable):
         space, generator = context.space, torch.Generator().manual_seed(context.seed)
         device = torch.device("cpu") if self.relaxation.on_host else context.device
         shapes: dict[str, tuple[int, ...]] = dict(space.shapes)
+        same_node: Mapping[str, Tensor] = {}
         if self.relaxation.edges:
+            same_node = same_node_of(space, device)
             shapes |= {edges_of(kind): (choices,) for kind, (choices, _) in space.shapes.items()}
         alpha = {
             name: (torch.randn(shape, generator=generator) * self.start).to(device).requires_grad_()
@@ -250,7 +261,7 @@ class Alternating(Method[AlphaState], Differentiable):
         }
         return AlphaState(
             context=context,
-            support=Support(space, option_mask_of(space, context.network.pairs, device)),
+            support=Support(space, option_mask_of(space, context.network.pairs, device), same_node),
             trainer=PathTrainer.make(context) if self.trains_paths else MixtureTrainer.make(context),
             alpha=alpha,
             alpha_optimiser=self.make_alpha_optimiser(list(alpha.values()), context),

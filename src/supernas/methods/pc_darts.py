@@ -22,7 +22,6 @@ from torch import Tensor
 from supernas.core.documents import Document
 from supernas.core.settings import setting, settings
 from supernas.methods.base import FirstOrder, edges_of
-from supernas.spaces.base import Space
 from supernas.steps.contracts import Stage
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Matrices, Relaxation, Softmax, Support, softmax
@@ -38,8 +37,8 @@ class EdgeNormalised(Relaxation):
 
     def mean(self, alpha: Matrices, support: Support) -> dict[str, Tensor]:
         """W[edge] = softmax(beta)[edge] softmax(alpha[edge])."""
-        space, W = support.space, softmax(alpha, support.option_mask)
-        return {kind: matrix * edge_weights(space, kind, alpha[edges_of(kind)])[:, None] for kind, matrix in W.items()}
+        edges = {kind: edge_weights(alpha[edges_of(kind)], same) for kind, same in support.same_node.items()}
+        return {kind: matrix * edges[kind][:, None] for kind, matrix in softmax(alpha, support.option_mask).items()}
 
 
 @settings
@@ -69,8 +68,6 @@ class PCDARTS(FirstOrder):
         return (Stage(1.0, {"partial": self.partial}, alpha_warmup=0.3),)
 
 
-def edge_weights(space: Space, kind: str, beta: Tensor) -> Tensor:
-    """The softmax of beta [choices] over the choices that enter the same node."""
-    targets = torch.tensor([space.ends(choice)[1] for choice in space.kinds[kind]], device=beta.device)
-    together = targets[:, None] == targets[None, :]
-    return torch.diagonal(beta.expand_as(together).masked_fill(~together, -torch.inf).softmax(dim=-1))
+def edge_weights(beta: Tensor, same_node: Tensor) -> Tensor:
+    """The softmax of beta [choices] over the choices that enter the same node (bool[choices, choices])."""
+    return torch.diagonal(beta.expand_as(same_node).masked_fill(~same_node, -torch.inf).softmax(dim=-1))

@@ -195,6 +195,12 @@ def _times(x: Tensor, mask: Tensor | None) -> Tensor:
 # -- one node ----------------------------------------------------------------------------------------------------------
 
 
+def _span(numbers: list[int]) -> slice | list[int]:
+    """What picks entries by their numbers, in order: a slice where none is left out, as lists go to the device."""
+    together = numbers and numbers[-1] - numbers[0] + 1 == len(numbers)
+    return slice(numbers[0], numbers[-1] + 1) if together else numbers
+
+
 def _node_sum(node: int, which: ActiveOptions, W: Tensor | None, unselected: Unselected) -> "_NodeSum":
     """What a node is made of, the same at all time steps."""
     edges = range(first_edge(node), first_edge(node) + node)
@@ -205,7 +211,7 @@ def _node_sum(node: int, which: ActiveOptions, W: Tensor | None, unselected: Uns
     mask = torch.tensor([[float((edge, option) in taken) for option in options] for edge in sources])
     weights = mask if len(taken) > 1 else None
     if W is not None:
-        weights = W[sources][:, options]
+        weights = W[_span(sources)][:, _span(options)]
         if len(taken) < weights.numel():
             weights = weights * mask.to(weights)
     scalars = () if W is None or unselected != "scalar" else tuple(W[edge, option] for edge, option in left)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from supernas.core.claims import CLAIM, Claim, InUseError, holder_of
+from supernas.core.claims import CLAIM, Claim, InUseError, holder_of, withdraw
 from supernas.core.errors import UserError
 from supernas.core.reading import read_bytes
 from supernas.core.text import one_line
@@ -206,3 +206,4 @@ def _mine(folder: Path) -> Iterator[None]:
         yield
     finally:
         claim.release()
+        withdraw(claim.path)  # the run has taken it over, and may live on as part of an error

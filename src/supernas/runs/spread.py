@@ -90,4 +90,9 @@ def _do(part: _Part, asked_to_stop: Callable[[], bool]) -> Sequence[Any]:
     global _made
     if _made[0] != part.mark:
         _made = part.mark, part.prepare()
-    return [_made[1](job) for job in part.jobs]
+    results = []
+    for job in part.jobs:
+        if asked_to_stop():  # nobody waits for the rest
+            break
+        results.append(_made[1](job))
+    return results

@@ -8,6 +8,7 @@ its mean, and, where it is random, draws.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
@@ -29,6 +30,7 @@ __all__ = [
     "dirichlet",
     "gumbel",
     "option_mask_of",
+    "same_node_of",
     "softmax",
     "straight_through",
 ]
@@ -37,10 +39,14 @@ Matrices = Mapping[str, Tensor]
 
 
 class Support(NamedTuple):
-    """What a relaxation gives weight to: a space, and the options of it that the network holds."""
+    """What a relaxation gives weight to: a space, the options of it that the network holds (kind -> bool[choices,
+    options]), and, for those with logits of edges, which choices enter the same node (kind -> bool[choices, choices]).
+    They lie where alpha does.
+    """
 
     space: Space
     option_mask: Matrices
+    same_node: Matrices = MappingProxyType({})
 
 
 class Relaxation(ABC):
@@ -178,3 +184,9 @@ def option_mask_of(space: Space, pairs: tuple[Pair, ...], device: torch.device) 
     return {
         kind: torch.as_tensor(matrix, device=device) > 0 for kind, matrix in space.matrices(Architecture(pairs)).items()
     }
+
+
+def same_node_of(space: Space, device: torch.device) -> dict[str, Tensor]:
+    """Which choices enter the same node: kind -> bool[choices, choices]."""
+    ends = {kind: torch.tensor([space.ends(choice)[1] for choice in where]) for kind, where in space.kinds.items()}
+    return {kind: (nodes[:, None] == nodes[None, :]).to(device) for kind, nodes in ends.items()}

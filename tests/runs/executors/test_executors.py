@@ -1,19 +1,25 @@
 """What every executor does, by its own library where that is installed: the same jobs, the same answers."""
 
 import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runs_toy import left_behind, undigested
+from searched_toy import finished
 from studies_toy import TOY
 from supernas.core.claims import CLAIM, holder_of
 from supernas.core.errors import UserError
+from supernas.evaluation.correlate import correlate, draw
+from supernas.evaluation.supernet_accuracy import EvaluationSettings
 from supernas.runs import executors
 from supernas.runs.executors import Needs, WorkerDiedError
+from supernas.runs.executors.local import Local
 from supernas.runs.search import Search
 from supernas.studies.plan import read_study
 from supernas.studies.run_study import run_study
@@ -38,11 +44,23 @@ def answer(job, asked_to_stop):
     return [job, os.getcwd(), os.environ.get("CUDA_VISIBLE_DEVICES", "all")]
 
 
-@pytest.fixture
-def importable(monkeypatch):
+@pytest.fixture(scope="module")
+def importable():
     """Workers elsewhere import this module by its name."""
     root = str(Path(__file__).parents[3])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([root, *sys.path]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([root, *sys.path]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def ray_session(importable, tmp_path_factory):
+    """Ray, which takes seconds to begin, for all tests; who has begun it ends it."""
+    ray = pytest.importorskip("ray")
+    with executors.chosen("ray").open(answer, Needs(workers=2), tmp_path_factory.mktemp("jobs")):
+        yield
+        assert ray.is_initialized()
+    assert not ray.is_initialized()
 
 
 @pytest.fixture(params=executors.PARTS.own())
@@ -50,6 +68,8 @@ def executor(request, importable, monkeypatch):
     """Each of our own; submitit without a queue."""
     if request.param in LIBRARIES:
         pytest.importorskip(LIBRARIES[request.param])
+    if request.param == "ray":
+        request.getfixturevalue("ray_session")
     if request.param == "submitit":
         from submitit.core.core import Job
 
@@ -100,6 +120,22 @@ def test_a_run_whose_worker_dies_goes_on_from_its_checkpoint(executor, tmp_path)
     Search(study.runs[0].config, tmp_path / "alone").run()
     there, alone = ({**left_behind(place), "files": []} for place in (folder / study.runs[0].name, tmp_path / "alone"))
     assert undigested(there) == undigested(alone)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A finished search."""
+    return finished(tmp_path_factory.mktemp("searched") / "run").folder
+
+
+def test_a_correlation_by_workers_of_each_is_that_of_this_process(executor, searched, space, tmp_path):
+    asked = draw(space, 5), np.arange(5.0), "made-up", EvaluationSettings(images=20)
+    here = correlate(shutil.copytree(searched, tmp_path / "here"), *asked)
+    there = shutil.copytree(searched, tmp_path / "there")
+    workers = 2 if isinstance(executor, Local) else 1  # of its own processes
+    assert correlate(there, *asked, workers=workers, executor=executor).record() == here.record()
+    assert len(next(there.glob("accuracies-*.jsonl")).read_text().splitlines()) > 1
+    assert not list(there.glob("jobs/*"))
 
 
 def gpu(job, asked_to_stop):
