@@ -40,6 +40,11 @@ REFUSED = [
         of("method", perturbation="adversarial"),
         "epsilon above",
     ),
+    (
+        of("method", name="tetlo", base="drnas"),
+        of("method", base_settings={"keep_options": 2}),
+        "base_settings.keep_opt",
+    ),
     ({"method": "pc-darts"}, of("supernet", partial=2), "supernet.partial has no effect with pc-darts, which decides"),
     (merge(COMPLEMENTATION, of("objective", epsilon=0)), of("objective", previous="distinct"), "epsilon above 0"),
     (merge(NSAS, of("objective", beta=0)), of("objective", members=3), "members has no effect with beta=0"),

@@ -48,6 +48,7 @@ from supernas.runs.device import choose_device
 from supernas.runs.executors import chosen
 from supernas.runs.finished import read_run, training_beside
 from supernas.runs.training import Training, TrainResult
+from supernas.runs.unused import refuse_unused
 from supernas.spaces.base import Space
 
 __all__ = ["correlate", "derive", "retrain"]
@@ -244,7 +245,9 @@ def retrain(
         "data": {"directory": text(data_dir)},
         "train": {"preset": preset, "epochs": epochs, "seed": seed, "device": device},
     }
-    training = resolve_train(document(merge(beside, read_config(config)), flags, set))
+    own = document(read_config(config), flags, set)
+    training = resolve_train(merge(beside, own))
+    refuse_unused(own, training, lambda one: resolve_train(merge(beside, one)))
     return retrain_followed(folder, training, on_training)
 
 

@@ -26,7 +26,7 @@ gradient.
   costs no pass of its own. While alpha waits, it learns from the main model as it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import ClassVar, Literal
@@ -40,7 +40,7 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.ranks import averaged
-from supernas.core.settings import build, refuse_unused, setting, settings
+from supernas.core.settings import Unused, build, refuse_unused, setting, settings, unused_in
 from supernas.core.spelling import assigned
 from supernas.data import Batch
 from supernas.methods.base import AlphaState, Alternating
@@ -135,6 +135,10 @@ class TETLO(Method[TETLOState], Differentiable, Distribution):
             )
         if self.hypergradient == "exact":
             refuse_unused(self, ("radius",), "hypergradient=exact")
+
+    def unused(self) -> Iterator[Unused]:
+        """What the base says of its settings."""
+        return unused_in(self.main_method, "base_settings")
 
     @cached_property
     def main_method(self) -> Alternating:
