@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from supernas.core.classes import is_class
+
 __all__ = ["digest_of", "digest_of_leaves", "leaves"]
 
 _NUMBERS = (bool, int, float, complex, np.generic)
@@ -87,7 +89,7 @@ class _Walk:
             self._parts(place, enumerate((value.__self__, value.__func__)))
         elif isinstance(value, FunctionType):
             self._function(place, value)
-        elif isinstance(value, type):
+        elif is_class(value):
             self._class(place, value)
         elif isinstance(value, ModuleType | BuiltinFunctionType):
             self.found[place] = _name(value)

@@ -30,6 +30,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from supernas.core.asked import note_part
+from supernas.core.classes import is_class
 from supernas.core.errors import UserError, unknown
 from supernas.core.text import one_line
 
@@ -320,7 +321,7 @@ class Registry(Generic[T]):
 
     def _unfit(self, found: Any) -> str:
         """Why what was imported is no part of this kind; empty if it is."""
-        if not (isinstance(found, type) and issubclass(found, self.kind)):
+        if not (is_class(found) and issubclass(found, self.kind)):
             return f"is no subclass of {self.kind.__module__}.{self.kind.__name__}"
         if missing := getattr(found, "__abstractmethods__", ()):
             return f"lacks {', '.join(sorted(missing))}"
@@ -348,4 +349,4 @@ def _only_part(module: ModuleType, kind: type) -> Any:
 
 
 def _is_part(part: Any, kind: type, module: str) -> bool:
-    return isinstance(part, type) and issubclass(part, kind) and part.__module__ == module
+    return is_class(part) and issubclass(part, kind) and part.__module__ == module
