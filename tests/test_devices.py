@@ -128,6 +128,7 @@ CROSSINGS = {
     "random-nas": {},
     "darts": {},
     "pc-darts": {},
+    "drnas": {"there": 2, "back": 1},
     "gdas": {"there": 2, "back": 1},
     "e2nas": {"there": 1, "back": 1},
 }

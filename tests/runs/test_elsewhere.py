@@ -12,7 +12,7 @@ from studies_toy import Inline, InlinePool
 from supernas.core.errors import UserError
 from supernas.evaluation.correlate import correlate, draw
 from supernas.evaluation.proxy_scores import resolve_scores, score
-from supernas.evaluation.supernet_accuracy import EvaluationSettings
+from supernas.evaluation.supernet_accuracy import EvaluationSettings, supernet_accuracies
 from supernas.runs.configuration import merge, resolve_train
 from supernas.runs.elsewhere import train_elsewhere
 from supernas.runs.executors import Needs
@@ -68,16 +68,14 @@ def jobs(monkeypatch):
     return given
 
 
-def test_a_correlation_elsewhere_is_that_of_this_process(tmp_path, space, jobs):
+def test_a_correlation_has_accuracies_and_scores_found_elsewhere(tmp_path, space, jobs):
     here = finished(tmp_path / "here").folder
     there = shutil.copytree(here, tmp_path / "there")
-    architectures, truth = draw(space, 5), np.arange(5.0)
-    asked = architectures, truth, "made-up", EvaluationSettings(images=20)
-    proxies = {"synflow": {}}
-    found = [correlate(here, *asked, proxies=proxies), correlate(there, *asked, proxies=proxies, executor=Inline())]
+    architectures, evaluation = draw(space, 5), EvaluationSettings(images=20)
+    asked = architectures, np.arange(5.0), "made-up", evaluation
+    found = correlate(there, *asked, proxies={"synflow": {}}, executor=Inline())
     assert len({job.mark for job in jobs}) == 2  # accuracies, and scores
-    assert found[0].record() == found[1].record()
-    assert all(np.array_equal(found[0].scores[name], found[1].scores[name]) for name in found[0].scores)
+    assert np.array_equal(found.scores["inherited accuracy"], supernet_accuracies(here, architectures, evaluation))
 
 
 def test_scores_and_random_trainings_are_done_where_it_was_said(tmp_path, jobs):
