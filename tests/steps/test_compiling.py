@@ -136,7 +136,7 @@ def test_twenty_steps_of_a_supernet_of_cells_make_two_graphs(tmp_path, method):
             search._step(search._progress())
             search.state.step += 1
         weights.append(search.network.state_dict())
-    assert graphs() == (1 if method == "pc-darts" else 2)  # its alpha still waits
+    assert graphs() == 2
     assert close(*weights)
 
 
