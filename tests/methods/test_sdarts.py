@@ -70,7 +70,8 @@ def test_the_ascent_finds_the_worst_corner_of_a_loss_that_is_a_plane(start):
     c = torch.tensor([[1.0, -2.0], [-0.5, 3.0], [1.0, -1.5]], dtype=torch.float64)
     W = torch.full((3, 2), 0.5, dtype=torch.float64)
     mask = {"cell": torch.ones(3, 2, dtype=torch.bool)}
-    found = method._worst(lambda at: (c * at["cell"]).sum(), {"cell": W}, {"cell": W}, 0.1, mask)["cell"]
+    flat = {"cell": W}
+    found = method._worst(lambda at: (c * at["cell"]).sum(), flat, flat, 0.1, mask, lambda gradients: True)["cell"]
     corners = [
         as_mixture({"cell": W + 0.1 * torch.tensor(signs, dtype=torch.float64).view(3, 2)}, mask)["cell"]
         for signs in itertools.product((-1, 1), repeat=6)
@@ -87,7 +88,18 @@ def test_what_was_found_is_left_out_where_it_is_no_worse():
         return -(at["cell"][0, 0] - 0.5).abs()
 
     start = as_mixture({"cell": torch.tensor([[0.45, 0.55]], dtype=torch.float64)}, mask)
-    assert torch.equal(method._worst(peak, W, start, 0.3, mask)["cell"], W["cell"])
+    assert torch.equal(method._worst(peak, W, start, 0.3, mask, lambda gradients: True)["cell"], W["cell"])
+
+
+def test_the_ascent_ends_where_a_gradient_is_not_to_be_followed():
+    method = SDARTS(perturbation="adversarial", steps=7)
+    W = {"cell": torch.tensor([[0.4, 0.6]], dtype=torch.float64)}
+    mask = {"cell": torch.ones(1, 2, dtype=torch.bool)}
+
+    def steep(at):
+        return at["cell"][0, 0] * torch.inf
+
+    assert torch.equal(method._worst(steep, W, W, 0.3, mask, lambda gradients: False)["cell"], W["cell"])
 
 
 def test_a_mixture_without_anything_left_takes_the_largest():

@@ -9,6 +9,7 @@ from supernas import spaces
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
+from supernas.networks.chance import Chance
 from supernas.networks.costs.cost import cost, width_for
 from supernas.networks.darts_cnn import AuxiliaryHead
 from supernas.networks.depthwise import DepthwiseConv
@@ -405,7 +406,9 @@ def test_drop_path_zeroes_whole_images_and_scales_the_others(name, stride):
     operation = make(name, 4, BatchNorm, stride).double().eval()
     node = Node(torch.randn(4000, 4, 2, 2, dtype=torch.float64) + 3)
     output = operation(node)
-    dropped = _dropping(torch.nn.ModuleDict({"0": operation}), 0.25)["0"](node)
+    chance = Chance()
+    chance.probability = 0.25
+    dropped = _dropping(torch.nn.ModuleDict({"0": operation}), chance)["0"](node)
     if name == "skip_connect" and stride == 1:
         assert torch.equal(dropped, output)
         return

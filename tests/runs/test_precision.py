@@ -96,6 +96,7 @@ CURVATURE = {"method": {"adam": {"curvature": "exact", "sqrt": False}}}
         ("tetlo", {"method": EXACT}, "bfloat16"),
         ("tetlo", {"method": {"transfer_weight": 0}}, "bfloat16"),
         ("zero-cost", {}, "float32"),
+        ("random-nas", {"objective": "wpl"}, "bfloat16"),
     ],
 )
 def test_what_a_scaled_loss_does_not_save_is_refused_in_float16(tmp_path, method, more, remedy):

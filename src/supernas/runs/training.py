@@ -182,7 +182,7 @@ class Training(Loop[EpochReport, TrainResult]):
         model = placed(model, self.device)
         self._check_connected(model)
         self.steps_per_epoch = stream.steps_per_epoch
-        self._output = compiled(model.output) if config.train.compile else model.output
+        self._output = compiled(model.output, "train.compile") if config.train.compile else model.output
         return _Moving(
             network=model,
             train=stream,

@@ -386,7 +386,7 @@ class SearchContext:
     @cached_property
     def forward(self) -> Callable[..., Output]:
         """The network as a step of a mixture runs it: called with the same, and compiled where that was chosen."""
-        return compiled(self.network.forward) if self.compile else self.network
+        return compiled(self.network.forward, "search.compile") if self.compile else self.network
 
     def computing(self) -> AbstractContextManager[Any]:
         """Where a step's networks run forward, and their losses are computed: in the precision that was chosen."""

@@ -51,7 +51,8 @@ def weights_moved_along(method, state, train, valid):
     """The gradients that the weights' optimiser sees in a step."""
     seen, optimiser = [], state.trainer.optimiser
     real = optimiser.step
-    optimiser.step = lambda *rest: seen.extend(None if w.grad is None else w.grad.clone() for w in optimiser.parameters)
+    gradients = (None if w.grad is None else w.grad.clone() for w in optimiser.parameters)
+    optimiser.step = lambda *rest: seen.extend(gradients) or {}
     method.step(state, train, valid, AT)
     optimiser.step = real
     return seen

@@ -32,7 +32,7 @@ from supernas.core.spelling import assigned
 from supernas.core.state import UNSAVED, State
 from supernas.networks.base import Network, Output
 from supernas.spaces.base import Space
-from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths
+from supernas.steps.contracts import Chosen, Metrics, Objective, RunPath, needs_paths, needs_range
 
 __all__ = ["WPL", "squared_gradients"]
 
@@ -69,8 +69,8 @@ class WPL(Objective[Anchor]):
             yield Unused(("samples",), "fisher=batch", "fisher=sample")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Methods of mixtures, batches that are shared out among paths, and single images of what devices normalise
-        together.
+        """Methods of mixtures, batches that are shared out among paths, single images of what devices normalise
+        together, and float16.
         """
         if chosen.synchronised and self.fisher == "sample":
             return (
@@ -78,7 +78,8 @@ class WPL(Objective[Anchor]):
                 f"own where all are normalised together; give {assigned('objective.fisher', 'batch')}"
             )
         why = "it holds the weights that one architecture shares with the last (Eq. 4 of NSAS)"
-        return needs_paths(chosen, why) or super().refuses(chosen)
+        squares = "it squares gradients and remembers them, of which now and then one is not finite"
+        return needs_paths(chosen, why) or needs_range(chosen, squares) or super().refuses(chosen)
 
     def init(self, network: Network, space: Space, seed: int) -> Anchor:
         """No anchor yet."""
