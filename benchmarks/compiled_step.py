@@ -3,10 +3,11 @@
     python benchmarks/compiled_step.py --threads 1 --epochs 6
 
 Three runs on made-up images, in NAS-Bench-201: the training of a cell, one a stage, of 16 channels, and the mixture of
-first-order DARTS at the sizes of the presets `demo` and `cpu`, which compiles for many minutes. An epoch of one run and an epoch of its twin take turns, so that a
-drift of the machine's speed falls on both. Times are of the processor (summed over threads) rather than of the clock,
-since other work may run; a step is the median within an epoch, and the ratio is that of neighbouring epochs: median,
-smallest and largest. Compiling is what the first epoch takes beyond its steps, with an empty cache.
+first-order DARTS at the sizes of the presets `demo` and `cpu`, which compiles for many minutes. An epoch of one run and
+an epoch of its twin take turns, so that a drift of the machine's speed falls on both. Times are of the processor
+(summed over threads) rather than of the clock, since other work may run; a step is the median within an epoch, and the
+ratio is that of neighbouring epochs: median, smallest and largest. Compiling is what the first epoch takes beyond its
+steps, with an empty cache.
 """
 
 import argparse
