@@ -9,7 +9,7 @@ import pytest
 from .pages import ROOT
 
 SCRIPTS = sorted((ROOT / "docs" / "gallery").glob("*.py"))
-QUICK = {"gaussian", "novelty", "quadruples"}
+QUICK = {"novelty", "quadruples"}
 """What takes less than ten seconds of one thread."""
 
 

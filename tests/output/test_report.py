@@ -247,7 +247,7 @@ def test_bars_are_stacked_to_their_sums():
             "method": "darts",
             "watch": {"hessian": {"probes": 3}, "skips": {"operations": ["none"]}},
             "stopping": {"name": "watched", "threshold": 2.5},
-            "data": {"directory": "a folder; rm -rf"},
+            "data": {"source": "a folder; rm -rf"},
         },
         {"method": "darts", "watch": {"depth": {}}, "stopping": {"name": "watched", "quantity": "depth.cell"}},
     ],

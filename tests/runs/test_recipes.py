@@ -189,7 +189,7 @@ def test_images_that_are_too_small_for_the_auxiliary_head_are_said_to_be(tmp_pat
 def test_drop_path_follows_the_epochs(tmp_path):
     seen = []
     run = Training(
-        resolve_train(ALL), tmp_path, on_step=lambda *_: seen.append(run.state.network.network.drop_probability)
+        resolve_train(ALL), tmp_path, on_step=lambda *_: seen.append(run.state.network.network.chance.probability)
     )
     run.run()
     assert seen == pytest.approx([0.5 * epoch / 6 for epoch in range(6) for _ in range(2)])
