@@ -86,7 +86,7 @@ def is_slow(space, method):
     ids="/".join,
 )
 def test_a_step_never_reads_the_device_and_its_restored_state_lies_there(tmp_path, brought_home, names):
-    config = config_of(OURS, *names, **({"data": {"bptt": 3}} if names[0] == "darts-rnn" else {}))
+    config = config_of(OURS, *names, **({"data": {"bptt": 5}} if names[0] == "darts-rnn" else {}))
     search = Search(config, tmp_path / "whole")
     step(search, 4)
     brought_home.clear()
