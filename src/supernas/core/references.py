@@ -103,8 +103,9 @@ class Reference:
 def references(text: str | None) -> list[Reference]:
     """The papers that a text refers to, in its order, each once.
 
-    >>> [(one.authors, one.venue) for one in references('As in A. Bee and C.-D. Eff, "On Bees", ICLR 2019 (Eq. 2).')]
-    [(('A. Bee', 'C.-D. Eff'), 'ICLR')]
+    >>> (found,) = references('As in A. Bee and C.-D. Eff, "On Bees", ICLR 2019 (Eq. 2).')
+    >>> found.authors, found.venue
+    (('A. Bee', 'C.-D. Eff'), 'ICLR')
     """
     found = _REFERENCE.finditer(" ".join((text or "").split()))
     return merged(
