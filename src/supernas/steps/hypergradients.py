@@ -43,7 +43,7 @@ __all__ = [
 
 Hypergradient = Literal["finite-difference", "exact"]
 _CLOSE = (
-    "a finite difference compares weights that lie closer together than that tells apart; in bfloat16 the exact one goes"
+    "a finite difference compares weights that lie closer together than it tells apart; in bfloat16 the exact one goes"
 )
 _SCALED_ONCE = "a gradient of gradients vanishes in it, since a loss can be scaled but once"
 _LOOKS = (
