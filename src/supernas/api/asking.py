@@ -74,7 +74,9 @@ def derive(
     population: Annotated[int | None, Option("evolution: architectures alive (default 10)")] = None,
     sample: Annotated[int | None, Option("evolution: draws for a parent (default 10)")] = None,
     draws: Annotated[int | None, Option("proxy: architectures drawn from what was learnt (default 100)")] = None,
-    proxy: Annotated[str | None, Option("proxy, ranks: what scores them (default synflow)")] = None,
+    proxy: Annotated[
+        str | None, Option("proxy, ranks: what scores them (default synflow); top-k: chooses what is trained")
+    ] = None,
     batch_size: Annotated[
         int | None, Option("proxy, ranks: training images that the proxy looks at (default 64)")
     ] = None,
@@ -92,8 +94,9 @@ def derive(
     set: Annotated[
         Iterable[str],
         Option(
-            "any option of a selector, as derive.name=value; top-k: section.name=value of the trainings; proxy, ranks: "
-            "network.name=value of what is scored, or its-name.name=value of the proxy"
+            "any option of a selector, as derive.name=value; top-k: section.name=value of the trainings, "
+            "scored.name=value of what its proxy scores; proxy, ranks: network.name=value of what is scored, or "
+            "its-name.name=value of the proxy"
         ),
     ] = (),
     images: Annotated[

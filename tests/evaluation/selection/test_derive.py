@@ -133,6 +133,27 @@ def test_top_k_trains_the_best_by_halving_with_planted_scores(run, space, monkey
         assert config["train"]["inherit"] is None
 
 
+def test_top_k_by_a_proxy_scores_the_networks_that_it_trains(run, space, monkeypatch):
+    monkeypatch.setattr(Supernet, "accuracy", lambda *_: pytest.fail("the supernet is asked"))
+    size = ["network.channels=4", "network.cells=2"]
+    found = supernas.derive(run.folder, by="top-k", candidates=8, top=2, epochs=1, proxy="parameters", set=size)
+    (trained,) = (one["trained"] for one in found.record["rounds"])
+    folders = [found.file.with_suffix("") / one["run"] for one in trained]
+    scores = [json.loads((folder / "result.json").read_text())["parameters"] for folder in folders]
+    assert found.record["parameters"] == scores
+    (kept,) = run.folder.glob("scores-parameters-*.jsonl")
+    of = {text: value for text, value, _ in map(json.loads, kept.read_text().splitlines()[1:])}
+    assert set(of) == {space.format(one) for one in draw(space, 8, generator(0))}
+    assert scores == sorted((of[text] for text in of if space.connected(space.parse(text))), reverse=True)[:2]
+    larger = supernas.derive(
+        run.folder, by="top-k", candidates=8, top=2, epochs=1, proxy="parameters", set=[*size, "scored.cells=3"]
+    )
+    assert [one > other for one, other in zip(larger.record["parameters"], scores, strict=True)] == [True, True]
+    assert larger.record["rounds"] == found.record["rounds"]
+    with pytest.raises(UserError, match="does not ask the supernet: leave out"):
+        supernas.derive(run.folder, by="top-k", proxy="parameters", images=40)
+
+
 def test_top_k_is_resumed_and_then_read(run, tmp_path, monkeypatch):
     options = {"by": "top-k", "candidates": 6, "top": 2, "epochs": 1, "images": 40, "weights": "inherited"}
     step, steps = Training._step, []
@@ -193,6 +214,8 @@ def test_the_commands(run, tmp_path):
         (["--by", "top-k", "--population", 3], "population is an option of evolution, not of top-k"),
         (["--by", "evolution", "--workers", 2], "ranks and top-k, not of evolution"),
         (["--by", "top-k", "--top", 9, "--candidates", 4], "derive: top is 9, of 4 candidates; wanted at most as many"),
+        (["--by", "top-k", "--set", "scored.cells=3"], "derive: set 'scored.cells=3' is about networks that a proxy"),
+        (["--by", "top-k", "--proxy", "synflow", "--set", "scored.cell=3"], "unknown"),
         (["--by", "top-k", "--set", "train.epochs=3"], "set must not give the architecture"),
         (["--by", "top-k", "--set", "data.train_size=300"], "leave data and train.split as they are"),
         (

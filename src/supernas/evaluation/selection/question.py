@@ -92,11 +92,11 @@ class Question:
         """Whether it may be chosen: it has a path from input to output, or the search allowed that it has none."""
         return self.config.search.disconnected == "allow" or self.config.space.connected(architecture)
 
-    def ranked(self, architectures: list[Architecture], accuracies: np.ndarray) -> list[int]:
-        """Their places, the best first, of equals the first; what may not be chosen is last."""
+    def ranked(self, architectures: list[Architecture], merits: np.ndarray) -> list[int]:
+        """Their places, that of the highest merit first, of equals the first; what may not be chosen is last."""
 
         def rank(place: int) -> tuple[bool, float]:
-            return not self.usable(architectures[place]), -float(accuracies[place])
+            return not self.usable(architectures[place]), -float(merits[place])
 
         return sorted(range(len(architectures)), key=rank)
 

@@ -19,6 +19,7 @@ from supernas.data import Batch
 from supernas.evaluation.measures import kept_measures
 from supernas.evaluation.proxy_scores import check_scorable, digest_of
 from supernas.evaluation.selection.question import Question
+from supernas.networks.base import NetworkSettings
 from supernas.proxies import Proxy
 from supernas.runs.configuration import assign, space_document
 
@@ -37,13 +38,11 @@ class Scoring:
         "of the proxy, as its-name.name=value",
     )
 
-    def document(self, question: Question) -> Document:
+    def document(self, question: Question, sized_as: NetworkSettings) -> Document:
         """Sections `network` and, by its name, of the proxy."""
         sections = ("network", self.proxy)
-        document: Document = {
-            "network": question.space.network_class.size_of(question.config.supernet),
-            self.proxy: {},
-        }
+        names = question.space.network_class.size_of(question.config.supernet)
+        document: Document = {"network": {name: getattr(sized_as, name) for name in names}, self.proxy: {}}
         for assignment in self.set:
             if assignment.strip().partition(".")[0] not in sections:
                 raise UserError(
@@ -54,16 +53,22 @@ class Scoring:
         return document
 
 
-def scores_of(options: Scoring, question: Question, architectures: Sequence[Architecture]) -> tuple[Proxy, np.ndarray]:
+def scores_of(
+    options: Scoring,
+    question: Question,
+    architectures: Sequence[Architecture],
+    sized_as: NetworkSettings | None = None,
+) -> tuple[Proxy, np.ndarray]:
     """(the proxy, the score of each among them; the worst where it may not be chosen).
 
-    What is measured of each is kept in a file of the run folder as soon as it is known.
+    Networks have the size of `sized_as`, by default of the supernet, or what `options.set` makes of it. What is
+    measured of each is kept in a file of the run folder as soon as it is known.
     """
     config, kind = question.config, proxies.get(options.proxy)
     if config.space.data_kind != "images":
         read = config.space.data_kind
         raise UserError(f"zero-cost proxies judge networks for images; those of {config.space.name} read {read}")
-    document = options.document(question)
+    document = options.document(question, sized_as or config.supernet)
     proxy = build(kind, document[options.proxy], options.proxy)
     dataset = config.data.load().for_search(config.search.seed, config.search.split)
     batch = dataset.first("train", options.batch_size, question.device)

@@ -1,24 +1,31 @@
-"""The best few by inherited accuracy are trained for a short time on the search's training half, and judged on its
-validation half.
+"""The best few by inherited accuracy, or by a zero-cost proxy, are trained for a short time on the search's training
+half, and judged on its validation half.
 
-`source=visited` takes what the search visited as candidates, if it remembers that.
+`source=visited` takes what the search visited as candidates, if it remembers that. With `proxy` the supernet is not
+asked: untrained networks are scored, of the size that is trained, or of that of the network that is wanted in the end,
+which may be too large to be trained here (`scored.name=value`).
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
 from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.selectors._scoring import Scoring, scores_of
 from supernas.evaluation.selection.successive_halving import train_by_halving
 from supernas.runs.configuration import TrainConfig, assign, merge, resolve_train
 from supernas.runs.finished import check_halves, training_beside
 
 __all__ = ["TopK"]
+
+_SCORED = "scored."
 
 
 @settings
@@ -30,11 +37,28 @@ class TopK(Selector):
     top: int = setting(8, "K: so many of them, the best, are trained", ge=2)
     epochs: int = setting(2, "of the first trainings; they double while the architectures halve", ge=1)
     weights: Literal["fresh", "inherited"] = setting("fresh", "what trainings start from: nothing, or the supernet")
-    set: tuple[str, ...] = setting((), "settings of the trainings, as section.name=value")
+    proxy: str | None = setting(None, "what chooses those that are trained; with none their inherited accuracy does")
+    set: tuple[str, ...] = setting(
+        (),
+        "settings of the trainings, as section.name=value; and of the networks that are scored, as scored.name=value",
+    )
 
     def __post_init__(self) -> None:
         if self.top > self.candidates:
             raise ValueError(f"top is {self.top}, of {self.candidates} candidates; wanted at most as many")
+        if self._scored and self.proxy is None:
+            raise ValueError(
+                f"set {self._scored[0]!r} is about networks that a proxy scores; give proxy, or leave it out"
+            )
+
+    @property
+    def _scored(self) -> list[str]:
+        return [one for one in self.set if one.lstrip().startswith(_SCORED)]
+
+    @property
+    def asks_supernet(self) -> bool:  # type: ignore[override]
+        """Only where no proxy stands in for it."""
+        return self.proxy is None
 
     def training(self, question: Question) -> TrainConfig:
         """By the recipe of the search's preset, on its halves, at its supernet's size."""
@@ -46,7 +70,8 @@ class TopK(Selector):
         }
         document = merge(training_beside(config), mine)
         for assignment in self.set:
-            assign(document, assignment)
+            if assignment not in self._scored:
+                assign(document, assignment)
         training = resolve_train(document)
         check_halves(config, training)
         if (training.architecture, training.train.epochs) != (stand_in, self.epochs):
@@ -58,9 +83,9 @@ class TopK(Selector):
     def choose(self, question: Question, runs: Path) -> Selection:
         """Ranks all, and trains the best."""
         architectures = question.candidates(self.source, self.candidates)
-        accuracies = question.accuracies(architectures)
-        order = question.ranked(architectures, accuracies)[: self.top]
         training = self.training(question)
+        ranked_by, ranking = self._ranking(question, training, architectures)
+        order = question.ranked(architectures, ranking)[: self.top]
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
         if len(order) < 2:
@@ -70,5 +95,18 @@ class TopK(Selector):
             halving.winner,
             halving.accuracy,
             f"accuracy on the validation half after {halving.epochs} epochs of training, %",
-            {"inherited": [float(accuracies[at]) for at in order], "rounds": halving.rounds},
+            {
+                ranked_by: [float(ranking[at]) if math.isfinite(ranking[at]) else None for at in order],
+                "rounds": halving.rounds,
+            },
         )
+
+    def _ranking(
+        self, question: Question, training: TrainConfig, architectures: list[Architecture]
+    ) -> tuple[str, np.ndarray]:
+        """(what ranks them, for the record; the higher the better [architectures])."""
+        if self.proxy is None:
+            return "inherited", question.accuracies(architectures)
+        size = tuple("network." + one.lstrip().removeprefix(_SCORED) for one in self._scored)
+        proxy, scores = scores_of(Scoring(proxy=self.proxy, set=size), question, architectures, training.network)
+        return self.proxy, np.nan_to_num(proxy.rising(scores), nan=-np.inf)
