@@ -117,7 +117,11 @@ def test_resolving_does_not_change_what_was_given():
     before = json.dumps(document)
     resolve_search(document)
     assert json.dumps(document) == before
-    assert presets.get("nas-bench-201").search["cpu"]["supernet"] == {"channels": 16, "cells": 1}
+    assert presets.get("nas-bench-201").search["cpu"]["supernet"] == {
+        "channels": 16,
+        "cells": 1,
+        "reduction": "shortcut",
+    }
 
 
 @pytest.mark.parametrize("operations", ["S2", ["skip_connect", "sep_conv_3x3"]], ids=str)

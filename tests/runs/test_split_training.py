@@ -88,6 +88,17 @@ def test_a_training_starts_from_the_supernet(finished, tmp_path):
     run.run()
 
 
+def test_what_a_thinner_skeleton_does_not_have_starts_fresh(tmp_path):
+    thin = make("search", tmp_path / "search", {"supernet": {"reduction": "shortcut"}}).run()
+    run = make("train", tmp_path / "train", {"train": {"inherit": str(thin.folder)}})
+    theirs, mine = thin.supernet.state_dict(), dict(run.model.network.named_parameters())
+    taken = {name for name, one in mine.items() if name in theirs and one.equal(theirs[name])}
+    assert {"body.0.edges.0.3.conv.weight", "body.1.shortcut.weight", "classifier.weight"} <= taken
+    lacking = {name for name in mine if ".edges." not in name} - taken
+    assert lacking == {name for name in mine if name.startswith(("body.1.", "body.3.")) and "shortcut" not in name}
+    run.run()
+
+
 def test_what_cannot_be_inherited(finished, tmp_path):
     for number, (changes, message) in enumerate(
         (

@@ -114,7 +114,8 @@ def inherit(network: Network, space: Space, folder: Path) -> None:
 
     Of a training of that architecture it takes all, statistics of normalisations among them. Of a search it takes what
     the supernet has of it: normalisations start with fresh statistics, and with a fresh scale and shift where the
-    supernet learns none (those of the cells, by default).
+    supernet learns none (those of the cells, by default); what lies outside the options and a smaller skeleton does not
+    have, such as the convolutions of a reduction, starts fresh too.
 
     Raises:
         UserError: if the folder holds no finished run of the space, or one that has no weights of this network at this
@@ -130,7 +131,12 @@ def inherit(network: Network, space: Space, folder: Path) -> None:
         if isinstance(module, BatchNorm)
         for own, _ in module.named_parameters()
     }
-    needed = [name for name, _ in network.named_parameters() if name in theirs or name not in norms]
+    of_options = {id(weight) for _, option in network.option_modules() for weight in option.parameters()}
+    needed = [
+        name
+        for name, weight in network.named_parameters()
+        if name in theirs or (id(weight) in of_options and name not in norms)
+    ]
     _load(network, theirs, needed, folder, config.space.network_class.size_of(config.supernet), "network")
 
 
