@@ -1,13 +1,14 @@
 """Presets of NAS-Bench-201 (Dong and Yang, ICLR 2020).
 
-Preset `cpu` has as many steps (9,273) as cost about what 10,000 steps of one path do in the published skeleton. Its
-learning rate, 0.1, is four times the published one, which was made for sixteen times the steps: random paths had a
-lower validation loss than with 0.05 (1.39, 1.43; fair sets, seed 100).
+Preset `cpu` has as many steps (6,744; 24 epochs) as an E2NAS search makes in what 10,000 steps of one path cost in the
+published skeleton. Its learning rate, 0.1, is four times the published one, which was made for sixteen times the steps:
+random paths had a lower validation loss than with 0.05 (1.39, 1.43; fair sets, seed 100).
 
 With one cell a stage the published reductions do most of the network's work, and cells look alike. Where single paths
-are trained the supernet's reductions are therefore their shortcuts alone: half of all cells then lie .114 apart, where
-a batch has a noise of .139, instead of .050 and .155, at the same cost (standard deviations from quartiles; fair sets,
-seed 100; N=2: .086 and .122). A mixture's signal did not gain by it (.12, .15), and its supernet is the published one.
+are trained the supernet's reductions are therefore their shortcuts alone: the losses of half of all cells then differ
+by .096, where a batch has a noise of .135, instead of by .050 and .155 (standard deviations, the first from quartiles;
+fair sets, 6,182 steps, seed 100; 9,273 steps .114 and .139, 5,620 with N=2 .086 and .122). A mixture's signal did not
+gain by it (.12, .15), and its supernet is the published one.
 Where single paths are trained, nine tenths of the images train them: few are needed to compare cells. A mixture's
 architecture parameters follow the gradient of every validation batch, and half of the images judge them.
 
@@ -32,7 +33,7 @@ class NASBench201Presets(Presets):
 
     meanings: ClassVar = {
         "demo": "a small network on small images: search and training in about a minute on two cores",
-        "cpu": "20,000 images of 16x16, C=16, N=1, batch 64, 33 epochs (mixtures: 10): minutes on two cores",
+        "cpu": "20,000 images of 16x16, C=16, N=1, batch 64, 24 epochs (mixtures: 10): minutes on two cores",
         "paper": "the published settings (C=16, N=5, batch 64, 250 epochs): meant for a GPU",
     }
     search: ClassVar = {
@@ -44,7 +45,7 @@ class NASBench201Presets(Presets):
             "supernet": {"channels": 16, "cells": 1, "reduction": "shortcut"},
             "data": {"resolution": 16, "train_size": 20000},
             "weights": {"lr": 0.1},
-            "search": {"epochs": 33, "batch_size": 64, "validation_images": 1000, "split": 0.9, "paths": "auto"},
+            "search": {"epochs": 24, "batch_size": 64, "validation_images": 1000, "split": 0.9, "paths": "auto"},
         },
         "paper": {
             "supernet": {"channels": 16, "cells": 5},
