@@ -84,8 +84,8 @@ class TopK(Selector):
         """Ranks all, and trains the best."""
         architectures = question.candidates(self.source, self.candidates)
         training = self.training(question)
-        ranked_by, ranking = self._ranking(question, training, architectures)
-        order = question.ranked(architectures, ranking)[: self.top]
+        ranked_by, values, merits = self._ranking(question, training, architectures)
+        order = question.ranked(architectures, merits)[: self.top]
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
         if len(order) < 2:
@@ -96,17 +96,18 @@ class TopK(Selector):
             halving.accuracy,
             f"accuracy on the validation half after {halving.epochs} epochs of training, %",
             {
-                ranked_by: [float(ranking[at]) if math.isfinite(ranking[at]) else None for at in order],
+                ranked_by: [float(values[at]) if math.isfinite(values[at]) else None for at in order],
                 "rounds": halving.rounds,
             },
         )
 
     def _ranking(
         self, question: Question, training: TrainConfig, architectures: list[Architecture]
-    ) -> tuple[str, np.ndarray]:
-        """(what ranks them, for the record; the higher the better [architectures])."""
+    ) -> tuple[str, np.ndarray, np.ndarray]:
+        """(what ranks them, for the record; its values [architectures]; merits, the higher the better)."""
         if self.proxy is None:
-            return "inherited", question.accuracies(architectures)
+            accuracies = question.accuracies(architectures)
+            return "inherited", accuracies, accuracies
         size = tuple("network." + one.lstrip().removeprefix(_SCORED) for one in self._scored)
         proxy, scores = scores_of(Scoring(proxy=self.proxy, set=size), question, architectures, training.network)
-        return self.proxy, np.nan_to_num(proxy.rising(scores), nan=-np.inf)
+        return self.proxy, scores, np.nan_to_num(proxy.rising(scores), nan=-np.inf)
