@@ -191,6 +191,7 @@ def scored(folder: Path) -> dict[str, Any]:
 
 
 SELECTORS: dict[str, dict[str, Any]] = {
+    "additive": {"candidates": 6, "images": 40},
     "best-sampled": {"candidates": 6, "images": 40},
     "darts-pt": {"tune": 1, "images": 40},
     "evolution": {"candidates": 8, "population": 4, "sample": 2, "images": 40},

@@ -63,13 +63,15 @@ _Device = Annotated[configuration.Device, Option("auto, cpu, cuda, cuda:1 or mps
 def derive(
     run_dir: RunDir,
     *,
-    by: Annotated[str, Option("best-sampled, darts-pt, evolution, proxy, ranks or top-k (supernas list selectors)")],
+    by: Annotated[
+        str, Option("additive, best-sampled, darts-pt, evolution, proxy, ranks or top-k (supernas list selectors)")
+    ],
     candidates: Annotated[
         int | None, Option("architectures drawn (default 100), or visited by evolution (default 200)")
     ] = None,
     source: Annotated[
         Literal["uniform", "visited", "learnt"] | None,
-        Option("best-sampled, ranks, top-k: uniform draws, or visited; proxy: learnt, or visited"),
+        Option("additive, best-sampled, ranks, top-k: uniform draws, or visited; proxy: learnt, or visited"),
     ] = None,
     population: Annotated[int | None, Option("evolution: architectures alive (default 10)")] = None,
     sample: Annotated[int | None, Option("evolution: draws for a parent (default 10)")] = None,

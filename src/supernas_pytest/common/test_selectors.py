@@ -19,6 +19,7 @@ from supernas_pytest.toys import alone, config_of
 __all__ = ["alone", "test_a_choice_is_legal_recorded_and_made_again"]
 
 _FEW: dict[str, Document] = {
+    "additive": {"candidates": 3},
     "best-sampled": {"candidates": 3},
     "darts-pt": {"tune": 1},
     "evolution": {"candidates": 4, "population": 2, "sample": 2},

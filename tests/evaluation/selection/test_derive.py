@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import typer
-from scipy.stats import rankdata
+from scipy.stats import kendalltau, rankdata
 from typer.testing import CliRunner
 
 import supernas
@@ -17,6 +17,7 @@ from supernas.core.errors import UserError
 from supernas.core.records import read_lines
 from supernas.data import Batch
 from supernas.evaluation.selection.by_distribution import learnt
+from supernas.evaluation.selection.selectors.additive import fitted
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.runs.training import Training
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
@@ -84,6 +85,28 @@ def test_what_a_search_visited_is_a_source_of_candidates(e2nas_run, run, space):
         supernas.derive(run.folder, by="ranks", source="visited")
     with pytest.raises(UserError, match=r"set .train\.epochs=2.: wanted the size of the networks"):
         supernas.derive(run.folder, by="ranks", candidates=3, set=("train.epochs=2",))
+
+
+def test_an_additive_fit_is_the_least_squares_solution_and_sees_through_noise(run, space):
+    cells = draw(space, 150, generator(3))
+    worth = generator(4).normal(size=30)
+    pairs = list(space.pairs)
+    indicators = np.array([[float(pair in one.pairs) for pair in pairs] for one in cells])
+    truth = indicators @ worth
+    accuracies = truth + 3 * truth.std() * generator(5).normal(size=150)
+    scores = fitted(cells, accuracies, ridge=2.0)
+    ranks = (rankdata(accuracies) - 0.5) / 150
+    rows = np.vstack([indicators, np.sqrt(2.0) * np.eye(30)])
+    by_hand, *_ = np.linalg.lstsq(rows, np.concatenate([ranks - ranks.mean(), np.zeros(30)]), rcond=None)
+    np.testing.assert_allclose(scores, indicators @ by_hand, atol=1e-10)
+    assert kendalltau(scores, truth).statistic > kendalltau(accuracies, truth).statistic + 0.1
+
+    found = supernas.derive(run.folder, by="additive", candidates=30, images=40, set=["derive.ridge=0.5"])
+    drawn = draw(space, 30, generator(0))
+    wanted = fitted(drawn, supernet_accuracies(run.folder, drawn, EVALUATION), ridge=0.5)
+    assert found.record["scores"] == wanted.tolist()
+    best = max((at for at in range(30) if space.connected(drawn[at])), key=lambda at: wanted[at])
+    assert (found.architecture, found.score) == (drawn[best], wanted[best])
 
 
 def test_evolution_asks_the_supernet(run, space, monkeypatch):

@@ -81,8 +81,8 @@ def derive(
 
     Args:
         folder: the run folder of the search.
-        by: the name of a selector: `best-sampled`, `darts-pt`, `evolution`, `proxy`, `ranks`, `top-k`, or that of a
-            plug-in.
+        by: the name of a selector: `additive`, `best-sampled`, `darts-pt`, `evolution`, `proxy`, `ranks`,
+            `top-k`, or that of a plug-in.
         options: the selector's own settings, such as `candidates` or `top`; None counts as not given.
         images: validation images on which an architecture is asked about; by default as many as in the search.
         batch_norm: which statistics normalise (see `EvaluationSettings`).
