@@ -1,0 +1,16 @@
+"""The benchmark of a step's cost makes each kind of step."""
+
+import torch
+
+from step_cost import E2NASParts, kinds
+
+
+def test_each_kind_of_step_is_made():
+    torch.manual_seed(0)
+    made = kinds(1, "shortcut")
+    assert {"random-nas + plain", "random-nas + nsas M=8, split", "random-nas, fair, split", "e2nas: novelty"} <= set(
+        made
+    )
+    for name in ("random-nas + plain", "random-nas + nsas M=8, split", "e2nas: gradient of a path to all options"):
+        made[name](0)
+    assert E2NASParts(1).bench.state.alpha.requires_grad
