@@ -64,10 +64,12 @@ def test_a_space_has_the_common_presets_and_each_has_a_meaning(space):
 
 
 def test_a_preset_differs_for_mixtures_below_what_is_given():
-    paths, mixture, given = (
-        resolve_search({"method": method, "search": {"preset": "cpu", **search}}).search
+    configs = [
+        resolve_search({"method": method, "search": {"preset": "cpu", **search}})
         for method, search in (("random-nas", {}), ("darts", {}), ("darts", {"split": 0.7}))
-    )
+    ]
+    assert [config.supernet.reduction for config in configs] == ["shortcut", "residual", "residual"]
+    paths, mixture, given = (config.search for config in configs)
     assert (paths.split, mixture.split, given.split) == (0.9, 0.5, 0.7)
     assert paths.epochs > mixture.epochs == given.epochs
 

@@ -97,6 +97,10 @@ def test_what_a_thinner_skeleton_does_not_have_starts_fresh(tmp_path):
     lacking = {name for name in mine if ".edges." not in name} - taken
     assert lacking == {name for name in mine if name.startswith(("body.1.", "body.3.")) and "shortcut" not in name}
     run.run()
+    skips = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
+    deeper = {"architecture": skips, "train": {"inherit": str(thin.folder)}, "network": {"cells": 2}}
+    with pytest.raises(UserError, match="have no body"):  # no option's weights show that it is another size
+        make("train", tmp_path / "deeper", deeper)
 
 
 def test_what_cannot_be_inherited(finished, tmp_path):

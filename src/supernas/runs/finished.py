@@ -114,8 +114,8 @@ def inherit(network: Network, space: Space, folder: Path) -> None:
 
     Of a training of that architecture it takes all, statistics of normalisations among them. Of a search it takes what
     the supernet has of it: normalisations start with fresh statistics, and with a fresh scale and shift where the
-    supernet learns none (those of the cells, by default); what lies outside the options and a smaller skeleton does not
-    have, such as the convolutions of a reduction, starts fresh too.
+    supernet learns none (those of the cells, by default). What a thinner skeleton lacks of a block, such as the
+    convolutions of a reduction that is its shortcut alone, starts fresh too.
 
     Raises:
         UserError: if the folder holds no finished run of the space, or one that has no weights of this network at this
@@ -131,13 +131,16 @@ def inherit(network: Network, space: Space, folder: Path) -> None:
         if isinstance(module, BatchNorm)
         for own, _ in module.named_parameters()
     }
-    of_options = {id(weight) for _, option in network.option_modules() for weight in option.parameters()}
-    needed = [
-        name
-        for name, weight in network.named_parameters()
-        if name in theirs or (id(weight) in of_options and name not in norms)
-    ]
+    mine = [name for name, _ in network.named_parameters()]
+    common_blocks = {_block(name) for name in mine if name in theirs}  # a block of another place shares no name
+    fresh = {name for name in mine if name not in theirs and (name in norms or _block(name) in common_blocks)}
+    needed = [name for name in mine if name not in fresh]
     _load(network, theirs, needed, folder, config.space.network_class.size_of(config.supernet), "network")
+
+
+def _block(name: str) -> str:
+    """What a weight's layer is a part of: `body.1` of `body.1.first.weight`."""
+    return name.rsplit(".", 2)[0]
 
 
 def inherit_supernet(network: Network, space: Space, folder: Path) -> None:
