@@ -2,7 +2,7 @@
 
 import torch
 
-from step_cost import E2NASParts, kinds
+from step_cost import kinds
 
 
 def test_each_kind_of_step_is_made():
@@ -13,4 +13,6 @@ def test_each_kind_of_step_is_made():
     )
     for name in ("random-nas + plain", "random-nas + nsas M=8, split", "e2nas: gradient of a path to all options"):
         made[name](0)
-    assert E2NASParts(1).bench.state.alpha.requires_grad
+    for reduction, convolves in (("residual", True), ("shortcut", False)):
+        step = kinds(1, reduction)["random-nas + plain"]
+        assert step.__self__.state.context.network.body[1].convolves is convolves

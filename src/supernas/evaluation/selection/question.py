@@ -123,11 +123,14 @@ class Selector(ABC):
 
     Attributes:
         asks_many: whether it asks about many architectures at once, so that several processes help.
-        asks_supernet: whether the supernet's accuracies decide.
     """
 
     asks_many: ClassVar[bool] = True
-    asks_supernet: ClassVar[bool] = True
+
+    @property
+    def asks_supernet(self) -> bool:
+        """Whether the supernet's accuracies decide."""
+        return True
 
     @abstractmethod
     def choose(self, question: Question, runs: Path) -> Selection:

@@ -29,11 +29,15 @@ class ByProxy(Scoring, Selector):
     """
 
     asks_many: ClassVar[bool] = False
-    asks_supernet: ClassVar[bool] = False
     draws: int = setting(
         100, "architectures that are drawn, repeats included, each scored once; or the latest visited", ge=1
     )
     source: Literal["learnt", "visited"] = setting("learnt", "the distribution of the search, or what it visited")
+
+    @property
+    def asks_supernet(self) -> bool:
+        """Never."""
+        return False
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Scores untrained networks."""

@@ -56,7 +56,7 @@ class TopK(Selector):
         return [one for one in self.set if one.lstrip().startswith(_SCORED)]
 
     @property
-    def asks_supernet(self) -> bool:  # type: ignore[override]
+    def asks_supernet(self) -> bool:
         """Only where no proxy stands in for it."""
         return self.proxy is None
 
