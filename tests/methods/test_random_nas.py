@@ -1,6 +1,7 @@
 """RandomNAS: it trains uniform paths, its answer is the best of the drawn, and asking on the way changes nothing."""
 
 import copy
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -82,3 +83,43 @@ def test_the_answer_is_the_best_of_the_drawn(problem, direction, best):
     assert to_tree(state)["generator"] == saved["generator"]
     assert method.final(state, validate) == best(drawn, key=SPACE.index)
     assert asked[5:] == [(architecture, 7) for architecture in drawn]
+
+
+def test_what_is_dropped_is_neither_drawn_nor_chosen(problem, monkeypatch):
+    """Judged by a metric in which values add up, each gene keeps its best values, as a fit finds them."""
+    method, sets = RandomNAS(sampling="fair", keep_options=(3, 2), candidates=150), []
+    state = method.init(problem)
+    monkeypatch.setattr(
+        type(state.trainer), "step_over_set", lambda self, batch, paths, progress: sets.append(paths) or {}
+    )
+    worth = np.random.default_rng(0).permuted(np.tile(np.arange(5.0), (6, 1)), axis=1)
+
+    def validate(architecture, images=None):
+        return float(worth[range(6), list(SPACE.genes(architecture))].sum())
+
+    best = [set(row.argsort()[::-1][:keep]) for keep in (2,) for row in worth]
+    for epoch, left in enumerate([5, 5, 3, 3, 2, 2]):
+        method.step(state, None, None, Progress(epoch, 6, epoch, 6))
+        drawn = Counter(pair for path in sets[-1] for pair in path.pairs)
+        assert len(sets[-1]) == left
+        assert set(drawn.values()) == {1}
+        assert not method.epoch(state, validate, Progress(epoch, 6, epoch, 6))
+    assert [{option for choice, option in drawn if choice == place} for place in range(6)] == best
+    assert {method.derive(state, validate), method.final(state, validate)} <= {
+        SPACE.from_genes(genes) for genes in itertools.product(*best)
+    }
+    assert SPACE.genes(method.final(state, validate)) == tuple(worth.argmax(1))
+
+
+def test_a_lower_metric_is_better_where_the_task_says_so(problem):
+    task = CLASSIFICATION.__class__("toy", CLASSIFICATION.loss, CLASSIFICATION.metric, "metric", "min")
+    method = RandomNAS(keep_options=(1,))
+    state = method.init(SearchContext(**{**vars(problem), "task": task}))
+    method.epoch(state, lambda one, images=None: float(sum(SPACE.genes(one))), Progress(0, 2, 0, 2))
+    assert state.values == [[0]] * 6
+
+
+def test_as_many_epochs_as_parts_and_no_empty_choice():
+    assert (RandomNAS().least_epochs, RandomNAS(keep_options=(3, 2)).least_epochs) == (1, 3)
+    with pytest.raises(ValueError, match="wanted numbers of 1 or more"):
+        RandomNAS(keep_options=(3, 0))

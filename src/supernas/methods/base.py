@@ -44,7 +44,17 @@ from supernas.steps.relaxations import (
 )
 from supernas.steps.weights import Gradients, MixtureTrainer, PathTrainer, TrainedState
 
-__all__ = ["AlphaState", "Alternating", "Change", "FirstOrder", "best_of", "descend", "drawn_architecture", "unchanged"]
+__all__ = [
+    "AlphaState",
+    "Alternating",
+    "Change",
+    "FirstOrder",
+    "best_of",
+    "descend",
+    "drawn_architecture",
+    "merits_of",
+    "unchanged",
+]
 
 Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 """What is done to a gradient in the architecture parameters, in their order."""
@@ -335,9 +345,17 @@ def drawn_architecture(relaxation: RandomRelaxation, state: AlphaState, generato
         return derived(mixture.W, state.context.space)
 
 
-def best_of(context: SearchContext, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:
-    """The architecture with the best inherited metric, the first of equals; all are judged on the same images, so that
-    they differ by architecture only (in the published code of NAS-Bench-201 each has a batch of its own).
+def merits_of(
+    context: SearchContext, architectures: Sequence[Architecture], validate: Validate, images: int
+) -> np.ndarray:
+    """The inherited metrics of n architectures [n], with the sign that makes higher ones better; all are judged on the
+    same images, so that they differ by architecture only (in the published code of NAS-Bench-201 each has a batch of
+    its own).
     """
-    best = max if context.task.direction == "max" else min
-    return best(architectures, key=lambda architecture: validate(architecture, images))
+    sign = 1.0 if context.task.direction == "max" else -1.0
+    return np.array([sign * validate(architecture, images) for architecture in architectures])
+
+
+def best_of(context: SearchContext, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:
+    """The architecture with the best inherited metric, the first of equals."""
+    return architectures[int(merits_of(context, architectures, validate, images).argmax())]

@@ -15,15 +15,24 @@ fraction of the cost.
 Where choices have unequal numbers of options there are as many paths as the largest number, and the other choices'
 options come again.
 
-The choice at the end is that of the NAS-Bench-201 rows (Dong and Yang, ICLR 2020): 100 architectures, each judged once
-on 512 validation images. There each candidate has a batch of its own; here all have the same images, so that they
-differ by architecture only. (Li and Talwalkar's own runs in the DARTS spaces draw 1,000 and judge the best 10 again.)
+`keep_options=[3,2]` lets the space shrink. The search falls into equal parts, and where one ends, `candidates` draws
+are judged and of each gene only so many values stay: those of the largest worth by a fit in which values add up
+(`spaces/additive.py`). What is dropped is neither trained nor chosen any more, so that what is left shares its weights
+with less; the answer is the best of the last draws by such a fit. Operations are dropped by what the networks that have
+them are worth in Hu et al. (angle-based shrinking), who measure angles between initial and trained weights and train
+anew afterwards; here it is the inherited metric, and training goes on.
+
+Where nothing is dropped the choice at the end is that of the NAS-Bench-201 rows (Dong and Yang, ICLR 2020): 100
+architectures, each judged once on 512 validation images. There each candidate has a batch of its own; here all have the
+same images, so that they differ by architecture only. (Li and Talwalkar's own runs in the DARTS spaces draw 1,000 and
+judge the best 10 again.)
 
 The paper has no answer before the end. For the record of an epoch the best of a few is taken (`glance`), drawn from a
 copy of the generator: the search goes on as if nobody had asked.
 """
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,11 +40,14 @@ import numpy as np
 
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
-from supernas.core.settings import setting, settings
+from supernas.core.settings import Unused, setting, settings
 from supernas.core.spelling import assigned, option
 from supernas.data import Batch
-from supernas.methods.base import best_of
-from supernas.steps.contracts import Chosen, Method, Metrics, SearchContext, Validate
+from supernas.methods.base import merits_of
+from supernas.spaces.additive import additive_fit
+from supernas.spaces.base import Space
+from supernas.spaces.narrowed import Narrowed
+from supernas.steps.contracts import Chosen, Method, Metrics, SearchContext, Stage, Validate, stage_starts
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.weights import PathTrainer, TrainedState
 
@@ -45,14 +57,26 @@ _FAIR = (
     'X. Chu, B. Zhang and R. Xu, "FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture '
     'Search", ICCV 2021'
 )
+_SHRINKS = (
+    'Y. Hu, Y. Liang, Z. Guo, R. Wan, X. Zhang, Y. Wei, Q. Gu and J. Sun, "Angle-Based Search Space Shrinking for '
+    'Neural Architecture Search", ECCV 2020'
+)
 
 
 @dataclass(kw_only=True)
 class _Drawn(TrainedState):
-    """Also the generator that paths and candidates are drawn from."""
+    """Also the generator that paths and candidates are drawn from, and of each gene the values that are left, empty
+    until some are dropped.
+    """
 
     trainer: PathTrainer
     generator: np.random.Generator
+    values: list[list[int]]
+
+    @property
+    def space(self) -> Space | Narrowed:
+        """What is left of the space."""
+        return Narrowed(self.context.space, self.values) if self.values else self.context.space
 
 
 @settings
@@ -64,9 +88,29 @@ class RandomNAS(Method[_Drawn]):
         "a step trains one uniform path (paper), or a set that takes every option once (FairNAS)",
         papers={"fair": _FAIR},
     )
-    candidates: int = setting(100, "random architectures that are compared at the end", ge=1)
+    keep_options: tuple[int, ...] = setting(
+        (),
+        "values of each gene that stay in each later part of the search; with none it has one part",
+        papers=_SHRINKS,
+    )
+    ridge: float = setting(1.0, "how far the worth of values is drawn to 0 where some are dropped", gt=0)
+    candidates: int = setting(100, "random architectures that are compared at the end, and of each part", ge=1)
     candidate_images: int = setting(512, "validation images on which each of them is judged", ge=1)
     glance: int = setting(4, "random architectures compared for the record of an epoch; decides nothing", ge=1)
+
+    def __post_init__(self) -> None:
+        if not all(keep >= 1 for keep in self.keep_options):
+            raise ValueError(f"keep_options is {list(self.keep_options)}; wanted numbers of 1 or more")
+
+    def unused(self) -> Iterator[Unused]:
+        """What is of dropping, where nothing is."""
+        if not self.keep_options:
+            yield Unused(("ridge",), "keep_options=[]", "keep_options, such as [3,2]")
+
+    @property
+    def least_epochs(self) -> int:
+        """One for each part."""
+        return 1 + len(self.keep_options)
 
     @property
     def trains_path_sets(self) -> bool:
@@ -86,23 +130,41 @@ class RandomNAS(Method[_Drawn]):
     def init(self, context: SearchContext) -> _Drawn:
         """Nothing is learnt but weights."""
         generator = np.random.default_rng(context.seed)
-        return _Drawn(context=context, trainer=PathTrainer.make(context), generator=generator)
+        return _Drawn(context=context, trainer=PathTrainer.make(context), generator=generator, values=[])
 
     def step(self, state: _Drawn, train: Batch, valid: Batch, progress: Progress) -> Metrics:
         """One step of the weights along what is drawn, a path or a set; the validation batch is not looked at."""
-        space, trainer = state.context.space, state.trainer
         if self.sampling == "fair":
-            return trainer.step_over_set(train, space.latin(state.generator), progress)
-        return trainer.step(train, space.sample(state.generator), progress)
+            return state.trainer.step_over_set(train, state.space.latin(state.generator), progress)
+        return state.trainer.step(train, state.space.sample(state.generator), progress)
+
+    def epoch(self, state: _Drawn, validate: Validate, progress: Progress) -> Metrics:
+        """Where a part of the search ends, what is left for the next one is chosen."""
+        parts, space = (Stage(1 / self.least_epochs),) * self.least_epochs, state.context.space
+        _, *starts = stage_starts(parts, progress.epochs)
+        if progress.epoch + 1 in starts:
+            keep = self.keep_options[starts.index(progress.epoch + 1)]
+            drawn, merits = self._judged(state, validate, state.generator, self.candidates)
+            left = Narrowed(space, state.values or [[*range(size)] for size in space.gene_sizes])
+            state.values = left.best(drawn, merits, keep, self.ridge).values
+        return {}
 
     def derive(self, state: _Drawn, validate: Validate) -> Architecture:
         """The best of the first few of the candidates that `final` would compare now."""
-        return self._best(state, validate, copy.deepcopy(state.generator), self.glance)
+        drawn, merits = self._judged(state, validate, copy.deepcopy(state.generator), self.glance)
+        return drawn[int(merits.argmax())]
 
     def final(self, state: _Drawn, validate: Validate) -> Architecture:
-        """The best of `candidates` drawn architectures; the first of equals."""
-        return self._best(state, validate, state.generator, self.candidates)
+        """The best of `candidates` drawn architectures, the first of equals; by a fit where values were dropped."""
+        drawn, merits = self._judged(state, validate, state.generator, self.candidates)
+        if state.values:
+            genes = [[*enumerate(state.context.space.genes(one))] for one in drawn]
+            merits = additive_fit(genes, merits, self.ridge)
+        return drawn[int(merits.argmax())]
 
-    def _best(self, state: _Drawn, validate: Validate, generator: np.random.Generator, count: int) -> Architecture:
-        drawn = [state.context.space.sample(generator) for _ in range(count)]
-        return best_of(state.context, drawn, validate, self.candidate_images)
+    def _judged(
+        self, state: _Drawn, validate: Validate, generator: np.random.Generator, count: int
+    ) -> tuple[list[Architecture], np.ndarray]:
+        """So many draws of what is left, and their merits."""
+        drawn = [state.space.sample(generator) for _ in range(count)]
+        return drawn, merits_of(state.context, drawn, validate, self.candidate_images)

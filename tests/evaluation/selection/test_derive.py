@@ -17,9 +17,9 @@ from supernas.core.errors import UserError
 from supernas.core.records import read_lines
 from supernas.data import Batch
 from supernas.evaluation.selection.by_distribution import learnt
-from supernas.evaluation.selection.selectors.additive import fitted
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.runs.training import Training
+from supernas.spaces.additive import additive_fit
 from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
 
 EVALUATION = EvaluationSettings(images=40)
@@ -94,7 +94,7 @@ def test_an_additive_fit_is_the_least_squares_solution_and_sees_through_noise(ru
     indicators = np.array([[float(pair in one.pairs) for pair in pairs] for one in cells])
     truth = indicators @ worth
     accuracies = truth + 3 * truth.std() * generator(5).normal(size=150)
-    scores = fitted(cells, accuracies, ridge=2.0)
+    scores = additive_fit([one.pairs for one in cells], accuracies, ridge=2.0)
     ranks = (rankdata(accuracies) - 0.5) / 150
     rows = np.vstack([indicators, np.sqrt(2.0) * np.eye(30)])
     by_hand, *_ = np.linalg.lstsq(rows, np.concatenate([ranks - ranks.mean(), np.zeros(30)]), rcond=None)
@@ -103,7 +103,8 @@ def test_an_additive_fit_is_the_least_squares_solution_and_sees_through_noise(ru
 
     found = supernas.derive(run.folder, by="additive", candidates=30, images=40, set=["derive.ridge=0.5"])
     drawn = draw(space, 30, generator(0))
-    wanted = fitted(drawn, supernet_accuracies(run.folder, drawn, EVALUATION), ridge=0.5)
+    accuracies = supernet_accuracies(run.folder, drawn, EVALUATION)
+    wanted = additive_fit([one.pairs for one in drawn], accuracies, ridge=0.5)
     assert found.record["scores"] == wanted.tolist()
     best = max((at for at in range(30) if space.connected(drawn[at])), key=lambda at: wanted[at])
     assert (found.architecture, found.score) == (drawn[best], wanted[best])
