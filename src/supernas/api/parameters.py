@@ -6,7 +6,7 @@ closed list: a part joins by the existence of its file.
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, SupportsIndex, TypeAlias
+from typing import Annotated, Any, Literal, SupportsIndex, TypeAlias
 
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Values
@@ -133,7 +133,12 @@ RunDir = Annotated[AnyPath, Option("the run folder of a finished search")]
 BatchNorm = Annotated[Policy, Option("statistics that normalise: batch, recalibrate or tracked")]
 _GUARDED = 'a script needs the usual `if __name__ == "__main__":`'
 Workers = Annotated[
-    int | None, Option("processes (default: one a core)", python=f"in Python one, for with more {_GUARDED}", least=1)
+    int | Literal["auto"] | None,
+    Option(
+        "processes (default: one a core)",
+        python=f'in Python one, for with more {_GUARDED}; "auto" is one a core, where several help',
+        least=1,
+    ),
 ]
 WorkersOf = Annotated[
     int | None,

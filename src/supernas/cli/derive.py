@@ -5,9 +5,6 @@ from supernas.cli.display import counting_bar
 from supernas.cli.rows import print_rows
 from supernas.cli.twin import twin
 from supernas.core.documents import Document
-from supernas.evaluation.selection import selectors
-from supernas.runs.device import choose_device
-from supernas.runs.executors import cores
 
 __all__ = ["derive"]
 
@@ -15,9 +12,8 @@ __all__ = ["derive"]
 @twin(api.derive)
 def derive(given: Document) -> None:
     """Choose another architecture from a search's supernet: no new search; killed, it goes on where it was."""
-    alone = choose_device(given["device"]).type != "cpu"
-    if given["workers"] is None and selectors.get(given["by"]).asks_many and not alone:
-        given["workers"] = cores()
+    if given["workers"] is None:
+        given["workers"] = "auto"
     with counting_bar() as bar:
         task = bar.add_task("evaluations", total=None)
         derived = api.derive(

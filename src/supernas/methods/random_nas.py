@@ -17,10 +17,10 @@ options come again.
 
 `keep_options=[3,2]` lets the space shrink. The search falls into equal parts, and where one ends, `candidates` draws
 are judged and of each gene only so many values stay: those of the largest worth by a fit in which values add up
-(`spaces/additive.py`). What is dropped is neither trained nor chosen any more, so that what is left shares its weights
-with less; the answer is the best of the last draws by such a fit. Operations are dropped by what the networks that have
-them are worth in Hu et al. (angle-based shrinking), who measure angles between initial and trained weights and train
-anew afterwards; here it is the inherited metric, and training goes on.
+(`spaces/search_strategies/additive.py`). What is dropped is neither trained nor chosen any more, so that what is left
+shares its weights with less; the answer is the best of the last draws by such a fit. Operations are dropped by what the
+networks that have them are worth in Hu et al. (angle-based shrinking), who measure angles between initial and trained
+weights and train anew afterwards; here it is the inherited metric, and training goes on.
 
 Where nothing is dropped the choice at the end is that of the NAS-Bench-201 rows (Dong and Yang, ICLR 2020): 100
 architectures, each judged once on 512 validation images. There each candidate has a batch of its own; here all have the
@@ -44,9 +44,8 @@ from supernas.core.settings import Unused, setting, settings
 from supernas.core.spelling import assigned, option
 from supernas.data import Batch
 from supernas.methods.base import merits_of
-from supernas.spaces.additive import additive_fit
 from supernas.spaces.base import Space
-from supernas.spaces.narrowed import Narrowed
+from supernas.spaces.search_strategies import Narrowed, additive_fit
 from supernas.steps.contracts import Chosen, Method, Metrics, SearchContext, Stage, Validate, stage_starts
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.weights import PathTrainer, TrainedState

@@ -19,8 +19,7 @@ from supernas.data import Batch
 from supernas.evaluation.selection.by_distribution import learnt
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.runs.training import Training
-from supernas.spaces.additive import additive_fit
-from supernas.spaces.search_strategies import best_found, draw, regularised_evolution
+from supernas.spaces.search_strategies import additive_fit, best_found, draw, regularised_evolution
 
 EVALUATION = EvaluationSettings(images=40)
 
@@ -237,6 +236,10 @@ def test_the_commands(run, tmp_path):
         ),
         (["--by", "top-k", "--population", 3], "population is an option of evolution, not of top-k"),
         (["--by", "evolution", "--workers", 2], "ranks and top-k, not of evolution"),
+        (
+            ["--by", "top-k", "--proxy", "flops", "--workers", 2, "--images", 9],
+            "--by top-k does not ask the supernet: leave out --images and --workers",
+        ),
         (["--by", "top-k", "--top", 9, "--candidates", 4], "derive: top is 9, of 4 candidates; wanted at most as many"),
         (["--by", "top-k", "--set", "scored.cells=3"], "derive: set 'scored.cells=3' is about networks that a proxy"),
         (["--by", "top-k", "--proxy", "synflow", "--set", "scored.cell=3"], "unknown"),

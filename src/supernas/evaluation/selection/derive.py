@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.claims import claimed
@@ -26,6 +28,7 @@ from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress
 from supernas.runs.cell_picture import cell_svg
 from supernas.runs.configuration import fingerprint
 from supernas.runs.device import choose_device
+from supernas.runs.executors import cores
 from supernas.runs.finished import read_run
 from supernas.runs.training import Training
 
@@ -72,7 +75,7 @@ def derive(
     images: int | None = None,
     batch_norm: str = "batch",
     seed: int | None = None,
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
     device: str = "auto",
     on_progress: OnProgress | None = None,
     on_training: Callable[[Training], None] | None = None,
@@ -87,7 +90,7 @@ def derive(
         images: validation images on which an architecture is asked about; by default as many as in the search.
         batch_norm: which statistics normalise (see `EvaluationSettings`).
         seed: of what is drawn, and of trainings; the search's own by default.
-        workers: processes that ask at once; 1 by default.
+        workers: processes that ask at once; 1 by default, `auto` is one a core where several help.
         device: where to compute.
         on_progress: called with (evaluated, to be evaluated).
         on_training: called with each training before it runs.
@@ -103,11 +106,13 @@ def derive(
         raise UserError(f"seed is {seed}; wanted 0 or more, and less than 2^32")
     started = time.perf_counter()
     config, weights = read_run(folder)
-    selector = _selector(by, {name: value for name, value in options.items() if value is not None}, workers)
-    if not selector.asks_supernet and (images is not None or batch_norm != "batch"):
-        raise UserError(
-            f"{option('by', by)} does not ask the supernet: leave out {named('images')} and {named('batch_norm')}"
-        )
+    given = {name: value for name, value in options.items() if value is not None}
+    selector = _selector(by, given, workers not in (None, "auto"))
+    if not selector.asks_supernet:
+        about = {"images": images is not None, "batch_norm": batch_norm != "batch", "workers": isinstance(workers, int)}
+        if any(about.values()):
+            left_out = " and ".join(named(name) for name, there in about.items() if there)
+            raise UserError(f"{option('by', by)} does not ask the supernet: leave out {left_out}")
     there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
     asked = {"images": usual if images is None else images, "batch_norm": batch_norm}
@@ -116,8 +121,8 @@ def derive(
         config,
         build(EvaluationSettings, asked, "derive"),
         config.search.seed if seed is None else seed,
-        choose_device(device),
-        workers or 1,
+        where := choose_device(device),
+        _processes(workers, selector, where),
         on_progress,
         on_training,
     )
@@ -149,7 +154,14 @@ def _choose(question: Question, selector: Selector, file: Path, how: Document, s
     return _write(file, record, cell_svg(config.space, choice.architecture))
 
 
-def _selector(by: str, options: Values, workers: int | None) -> Selector:
+def _processes(workers: int | Literal["auto"] | None, selector: Selector, device: torch.device) -> int:
+    """How many ask at once."""
+    if workers == "auto":
+        return cores() if selector.asks_many and device.type == "cpu" else 1
+    return workers or 1
+
+
+def _selector(by: str, options: Values, workers: bool) -> Selector:
     """The selector with its settings.
 
     Raises:
@@ -157,7 +169,7 @@ def _selector(by: str, options: Values, workers: int | None) -> Selector:
     """
     chosen = selectors.get(by)
     mine = _takes(chosen)
-    for given in [*options, *(["workers"] if workers is not None else [])]:
+    for given in [*options, *(["workers"] if workers else [])]:
         if given in mine:
             continue
         takes = {name: _takes(selectors.get(name)) for name in selectors.names()}

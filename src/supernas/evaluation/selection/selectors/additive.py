@@ -1,15 +1,15 @@
 r"""The best of some architectures by a fit of inherited accuracies in which options add up.
 
 The inherited accuracy of one architecture is noisy: its path's weights were last moved by other paths. What an option
-is worth on average over many architectures is less so (`spaces/additive.py` has the fit). The same architectures are
-fitted and compared.
+is worth on average over many architectures is less so (`spaces/search_strategies/additive.py` has the fit). The same
+architectures are fitted and compared.
 """
 
 from pathlib import Path
 
 from supernas.core.settings import setting, settings
 from supernas.evaluation.selection.question import Question, Selection, Selector, Source
-from supernas.spaces.additive import additive_fit
+from supernas.spaces.search_strategies import additive_fit
 
 __all__ = ["Additive"]
 

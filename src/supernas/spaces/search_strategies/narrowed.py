@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from supernas.core.architecture import Architecture
-from supernas.spaces.additive import additive_worths
 from supernas.spaces.base import Space, in_turn
+from supernas.spaces.search_strategies.additive import additive_worths
 
 __all__ = ["Narrowed"]
 
