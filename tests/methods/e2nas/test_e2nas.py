@@ -4,6 +4,7 @@ import copy
 import io
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -362,6 +363,25 @@ def test_choice_of_the_last_or_the_best_visited(start, toy_batch):
     assert asked == [ALL_IMAGES] * len(state.visited) + [300] * len(state.visited)
     with pytest.raises(UserError, match="choose=last has no candidate_images: leave it out"):
         build(E2NAS, {"choose": "last", "candidate_images": 300}, "method")
+    with pytest.raises(UserError, match="choose=best-visited has no ridge: leave it out"):
+        build(E2NAS, {"ridge": 2.0}, "method")
+
+
+def test_the_fitted_choice_is_made_of_what_is_good_on_average(start):
+    """One cell without a good option is judged far too well; the fit does not believe it."""
+    method = E2NAS(gamma=0.0, choose="fitted", candidates=60)
+    state, _ = start(method)
+    space, generator = state.context.space, np.random.default_rng(0)
+    state.visited.extend(space.sample(generator) for _ in range(60))
+    worth = generator.normal(size=(6, 5))
+    truth = {one: float(worth[range(6), list(one.options)].sum()) for one in state.visited}
+    lucky = min(truth, key=truth.__getitem__)
+
+    def validate(architecture, images=None):
+        return 99.0 if architecture == lucky else truth[architecture]
+
+    assert E2NAS(gamma=0.0).final(state, validate) == lucky
+    assert method.final(state, validate) in sorted(truth, key=truth.__getitem__)[-3:]
 
 
 def test_the_whole_validation_part_is_what_a_search_asks(tmp_path):

@@ -51,11 +51,12 @@ from supernas.core.settings import Unused, refuse_unused, setting, settings
 from supernas.core.spelling import assigned
 from supernas.core.state import ON_HOST, UNSAVED
 from supernas.data import Batch
-from supernas.methods.base import best_of
+from supernas.methods.base import merits_of
 from supernas.methods.e2nas import novelty as estimate
 from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoencoder, load_pretrained, model
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
+from supernas.spaces.search_strategies import additive_fit
 from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate, Visiting
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.optimisers import AdamSettings
@@ -132,13 +133,16 @@ class E2NAS(Method[E2NASState], Visiting):
         "density, as a term beside log p_A and so with weight gamma; or not at all",
     )
     radius: float = setting(1.0, "radius of region='ball' in units of the prior's typical radius sqrt(n)", gt=0)
-    choose: Literal["last", "best-visited"] = setting(
-        "best-visited", "the returned architecture: the last decoded, or the best visited one by validation"
+    choose: Literal["last", "best-visited", "fitted"] = setting(
+        "best-visited",
+        "the returned architecture: the last decoded; of the visited ones the best by validation, or by a fit of their "
+        "metrics in which options add up",
     )
-    candidates: int = setting(50, "how many distinct visited architectures best-visited compares, the latest", ge=1)
+    candidates: int = setting(50, "how many distinct visited architectures are compared, the latest", ge=1)
     candidate_images: int | None = setting(
-        None, "validation images that best-visited judges each on, the same for all; with none the whole part", ge=1
+        None, "validation images that each of them is judged on, the same for all; with none the whole part", ge=1
     )
+    ridge: float = setting(1.0, "how far choose=fitted draws the worth of options to 0", gt=0)
     novelty: NoveltySettings = setting(NoveltySettings(), "how the density of Eq. 6 is estimated", equation="Eq. 4-6")
     autoencoder: AutoencoderSettings = setting(
         AutoencoderSettings(), "the autoencoder; one that does not ship is trained at the first search, and cached"
@@ -150,7 +154,9 @@ class E2NAS(Method[E2NASState], Visiting):
         if self.relaxation == "softmax":
             refuse_unused(self, ("draws", "noise"), "relaxation=softmax")
         if self.choose == "last":
-            refuse_unused(self, ("candidates", "candidate_images"), "choose=last")
+            refuse_unused(self, ("candidates", "candidate_images", "ridge"), "choose=last")
+        elif self.choose == "best-visited":
+            refuse_unused(self, ("ridge",), "choose=best-visited")
         if self._explores and self.relaxation == "softmax":
             raise UserError(
                 f"novelty is defined on latent codes: relaxation='softmax' needs {assigned('method.gamma', 0)}"
@@ -241,13 +247,17 @@ class E2NAS(Method[E2NASState], Visiting):
             return self._decode(state).architecture
 
     def final(self, state: E2NASState, validate: Validate) -> Architecture:
-        """The decoded alpha, or the best of the last visited architectures on validation images."""
+        """The decoded alpha, or the best of the last visited architectures by what they reach on validation images."""
         if self.choose == "last" or not state.visited:
             return self.derive(state, validate)
-        return best_of(state.context, list(state.visited), validate, self.candidate_images or ALL_IMAGES)
+        visited = list(state.visited)
+        merits = merits_of(state.context, visited, validate, self.candidate_images or ALL_IMAGES)
+        if self.choose == "fitted":
+            merits = additive_fit([one.pairs for one in visited], merits, self.ridge)
+        return visited[int(merits.argmax())]
 
     def visited(self, state: E2NASState) -> list[Architecture]:
-        """Those that `best-visited` compares."""
+        """Those that are compared at the end."""
         return list(state.visited)
 
     # -- moves --------------------------------------------------------------------------------------------------------
