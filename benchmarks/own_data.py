@@ -1,8 +1,9 @@
 """What a search is worth on one's own data: its network, trained from scratch, beside random ones and reference cells.
 
     python -m benchmarks.own_data RUN... --out runs/own-data [--random 10] [--epochs E]
+    python -m benchmarks.own_data RUN/derive-top-k-0a1b2c3d.json... --out runs/own-data
 
-For each finished search the found architecture, random ones and the space's reference cells are trained alike by the
+For each finished search the found architecture, or the one that was derived from it, random ones and the space's reference cells are trained alike by the
 preset of the search on all of its training images, and judged by the test images, which nothing has looked at before.
 The random ones have the preset's channels; they are drawn and trained once (seed 0), and are the same for all
 searches. References have as many channels as bring them nearest to the found network's parameters. Prints a row a
@@ -59,10 +60,18 @@ class Compared:
 
 
 def compare(run: Path, out: Path, count: int, epochs: int | None) -> Compared:
-    """Trains what is compared; `out` holds the run folders."""
-    search, _ = read_run(run)
+    """Trains what is compared; `out` holds the run folders.
+
+    Args:
+        run: a run folder, or the record of a choice that was derived from its supernet, within it.
+        out: where the trainings are kept.
+        count: of random architectures.
+        epochs: of each training; the preset's by default.
+    """
+    folder, record = (run, run / "result.json") if run.is_dir() else (run.parent, run)
+    search, _ = read_run(folder)
     space = search.space
-    found = space.parse(json.loads((run / "result.json").read_text())["architecture"])
+    found = space.parse(json.loads(record.read_text())["architecture"])
     beside = training_beside(search)
     train = {"preset": search.search.preset, "seed": search.search.seed, **({"epochs": epochs} if epochs else {})}
     config = resolve_train({**beside, "architecture": space.format(found), "train": train})
@@ -121,7 +130,8 @@ def _print(runs: Sequence[Path], rows: Sequence[Compared]) -> None:
         shown = " ".join(f"{metric:.2f}" for metric in row.random)
         references = " | ".join(f"{row.references[name]:.2f}" for name in names)
         judged = f"{row.found:.2f} | {place} of {len(row.random) + 1}"
-        print(f"| {run.name} | {row.parameters:,} | {judged} | {shown} | {references} |")
+        name = run.name if run.is_dir() else f"{run.parent.name}/{run.stem}"
+        print(f"| {name} | {row.parameters:,} | {judged} | {shown} | {references} |")
     print("\n| found less | points |\n|---|---|")
     for name in rows[0].differences:
         mean, half = interval([row.differences[name] for row in rows])

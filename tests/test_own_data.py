@@ -1,5 +1,6 @@
 """Own data: what a found network is compared with, and pictures that a search can be run on."""
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 import garments
 import own_data
+import supernas
+from searched_toy import finished
 from supernas import data
 
 
@@ -40,3 +43,15 @@ def test_garments_are_read_as_fashion_mnist_and_differ_by_class(
     means = np.stack([pictures[labels == label].mean(0) for label in range(10)]).reshape(10, -1)
     nearest = ((pictures.reshape(200, 1, -1) - means) ** 2).mean(-1).argmin(1)
     assert 0.5 < (nearest == labels).mean() < 0.95  # neither noise nor trivial
+
+
+def test_what_was_found_or_derived_is_trained_beside_the_same_random_ones(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run")
+    derived = supernas.derive(run.folder, by="best-sampled", candidates=12, images=40)
+    assert derived.architecture != run.architecture
+    compared = [own_data.compare(one, tmp_path / "out", 2, 1) for one in (run.folder, derived.file)]
+    assert compared[0].random == compared[1].random
+    assert list(compared[0].references) == ["largest cell (all 3x3)", "ResNet cell"]
+    records = [json.loads(file.read_text()) for file in (tmp_path / "out").glob("*/result.json")]
+    parameters = {record["architecture"]: record["parameters"] for record in records}
+    assert [one.parameters for one in compared] == [parameters[run.text], parameters[derived.text]]
