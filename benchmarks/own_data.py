@@ -3,8 +3,9 @@
     python -m benchmarks.own_data RUN... --out runs/own-data [--random 10] [--epochs E]
     python -m benchmarks.own_data RUN/derive-top-k-0a1b2c3d.json... --out runs/own-data
 
-For each finished search the found architecture, or the one that was derived from it, random ones and the space's reference cells are trained alike by the
-preset of the search on all of its training images, and judged by the test images, which nothing has looked at before.
+For each finished search the found architecture, or the one that was derived from it, random ones and the space's
+reference cells are trained alike by the preset of the search on all of its training images, and judged by the test
+images, which nothing has looked at before.
 The random ones have the preset's channels; they are drawn and trained once (seed 0), and are the same for all
 searches. References have as many channels as bring them nearest to the found network's parameters. Prints a row a
 search, and over searches the mean difference with a 95 % interval (Student's t): it is over the seeds of searches,
