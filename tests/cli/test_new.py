@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import supernas
 from installed import declared
+from searched_toy import finished
 from supernas.cli import app
 from supernas.cli.new import _class_name
 from supernas.cli.parts import KINDS, registries
@@ -168,16 +169,15 @@ def test_the_groups_of_entry_points():
     }
 
 
-def test_a_selector_of_others_takes_its_options(tmp_path):
+def test_a_selector_of_others_takes_its_options(tmp_path, monkeypatch, capsys):
     """Which the command line has no flags for."""
     site = written("selector", tmp_path / "package")
+    monkeypatch.syspath_prepend(site)
     file = site / "supernas_my_own.py"
     file.write_text(file.read_text().replace("candidates", "count").replace("question.count(", "question.candidates("))
     declared(site)
-    out = tmp_path / "run"
-    assert in_process(None, "supernas", "search", "--method", "random-nas", *TOY, "--out", out).returncode == 0
-    derive = ("supernas", "derive", out, "--by", "my-own", "--set")
-    assert in_process(site, *derive, "derive.count=2").returncode == 0
+    out = finished(tmp_path / "run").folder
+    supernas.derive(out, by="my-own", set=["derive.count=2"])
     assert '"count": 2' in next(out.glob("derive-my-own-*.json")).read_text()
     for given, message in (
         ("derive.count=0", "derive.count = 0: wanted greater than or equal to 1"),
@@ -185,6 +185,10 @@ def test_a_selector_of_others_takes_its_options(tmp_path):
         ("derive.top=1", "top is an option of top-k, not of my-own, which takes count, workers"),
         ("derive=1", "set is an option of "),
     ):
-        refused = in_process(site, *derive, given)
-        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-        assert message in refused.stderr
+        monkeypatch.setattr("sys.argv", ["supernas", "derive", str(out), "--by", "my-own", "--set", given])
+        with pytest.raises(SystemExit) as end:
+            app.main()
+        said = capsys.readouterr().err
+        assert (end.value.code, said.count("\n")) == (2, 1)
+        assert message in said
+    sys.modules.pop("supernas_my_own")

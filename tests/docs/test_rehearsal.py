@@ -43,7 +43,7 @@ LESS = {
     "derive best-sampled": "--candidates 4 --images 8 --workers 1",
     "derive additive": "--candidates 4 --images 8 --workers 1",
     "derive evolution": "--candidates 4 --population 2 --sample 2 --images 8",
-    "derive top-k": "--candidates 4 --top 2 --epochs 1 --workers 1",
+    "derive top-k": "--candidates 4 --top 2 --epochs 1",
     "score": "--workers 1",
     "score sample": "--sample 3 --workers 1",
     "correlate": "--architectures 4 --images 8 --workers 1",

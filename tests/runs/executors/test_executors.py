@@ -103,8 +103,13 @@ def test_jobs_are_done_stopped_and_break(executor, tmp_path, monkeypatch):
     assert [path for path in tmp_path.glob("jobs/*") if path.name.startswith("stop-")] == []
 
 
+@pytest.mark.parametrize(
+    "executor",
+    [pytest.param(name, marks=pytest.mark.slow if name in LIBRARIES else ()) for name in executors.PARTS.own()],
+    indirect=True,
+)
 def test_a_run_whose_worker_dies_goes_on_from_its_checkpoint(executor, tmp_path):
-    """By workers of each; the run ends as one that nobody has killed."""
+    """By workers of each; the run ends as one that nobody has killed. That each sees a death is tested above."""
     study = read_study({"run": [{**TOY, "search": {**TOY["search"], "epochs": 40}}]})
     folder, states = tmp_path / "study", []
 
