@@ -29,12 +29,12 @@ from supernas.core.task import Judge, Task
 from supernas.data import Batch, Dataset, Stream
 from supernas.networks.base import NetworkSettings, Output
 from supernas.networks.costs.memory import Build, Pass
-from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings
+from supernas.runs.configuration import SearchConfig, SearchSettings, TrainConfig, TrainSettings, read_file
 from supernas.runs.device import check_compile, check_precision, set_arithmetic
 from supernas.runs.divergence import diverged, holds_nan, is_finite
 from supernas.runs.finished import weights_digest
 from supernas.runs.fit import Batches, check_fit, check_room
-from supernas.runs.folder import Followed, RunFolder
+from supernas.runs.folder import CONFIG, Followed, RunFolder
 from supernas.runs.generators import generator_states, restore_generators, seed_everything
 from supernas.runs.interrupt import stop_on_interrupt
 from supernas.runs.launch import launched
@@ -120,7 +120,9 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         contents = {"data": data.digest}
         if settings.inherit:
             contents["first weights"] = weights_digest(Path(settings.inherit))
-        self.folder = self._opened(path, config.document(), resume, contents, config.extends)
+        # of a run that is only looked at: an earlier version may have had fewer settings
+        document = config.document() if shared else read_file(path / CONFIG)
+        self.folder = self._opened(path, document, resume, contents, config.extends)
         self.notes = self.folder.notes  # what is noted later is noted here too
         if data.note:
             self.notes.insert(0, data.note)

@@ -98,7 +98,8 @@ class Search(Loop[Epoch, Result]):
             for the record alone: no method sees it.
         task: what is to be learnt, if not what is usual for the data.
         data: what to learn from, where the configuration does not say it: all of it, to be split as a search does.
-        shared: whether it runs on as many devices as it is set to; who only looks at what it left needs one.
+        shared: whether it runs on as many devices as it is set to; who only looks at what it left needs one, and
+            leaves its configuration as it is.
         on_step: called after every step with the progress and the metrics of that step.
 
     Raises:

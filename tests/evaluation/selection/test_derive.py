@@ -1,6 +1,7 @@
 """Other choices from one supernet, against brute force."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.stats import kendalltau, rankdata
 from typer.testing import CliRunner
 
 import supernas
+from runs_toy import noted_anew
 from searched_toy import finished
 from supernas import proxies
 from supernas.cli import app
@@ -84,6 +86,21 @@ def test_what_a_search_visited_is_a_source_of_candidates(e2nas_run, run, space):
         supernas.derive(run.folder, by="ranks", source="visited")
     with pytest.raises(UserError, match=r"set .train\.epochs=2.: wanted the size of the networks"):
         supernas.derive(run.folder, by="ranks", candidates=3, set=("train.epochs=2",))
+
+
+def test_a_search_that_an_earlier_version_finished_is_asked_and_left_as_it_was(e2nas_run, tmp_path):
+    """It says nothing of settings that there were not."""
+    folder = shutil.copytree(e2nas_run.folder, tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    del config["method"]["ridge"], config["search"]["compile"]
+    (folder / "config.json").write_text(json.dumps(config))
+    noted_anew(folder)
+    visited = learnt(e2nas_run.folder)[1].visited
+    assert learnt(folder)[1].visited == visited
+    assert supernas.derive(folder, by="additive", source="visited", candidates=6, images=40).architecture in visited
+    assert json.loads((folder / "config.json").read_text()) == config
+    with pytest.raises(UserError, match="holds the run of another configuration"):
+        supernas.search(config=config, out=folder, resume=True)
 
 
 def test_an_additive_fit_is_the_least_squares_solution_and_sees_through_noise(run, space):
