@@ -26,7 +26,7 @@ from supernas_pytest.toys import alone, config_of
 __all__ = ["alone"]
 
 OURS = Parts(None)
-STEPS = 12
+STEPS = 20
 METHODS = tuple(OURS.names("method"))
 TRAINING = ("bananas", "local-search", "random-search", "regularised-evolution")
 REGULARISERS = ("alignment", "beta", "oles")
