@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from supernas import spaces
 from supernas.core.progress import Progress
@@ -109,6 +110,9 @@ def test_what_is_dropped_is_neither_drawn_nor_chosen(problem, monkeypatch):
         SPACE.from_genes(genes) for genes in itertools.product(*best)
     }
     assert SPACE.genes(method.final(state, validate)) == tuple(worth.argmax(1))
+    drawn = {method.draw_architecture(state, torch.Generator().manual_seed(seed)) for seed in range(300)}
+    assert drawn <= {SPACE.from_genes(genes) for genes in itertools.product(*best)}
+    assert len(drawn) > 55
 
 
 def test_a_lower_metric_is_better_where_the_task_says_so(problem):

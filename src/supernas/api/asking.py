@@ -71,7 +71,7 @@ def derive(
     ] = None,
     source: Annotated[
         Literal["uniform", "visited", "learnt"] | None,
-        Option("additive, best-sampled, ranks, top-k: uniform draws, or visited; proxy: learnt, or visited"),
+        Option("uniform draws (not of proxy), what the search visited, or draws from what it learnt"),
     ] = None,
     population: Annotated[int | None, Option("evolution: architectures alive (default 10)")] = None,
     sample: Annotated[int | None, Option("evolution: draws for a parent (default 10)")] = None,

@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 
 from supernas.core.architecture import Architecture
 from supernas.core.progress import Progress
@@ -46,7 +47,7 @@ from supernas.data import Batch
 from supernas.methods.base import merits_of
 from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import Narrowed, additive_fit
-from supernas.steps.contracts import Chosen, Method, Metrics, SearchContext, Stage, Validate, stage_starts
+from supernas.steps.contracts import Chosen, Distribution, Method, Metrics, SearchContext, Stage, Validate, stage_starts
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.weights import PathTrainer, TrainedState
 
@@ -79,7 +80,7 @@ class _Drawn(TrainedState):
 
 
 @settings
-class RandomNAS(Method[_Drawn]):
+class RandomNAS(Method[_Drawn], Distribution):
     """Random search with weight sharing: uniform paths, then the best of random candidates by validation."""
 
     sampling: Literal["uniform", "fair"] = setting(
@@ -160,6 +161,11 @@ class RandomNAS(Method[_Drawn]):
             genes = [[*enumerate(state.context.space.genes(one))] for one in drawn]
             merits = additive_fit(genes, merits, self.ridge)
         return drawn[int(merits.argmax())]
+
+    def draw_architecture(self, state: _Drawn, generator: torch.Generator) -> Architecture:
+        """From what is left of the space."""
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return state.space.sample(np.random.default_rng(seed))
 
     def _judged(
         self, state: _Drawn, validate: Validate, generator: np.random.Generator, count: int

@@ -14,7 +14,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.data import Batch
 from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
-from supernas.methods.random_nas import RandomNAS
+from supernas.methods.e2nas.e2nas import E2NAS
 from supernas.runs.configuration import resolve_search
 from supernas.runs.finished import read_run
 from supernas.runs.search import Search
@@ -46,8 +46,8 @@ def test_so_many_are_drawn_repeats_included():
 
 
 def test_a_method_without_a_distribution_is_refused():
-    with pytest.raises(UserError, match="RandomNAS ends with one architecture"):
-        drawn(RandomNAS())
+    with pytest.raises(UserError, match="E2NAS ends with one architecture"):
+        drawn(E2NAS())
     with pytest.raises(UserError, match="wanted 1 or more"):
         drawn(Draws([0]), draws=0)
 

@@ -18,7 +18,7 @@ from supernas.cli import app
 from supernas.core.errors import UserError
 from supernas.core.records import read_lines
 from supernas.data import Batch
-from supernas.evaluation.selection.by_distribution import learnt
+from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, Supernet, supernet_accuracies
 from supernas.runs.training import Training
 from supernas.spaces.search_strategies import additive_fit, best_found, draw, regularised_evolution
@@ -86,6 +86,17 @@ def test_what_a_search_visited_is_a_source_of_candidates(e2nas_run, run, space):
         supernas.derive(run.folder, by="ranks", source="visited")
     with pytest.raises(UserError, match=r"set .train\.epochs=2.: wanted the size of the networks"):
         supernas.derive(run.folder, by="ranks", candidates=3, set=("train.epochs=2",))
+
+
+def test_what_a_search_learnt_is_a_source_of_candidates(run, e2nas_run):
+    """Draws from its distribution, each once; a method that ends with one architecture has none."""
+    drawing = torch.Generator().manual_seed(int(generator(0).integers(2**62)))
+    drawn = list(dict.fromkeys(draw_from_distribution(*learnt(run.folder), 12, drawing)))
+    accuracies = supernet_accuracies(run.folder, drawn, EVALUATION)
+    best = supernas.derive(run.folder, by="best-sampled", source="learnt", candidates=12, images=40)
+    assert best.architecture == drawn[int(accuracies.argmax())]
+    with pytest.raises(UserError, match="E2NAS ends with one architecture, not with a distribution to draw from"):
+        supernas.derive(e2nas_run.folder, by="additive", source="learnt")
 
 
 def test_a_search_that_an_earlier_version_finished_is_asked_and_left_as_it_was(e2nas_run, tmp_path):

@@ -13,7 +13,7 @@ import torch
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
-from supernas.evaluation.selection.by_distribution import learnt
+from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.evaluation.supernet_accuracy import EvaluationSettings, OnProgress, supernet_accuracies
 from supernas.networks.costs.budget import read_budget, read_costs
 from supernas.networks.costs.limited_space import limited
@@ -23,10 +23,13 @@ from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import draw
 from supernas.steps.contracts import Visiting
 
-__all__ = ["Question", "Selection", "Selector", "Source"]
+__all__ = ["SOURCES", "Question", "Selection", "Selector", "Source"]
 
-Source = Literal["uniform", "visited"]
-"""Where candidates come from: uniform draws of the space, or what the search visited, the latest of it."""
+Source = Literal["uniform", "visited", "learnt"]
+"""Where candidates come from: uniform draws of the space, what the search visited, the latest of it, or draws from the
+distribution with which it ended.
+"""
+SOURCES = "uniform draws, the latest that the search visited, or draws from the distribution with which it ended"
 
 _STREAM = 2  # apart from the stream of numbers that a method of the same seed draws its paths from
 
@@ -76,12 +79,23 @@ class Question:
         return limited(config.space, read_budget(config.space, config.budget, document))
 
     def candidates(self, source: Source, count: int) -> list[Architecture]:
-        """So many different architectures, or as many as there are.
+        """So many different architectures, or as many as there are: of draws from what was learnt those that differ.
 
         Raises:
-            UserError: if the method does not remember what it visited.
+            UserError: if the method does not remember what it visited, or is no distribution.
         """
-        return draw(self.space, count, self.generator) if source == "uniform" else self._visited()[-count:]
+        if source == "uniform":
+            return draw(self.space, count, self.generator)
+        return self._visited()[-count:] if source == "visited" else list(dict.fromkeys(self.learnt(count)))
+
+    def learnt(self, count: int) -> list[Architecture]:
+        """So many draws from the distribution with which the search ended, repeats included.
+
+        Raises:
+            UserError: if the method is none.
+        """
+        generator = torch.Generator().manual_seed(int(self.generator.integers(2**62)))
+        return draw_from_distribution(*learnt(self.folder), count, generator)
 
     def accuracies(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Their inherited accuracies, in percent [architectures]."""

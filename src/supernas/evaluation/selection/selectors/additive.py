@@ -9,7 +9,7 @@ are Performance Predictors in Neural Architecture Search?", NeurIPS 2021; here i
 from pathlib import Path
 
 from supernas.core.settings import setting, settings
-from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.question import SOURCES, Question, Selection, Selector, Source
 from supernas.spaces.search_strategies import additive_fit
 
 __all__ = ["Additive"]
@@ -20,7 +20,7 @@ class Additive(Selector):
     """The best of some architectures by a fit of their inherited accuracies in which options add up."""
 
     candidates: int = setting(100, "architectures that are fitted and compared", ge=2)
-    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
+    source: Source = setting("uniform", SOURCES)
     ridge: float = setting(1.0, "how far the worth of options is drawn to 0", gt=0)
 
     def choose(self, question: Question, runs: Path) -> Selection:

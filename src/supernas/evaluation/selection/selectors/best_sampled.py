@@ -1,13 +1,14 @@
 """The best of some drawn architectures by inherited accuracy (L. Li and A. Talwalkar, "Random Search and
 Reproducibility for Neural Architecture Search", UAI 2019).
 
-`source=visited` takes what the search visited instead, if it remembers that.
+`source=visited` takes what the search visited instead, if it remembers that; `source=learnt` draws from the
+distribution with which it ended.
 """
 
 from pathlib import Path
 
 from supernas.core.settings import setting, settings
-from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.question import SOURCES, Question, Selection, Selector, Source
 
 __all__ = ["BestSampled"]
 
@@ -17,7 +18,7 @@ class BestSampled(Selector):
     """The best of some architectures by inherited accuracy, the first of equals."""
 
     candidates: int = setting(100, "architectures that are compared", ge=1)
-    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
+    source: Source = setting("uniform", SOURCES)
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Asks about all of them."""

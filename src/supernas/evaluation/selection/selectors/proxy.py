@@ -9,13 +9,10 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import torch
-
 from supernas import proxies
 from supernas.core.architecture import Architecture
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
-from supernas.evaluation.selection.by_distribution import draw_from_distribution, learnt
 from supernas.evaluation.selection.question import Question, Selection, Selector
 from supernas.evaluation.selection.selectors._scoring import Scoring, scores_of
 
@@ -55,7 +52,4 @@ class ByProxy(Scoring, Selector):
         return Selection(drawn[best], float(scores[best]), f"{self.proxy} of the untrained network", details)
 
     def _drawn(self, question: Question) -> list[Architecture]:
-        if self.source == "visited":
-            return question.candidates("visited", self.draws)
-        generator = torch.Generator().manual_seed(int(question.generator.integers(2**62)))
-        return draw_from_distribution(*learnt(question.folder), self.draws, generator)
+        return question.learnt(self.draws) if self.source == "learnt" else question.candidates("visited", self.draws)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from supernas.core.settings import setting, settings
-from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.question import SOURCES, Question, Selection, Selector, Source
 from supernas.evaluation.selection.selectors._scoring import Scoring, scores_of
 
 __all__ = ["Ranks"]
@@ -17,7 +17,7 @@ class Ranks(Scoring, Selector):
     """The smallest sum of the ranks by inherited accuracy and by a zero-cost proxy; of equals the more accurate."""
 
     candidates: int = setting(100, "architectures that are compared", ge=1)
-    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
+    source: Source = setting("uniform", SOURCES)
 
     def choose(self, question: Question, runs: Path) -> Selection:
         """Asks the supernet about all, and scores untrained networks."""

@@ -1,9 +1,10 @@
 """The best few by inherited accuracy, or by a zero-cost proxy, are trained for a short time on the search's training
 half, and judged on its validation half.
 
-`source=visited` takes what the search visited as candidates, if it remembers that. With `proxy` the supernet is not
-asked: untrained networks are scored, of the size that is trained, or of that of the network that is wanted in the end,
-which may be too large to be trained here (`scored.name=value`).
+`source=visited` takes what the search visited as candidates, if it remembers that; `source=learnt` draws from the
+distribution with which it ended (with a proxy that is BaLeNAS-TF, and trainings after it). With `proxy` the supernet is
+not asked: untrained networks are scored, of the size that is trained, or of that of the network that is wanted in the
+end, which may be too large to be trained here (`scored.name=value`).
 """
 
 import math
@@ -17,7 +18,7 @@ from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.settings import setting, settings
-from supernas.evaluation.selection.question import Question, Selection, Selector, Source
+from supernas.evaluation.selection.question import SOURCES, Question, Selection, Selector, Source
 from supernas.evaluation.selection.selectors._scoring import Scoring, scores_of
 from supernas.evaluation.selection.successive_halving import train_by_halving
 from supernas.runs.configuration import TrainConfig, assign, merge, resolve_train
@@ -33,7 +34,7 @@ class TopK(Selector):
     """The best few of some architectures by inherited accuracy; then training, by successive halving."""
 
     candidates: int = setting(100, "architectures that are compared", ge=2)
-    source: Source = setting("uniform", "uniform draws, or the latest that the search visited")
+    source: Source = setting("uniform", SOURCES)
     top: int = setting(8, "K: so many of them, the best, are trained", ge=2)
     epochs: int = setting(2, "of the first trainings; they double while the architectures halve", ge=1)
     weights: Literal["fresh", "inherited"] = setting("fresh", "what trainings start from: nothing, or the supernet")
