@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections import Counter
 
 import numpy as np
@@ -121,6 +122,16 @@ def test_a_lower_metric_is_better_where_the_task_says_so(problem):
     state = method.init(SearchContext(**{**vars(problem), "task": task}))
     method.epoch(state, lambda one, images=None: float(sum(SPACE.genes(one))), Progress(0, 2, 0, 2))
     assert state.values == [[0]] * 6
+
+
+def test_what_is_not_a_number_is_never_the_answer(problem):
+    method = RandomNAS(candidates=20)
+    state = method.init(problem)
+
+    def validate(architecture, images=None):
+        return math.nan if SPACE.genes(architecture)[0] < 4 else 1.0
+
+    assert SPACE.genes(method.final(state, validate))[0] == 4
 
 
 def test_as_many_epochs_as_parts_and_no_empty_choice():

@@ -350,10 +350,11 @@ def merits_of(
 ) -> np.ndarray:
     """The inherited metrics of n architectures [n], with the sign that makes higher ones better; all are judged on the
     same images, so that they differ by architecture only (in the published code of NAS-Bench-201 each has a batch of
-    its own).
+    its own). What is not a number is worse than any.
     """
     sign = 1.0 if context.task.direction == "max" else -1.0
-    return np.array([sign * validate(architecture, images) for architecture in architectures])
+    merits = [sign * validate(architecture, images) for architecture in architectures]
+    return np.nan_to_num(np.array(merits, dtype=float), nan=-np.inf)
 
 
 def best_of(context: SearchContext, architectures: list[Architecture], validate: Validate, images: int) -> Architecture:

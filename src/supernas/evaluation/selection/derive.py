@@ -116,12 +116,13 @@ def derive(
     there = config.data.load().for_search(config.search.seed, config.search.split).count("valid")
     usual = min(config.search.validation_images, there)
     asked = {"images": usual if images is None else images, "batch_norm": batch_norm}
+    where = choose_device(device)
     question = Question(
         folder,
         config,
         build(EvaluationSettings, asked, "derive"),
         config.search.seed if seed is None else seed,
-        where := choose_device(device),
+        where,
         _processes(workers, selector, where),
         on_progress,
         on_training,
