@@ -13,7 +13,6 @@ which share data and random ones. What was killed goes on; a network that is tra
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,8 @@ import torch
 from scipy import stats
 
 from supernas.core.errors import UserError
+from supernas.core.records import RESULT, RunRecord, read_record
+from supernas.evaluation.selection.derive import DerivedRecord
 from supernas.runs.configuration import TrainConfig, resolve_train
 from supernas.runs.finished import read_run, training_beside
 from supernas.runs.training import TrainResult, sized, train_each, train_random
@@ -69,10 +70,13 @@ def compare(run: Path, out: Path, count: int, epochs: int | None) -> Compared:
         count: of random architectures.
         epochs: of each training; the preset's by default.
     """
-    folder, record = (run, run / "result.json") if run.is_dir() else (run.parent, run)
+    folder, record = (run, run / RESULT) if run.is_dir() else (run.parent, run)
     search, _ = read_run(folder)
     space = search.space
-    found = space.parse(json.loads(record.read_text())["architecture"])
+    said = read_record(record, RunRecord if run.is_dir() else DerivedRecord)
+    if said is None:
+        raise UserError(f"{record} is not there; wanted a run folder, or a derive-*.json in one")
+    found = space.parse(said["architecture"])
     beside = training_beside(search)
     train = {"preset": search.search.preset, "seed": search.search.seed, **({"epochs": epochs} if epochs else {})}
     config = resolve_train({**beside, "architecture": space.format(found), "train": train})

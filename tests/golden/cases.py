@@ -77,7 +77,6 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("e2nas", {"gamma": 0}),
     ("e2nas", {"gamma": 0, "relaxation": "softmax"}),
     ("e2nas", {"alpha_gradient": "selected", "region": "prior", "balance": "none", "choose": "last"}),
-    ("e2nas", {"choose": "fitted"}),
     ("random-nas", {"sampling": "fair", "keep_options": [2]}),
     ("tetlo", {"transfer_weight": 0}),
     ("tetlo", {"gamma": 0.5, "hypergradient": "exact"}),

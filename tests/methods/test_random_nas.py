@@ -10,13 +10,18 @@ import pytest
 import torch
 
 from supernas import spaces
+from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.state import to_tree
 from supernas.core.task import CLASSIFICATION
 from supernas.methods.random_nas import RandomNAS
+from supernas.runs.configuration import merge, resolve_search
+from supernas.runs.search import Search
 from supernas.steps.contracts import SearchContext
 from supernas.steps.objectives.plain import Plain
 from supernas.steps.optimisers import SGDSettings
+from supernas_pytest.parts import Parts
+from supernas_pytest.toys import config_of, interrupted, outcome
 
 SPACE = spaces.get("nas-bench-201")
 
@@ -134,7 +139,42 @@ def test_what_is_not_a_number_is_never_the_answer(problem):
     assert SPACE.genes(method.final(state, validate))[0] == 4
 
 
-def test_as_many_epochs_as_parts_and_no_empty_choice():
+def test_as_many_epochs_as_parts_and_fewer_values_in_each():
     assert (RandomNAS().least_epochs, RandomNAS(keep_options=(3, 2)).least_epochs) == (1, 3)
-    with pytest.raises(ValueError, match="wanted numbers of 1 or more"):
-        RandomNAS(keep_options=(3, 0))
+    for numbers in ((3, 0), (2, 3), (2, 2)):
+        with pytest.raises(ValueError, match="wanted falling numbers of 1 or more"):
+            RandomNAS(keep_options=numbers)
+    with pytest.raises(ValueError, match="candidates is 1"):
+        RandomNAS(keep_options=(3,), candidates=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"space": "darts-cnn"}, "in darts-cnn, where a value of a gene can stand for another"),
+        ({"budget": {"max_parameters": 2500}}, "within a budget, which brings them back"),
+        ({"objective": "nsas"}, "under the objective nsas, which goes on to train them"),
+        ({"method": {"name": "random-nas", "keep_options": [5, 2]}}, "in nas-bench-201, where a gene has 5 at most"),
+    ],
+    ids=str,
+)
+def test_what_would_not_stay_dropped_is_refused(more, message):
+    document = {"method": {"name": "random-nas", "keep_options": [2]}, "data": "digits", **more}
+    with pytest.raises(UserError, match=f"drops no values {message}; leave method.keep_options="):
+        resolve_search(document)
+
+
+def test_a_search_that_drops_values_goes_on_bit_for_bit(tmp_path):
+    """Stopped within a part, and where one begins."""
+    method = {
+        "name": "random-nas",
+        "sampling": "fair",
+        "keep_options": [3, 2],
+        "candidates": 12,
+        "candidate_images": 20,
+    }
+    document = merge(config_of(Parts(None), "nas-bench-201", "random-nas", "plain").document(), {"method": method})
+    config = resolve_search(merge(document, {"search": {"epochs": 6}}))
+    whole = outcome(Search(config, tmp_path / "whole").run())
+    for epochs in (2, 3):
+        assert outcome(interrupted(config, tmp_path / f"{epochs}", after=epochs)) == whole

@@ -99,8 +99,11 @@ class RandomNAS(Method[_Drawn], Distribution):
     glance: int = setting(4, "random architectures compared for the record of an epoch; decides nothing", ge=1)
 
     def __post_init__(self) -> None:
-        if not all(keep >= 1 for keep in self.keep_options):
-            raise ValueError(f"keep_options is {list(self.keep_options)}; wanted numbers of 1 or more")
+        numbers = list(self.keep_options)
+        if min(numbers, default=1) < 1 or numbers != sorted(set(numbers), reverse=True):
+            raise ValueError(f"keep_options is {numbers}; wanted falling numbers of 1 or more")
+        if numbers and self.candidates < 2:
+            raise ValueError("candidates is 1, and what is dropped is told by comparison; wanted 2 or more")
 
     def unused(self) -> Iterator[Unused]:
         """What is of dropping, where nothing is."""
@@ -118,7 +121,9 @@ class RandomNAS(Method[_Drawn], Distribution):
         return self.sampling == "fair"
 
     def refuses(self, chosen: Chosen) -> str:
-        """Fair sets with an objective that is about one current path."""
+        """Fair sets with an objective that is about one current path; dropping what would not stay dropped."""
+        if self.keep_options and (why := self._cannot_drop(chosen)):
+            return f"drops no values {why}; leave {assigned('method.keep_options', [*self.keep_options])} out"
         if self.sampling == "uniform" or isinstance(chosen.objective, Plain):
             return ""
         return (
@@ -126,6 +131,19 @@ class RandomNAS(Method[_Drawn], Distribution):
             f"current one, to which others are added; give {option('objective', 'plain')}, or "
             f"{assigned('method.sampling', 'uniform')}"
         )
+
+    def _cannot_drop(self, chosen: Chosen) -> str:
+        """What speaks against dropping, as the end of a sentence; nothing if empty."""
+        space = chosen.space
+        if not space.exact_genes:
+            return f"in {space.name}, where a value of a gene can stand for another"
+        if chosen.limited:
+            return "within a budget, which brings them back"
+        if not isinstance(chosen.objective, Plain):
+            return f"under the objective {chosen.objective_name}, which goes on to train them"
+        if self.keep_options[0] >= max(space.gene_sizes):
+            return f"in {space.name}, where a gene has {max(space.gene_sizes)} at most"
+        return ""
 
     def init(self, context: SearchContext) -> _Drawn:
         """Nothing is learnt but weights."""
@@ -146,7 +164,7 @@ class RandomNAS(Method[_Drawn], Distribution):
             keep = self.keep_options[starts.index(progress.epoch + 1)]
             drawn, merits = self._judged(state, validate, state.generator, self.candidates)
             left = Narrowed(space, state.values or [[*range(size)] for size in space.gene_sizes])
-            state.values = left.best(drawn, merits, keep, self.ridge).values
+            state.values = left.keeping(drawn, merits, keep, self.ridge).values
         return {}
 
     def derive(self, state: _Drawn, validate: Validate) -> Architecture:

@@ -249,6 +249,11 @@ class SearchConfig(Chosen):
         return self.search.devices * self.search.nodes > 1 and self.search.statistics == "synchronised"
 
     @property
+    def limited(self) -> bool:
+        """Whether what the found network may cost is limited."""
+        return bool(self.budget.limits)
+
+    @property
     def precision(self) -> Precision:
         """Of a step's matrix products."""
         return self.search.precision

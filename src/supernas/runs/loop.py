@@ -120,8 +120,9 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         contents = {"data": data.digest}
         if settings.inherit:
             contents["first weights"] = weights_digest(Path(settings.inherit))
-        # of a run that is only looked at: an earlier version may have had fewer settings
-        document = config.document() if shared else read_file(path / CONFIG)
+        # who only looks at a run leaves its configuration: an earlier version may have had fewer settings
+        looks = not shared and (path / CONFIG).exists()
+        document = read_file(path / CONFIG) if looks else config.document()
         self.folder = self._opened(path, document, resume, contents, config.extends)
         self.notes = self.folder.notes  # what is noted later is noted here too
         if data.note:

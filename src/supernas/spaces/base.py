@@ -82,6 +82,8 @@ class Space(ABC):
     cost_convention: ClassVar[CostConvention]
     enumerable: ClassVar[bool] = True
     """Whether the architectures are few enough to be numbered: `len`, iteration, `space[i]` and `index`."""
+    exact_genes: ClassVar[bool] = True
+    """Whether `genes` gives back what `from_genes` was given, so that a value means the same in every architecture."""
 
     @property
     def family(self) -> str:

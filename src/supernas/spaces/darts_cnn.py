@@ -59,6 +59,7 @@ class DARTSCNN(Space):
     network = "supernas.networks.darts_cnn:DARTSCNNNetwork"
     cost_convention = CostConvention("convolutions and linear layers without biases (DARTS)", linear_bias=False)
     enumerable = False
+    exact_genes = False  # two slots of a node change places, and a second one moves on
 
     def __post_init__(self) -> None:
         if isinstance(self.operations, tuple):

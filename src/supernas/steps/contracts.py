@@ -138,6 +138,11 @@ class Chosen(ABC):
         """Whether several devices normalise by the statistics of the whole batch."""
         return False
 
+    @property
+    def limited(self) -> bool:
+        """Whether what the found network may cost is limited."""
+        return False
+
     def parts(self) -> "Iterator[tuple[str, str, Part]]":
         """(section, name, part) of each that can refuse."""
         yield "method", self.method_name, self.method

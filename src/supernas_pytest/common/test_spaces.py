@@ -69,6 +69,14 @@ def test_architectures_are_text_genes_and_graphs(name: str) -> None:
 
 
 @each("space")
+def test_genes_are_given_back_where_they_are_said_to_be_exact(name: str) -> None:
+    """Whatever their values: of the space's own draws they are given back in any case."""
+    space, generator = spaces.get(name), np.random.default_rng(0)
+    drawn = [tuple(int(generator.integers(size)) for size in space.gene_sizes) for _ in range(60)]
+    assert all(space.genes(space.from_genes(genes)) == genes for genes in drawn) == space.exact_genes
+
+
+@each("space")
 def test_moving_about_stays_in_the_space(name: str) -> None:
     """Neighbours, complements and arrangements are legal; a complement keeps E2NAS's conditions."""
     space, generator = spaces.get(name), np.random.default_rng(0)

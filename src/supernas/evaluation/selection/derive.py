@@ -104,6 +104,8 @@ def derive(
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise UserError(f"seed is {seed}; wanted 0 or more, and less than 2^32")
+    if workers not in (None, "auto") and not (isinstance(workers, int) and workers >= 1):
+        raise UserError(f"workers is {workers!r}; wanted 1 or more, or 'auto'")
     started = time.perf_counter()
     config, weights = read_run(folder)
     given = {name: value for name, value in options.items() if value is not None}

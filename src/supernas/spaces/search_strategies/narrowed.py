@@ -1,6 +1,7 @@
 """A space of which, of each gene, only some values are left.
 
-Genes are independent decisions, so that whatever is left of each makes legal architectures.
+Genes are independent decisions, so that whatever is left of each makes legal architectures. The space's genes must be
+exact (`Space.exact_genes`), and no budget change them.
 """
 
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ class Narrowed:
         columns = [in_turn(row, count, generator) for row in self.values]
         return [self.space.from_genes(genes) for genes in zip(*columns, strict=True)]
 
-    def best(self, judged: Sequence[Architecture], merits: np.ndarray, keep: int, ridge: float) -> "Narrowed":
+    def keeping(self, judged: Sequence[Architecture], merits: np.ndarray, keep: int, ridge: float) -> "Narrowed":
         """What is left when of each gene the `keep` values of the largest worth stay, by a fit in which values add up.
 
         Args:

@@ -90,7 +90,7 @@ class TopK(Selector):
         if self.weights == "inherited":
             training = replace(training, train=replace(training.train, inherit=str(question.folder.resolve())))
         if len(order) < 2:
-            raise UserError(f"the search visited {len(order)} architecture; wanted two or more to train and compare")
+            raise UserError(f"there is {len(order)} candidate; wanted two or more to train and compare")
         halving = train_by_halving(training, [architectures[at] for at in order], runs, question.on_training)
         return Selection(
             halving.winner,
