@@ -159,22 +159,18 @@ def test_as_many_epochs_as_parts_and_fewer_values_in_each():
     ids=str,
 )
 def test_what_would_not_stay_dropped_is_refused(more, message):
-    document = {"method": {"name": "random-nas", "keep_options": [2]}, "data": "digits", **more}
-    with pytest.raises(UserError, match=f"drops no values {message}; leave method.keep_options="):
+    document = {"method": {"name": "random-nas", "keep_options": [2]}, "data": {"source": "digits"}, **more}
+    with pytest.raises(UserError, match=f"drops no values {message}; leave method.keep_options out"):
         resolve_search(document)
 
 
 def test_a_search_that_drops_values_goes_on_bit_for_bit(tmp_path):
-    """Stopped within a part, and where one begins."""
-    method = {
-        "name": "random-nas",
-        "sampling": "fair",
-        "keep_options": [3, 2],
-        "candidates": 12,
-        "candidate_images": 20,
-    }
+    """Stopped where the second part begins, and within it."""
+    method = {"name": "random-nas", "sampling": "fair", "keep_options": [3, 2], "candidates": 12}
     document = merge(config_of(Parts(None), "nas-bench-201", "random-nas", "plain").document(), {"method": method})
     config = resolve_search(merge(document, {"search": {"epochs": 6}}))
-    whole = outcome(Search(config, tmp_path / "whole").run())
-    for epochs in (2, 3):
-        assert outcome(interrupted(config, tmp_path / f"{epochs}", after=epochs)) == whole
+    search = Search(config, tmp_path / "whole")
+    whole = outcome(search.run())
+    begins = 2 * search.steps_per_epoch
+    for steps in (begins, begins + 1):
+        assert outcome(interrupted(config, tmp_path / f"{steps}", after=steps)) == whole

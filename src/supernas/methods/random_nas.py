@@ -123,7 +123,7 @@ class RandomNAS(Method[_Drawn], Distribution):
     def refuses(self, chosen: Chosen) -> str:
         """Fair sets with an objective that is about one current path; dropping what would not stay dropped."""
         if self.keep_options and (why := self._cannot_drop(chosen)):
-            return f"drops no values {why}; leave {assigned('method.keep_options', [*self.keep_options])} out"
+            return f"drops no values {why}; leave method.keep_options out"
         if self.sampling == "uniform" or isinstance(chosen.objective, Plain):
             return ""
         return (
