@@ -129,12 +129,31 @@ def test_a_lower_metric_is_better_where_the_task_says_so(problem):
     assert state.values == [[0]] * 6
 
 
+def test_the_answer_of_a_space_that_shrinks_is_that_of_a_fit(problem):
+    """An outlier, judged far too well, is not believed; where nothing is dropped it is the answer."""
+    generator = np.random.default_rng(1)
+    worth = generator.normal(size=(6, 5))
+    for keep, believed in (((), True), ((4,), False)):
+        method = RandomNAS(keep_options=keep, candidates=60)
+        state = method.init(problem)
+        if keep:
+            method.epoch(state, lambda one, images=None: worth[range(6), SPACE.genes(one)].sum(), Progress(0, 2, 0, 2))
+        again = copy.deepcopy(state.generator)
+        drawn = [state.space.sample(again) for _ in range(60)]
+        lucky = min(drawn, key=lambda one: worth[range(6), SPACE.genes(one)].sum())
+
+        def validate(one, images=None, lucky=lucky):
+            return 99.0 if one == lucky else float(worth[range(6), SPACE.genes(one)].sum())
+
+        assert (method.final(state, validate) == lucky) == believed
+
+
 def test_what_is_not_a_number_is_never_the_answer(problem):
     method = RandomNAS(candidates=20)
     state = method.init(problem)
 
     def validate(architecture, images=None):
-        return math.nan if SPACE.genes(architecture)[0] < 4 else 1.0
+        return math.nan if SPACE.genes(architecture)[0] < 4 else -1.0
 
     assert SPACE.genes(method.final(state, validate))[0] == 4
 
@@ -151,16 +170,19 @@ def test_as_many_epochs_as_parts_and_fewer_values_in_each():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"space": "darts-cnn"}, "in darts-cnn, where a value of a gene can stand for another"),
-        ({"budget": {"max_parameters": 2500}}, "within a budget, which brings them back"),
-        ({"objective": "nsas"}, "under the objective nsas, which goes on to train them"),
-        ({"method": {"name": "random-nas", "keep_options": [5, 2]}}, "in nas-bench-201, where a gene has 5 at most"),
+        ({"space": "darts-cnn"}, "no values in darts-cnn, where a value of a gene can stand for another; leave"),
+        ({"budget": {"max_parameters": 2500}}, "no values within a budget, which brings them back; leave"),
+        ({"objective": "nsas"}, "no values under the objective nsas, which goes on to train them; leave"),
+        (
+            {"method": {"name": "random-nas", "keep_options": [5, 2]}},
+            r"nothing with keep_options=\[5, 2\] in nas-bench-201; give less than 5",
+        ),
     ],
     ids=str,
 )
 def test_what_would_not_stay_dropped_is_refused(more, message):
     document = {"method": {"name": "random-nas", "keep_options": [2]}, "data": {"source": "digits"}, **more}
-    with pytest.raises(UserError, match=f"drops no values {message}; leave method.keep_options out"):
+    with pytest.raises(UserError, match=f"drops {message}"):
         resolve_search(document)
 
 

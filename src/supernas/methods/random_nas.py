@@ -123,7 +123,7 @@ class RandomNAS(Method[_Drawn], Distribution):
     def refuses(self, chosen: Chosen) -> str:
         """Fair sets with an objective that is about one current path; dropping what would not stay dropped."""
         if self.keep_options and (why := self._cannot_drop(chosen)):
-            return f"drops no values {why}; leave method.keep_options out"
+            return why
         if self.sampling == "uniform" or isinstance(chosen.objective, Plain):
             return ""
         return (
@@ -133,17 +133,19 @@ class RandomNAS(Method[_Drawn], Distribution):
         )
 
     def _cannot_drop(self, chosen: Chosen) -> str:
-        """What speaks against dropping, as the end of a sentence; nothing if empty."""
-        space = chosen.space
+        """What speaks against dropping, as `refuses` says it; nothing if empty."""
+        space, most = chosen.space, max(chosen.space.gene_sizes)
+        if self.keep_options[0] >= most:
+            return f"drops nothing with keep_options={list(self.keep_options)} in {space.name}; give less than {most}"
         if not space.exact_genes:
-            return f"in {space.name}, where a value of a gene can stand for another"
-        if chosen.limited:
-            return "within a budget, which brings them back"
-        if not isinstance(chosen.objective, Plain):
-            return f"under the objective {chosen.objective_name}, which goes on to train them"
-        if self.keep_options[0] >= max(space.gene_sizes):
-            return f"in {space.name}, where a gene has {max(space.gene_sizes)} at most"
-        return ""
+            why = f"in {space.name}, where a value of a gene can stand for another"
+        elif chosen.limited:
+            why = "within a budget, which brings them back"
+        elif not isinstance(chosen.objective, Plain):
+            why = f"under the objective {chosen.objective_name}, which goes on to train them"
+        else:
+            return ""
+        return f"drops no values {why}; leave method.keep_options out"
 
     def init(self, context: SearchContext) -> _Drawn:
         """Nothing is learnt but weights."""
