@@ -205,6 +205,21 @@ def test_several_processes_take_turns(tmp_path, monkeypatch):
     assert path.read_text() == "30"
 
 
+def test_a_folder_that_goes_while_it_is_claimed_is_made_again(path, monkeypatch):
+    """Who lets go of the first claim in it removes it, when another may have just looked."""
+    create, gone = claims._create, []
+
+    def without_folder(*claim):
+        if not gone:
+            gone.append(path.parent.rmdir())
+        return create(*claim)
+
+    monkeypatch.setattr(claims, "_create", without_folder)
+    with claims.claimed(path, "the folder"):
+        assert path.exists()
+    assert gone
+
+
 def test_a_turn_that_is_waited_for_is_said_once(path, other, monkeypatch, caplog):
     monkeypatch.setattr(claims, "_TURN_SECONDS", 0.001)
     monkeypatch.setattr(claims, "_PATIENCE_SECONDS", 0.0)

@@ -130,6 +130,7 @@ class Claim:
         check_place(self.path)
         before = None
         for _ in range(3):  # whoever loses a race looks again
+            self.path.parent.mkdir(parents=True, exist_ok=True)  # who let go may just have removed it
             if _create(self.path, self.holder):
                 return before
             there = _read(self.path)
@@ -202,11 +203,11 @@ def withdraw(path: Path) -> None:
 
 
 def _create(path: Path, holder: Holder) -> bool:
-    """Writes a claim where there is none; whether that went well."""
+    """Writes a claim where there is none; whether that went well. It does not if its folder has gone meanwhile."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(asdict(holder), indent=2) + "\n")
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):
         return False
     return True
 
