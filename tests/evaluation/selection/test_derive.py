@@ -95,7 +95,7 @@ def test_what_a_search_learnt_is_a_source_of_candidates(run, e2nas_run):
     accuracies = supernet_accuracies(run.folder, drawn, EVALUATION)
     best = supernas.derive(run.folder, by="best-sampled", source="learnt", candidates=12, images=40)
     assert best.architecture == drawn[int(accuracies.argmax())]
-    with pytest.raises(UserError, match="E2NAS ends with one architecture, not with a distribution to draw from"):
+    with pytest.raises(UserError, match=r"e2nas ends with one architecture, .*; take source visited or uniform"):
         supernas.derive(e2nas_run.folder, by="additive", source="learnt")
 
 
@@ -263,7 +263,7 @@ def test_the_commands(run, tmp_path):
             "top is an option of top-k, not of best-sampled, which takes",
         ),
         (["--by", "top-k", "--population", 3], "population is an option of evolution, not of top-k"),
-        (["--by", "evolution", "--workers", 2], "ranks and top-k, not of evolution"),
+        (["--by", "evolution", "--workers", 2], "best-sampled, ranks and top-k, not of evolution"),
         (
             ["--by", "top-k", "--proxy", "flops", "--workers", 2, "--images", 9],
             "--by top-k does not ask the supernet: leave out --images and --workers",

@@ -16,14 +16,14 @@ from supernas.steps.contracts import Distribution, Method
 __all__ = ["draw_from_distribution", "learnt"]
 
 
-def draw_from_distribution(method: Method, state: Any, draws: int, generator: torch.Generator) -> list[Architecture]:
+def draw_from_distribution(
+    method: Distribution, state: Any, draws: int, generator: torch.Generator
+) -> list[Architecture]:
     """So many architectures, drawn one after another.
 
     Raises:
-        UserError: if the method has no distribution, or there is nothing to draw.
+        UserError: if there is nothing to draw.
     """
-    if not isinstance(method, Distribution):
-        raise UserError(f"{type(method).__name__} ends with one architecture, not with a distribution to draw from")
     if draws < 1:
         raise UserError(f"{draws} draws; wanted 1 or more")
     return [method.draw_architecture(state, generator) for _ in range(draws)]

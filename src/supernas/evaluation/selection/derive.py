@@ -179,7 +179,9 @@ def _selector(by: str, options: Values, workers: bool) -> Selector:
         owners = [name for name, taken in takes.items() if given in taken]
         if not owners:
             raise unknown("option", given, {name for taken in takes.values() for name in taken})
-        raise UserError(f"{given} is an option of {' and '.join(owners)}, not of {by}, which takes {', '.join(mine)}")
+        *others, last = owners
+        whose = f"{', '.join(others)} and {last}" if others else last
+        raise UserError(f"{given} is an option of {whose}, not of {by}, which takes {', '.join(mine)}")
     return build(chosen, options, "derive")
 
 

@@ -21,7 +21,7 @@ from supernas.runs.configuration import SearchConfig, TrainConfig
 from supernas.runs.training import Training
 from supernas.spaces.base import Space
 from supernas.spaces.search_strategies import draw
-from supernas.steps.contracts import Visiting
+from supernas.steps.contracts import Distribution, Visiting
 
 __all__ = ["SOURCES", "Question", "Selection", "Selector", "Source"]
 
@@ -94,8 +94,14 @@ class Question:
         Raises:
             UserError: if the method is none.
         """
+        method, state = learnt(self.folder)
+        if not isinstance(method, Distribution):
+            name, others = self.config.method_name, "visited or uniform" if isinstance(method, Visiting) else "uniform"
+            raise UserError(
+                f"{name} ends with one architecture, not with a distribution to draw from; take source {others}"
+            )
         generator = torch.Generator().manual_seed(int(self.generator.integers(2**62)))
-        return draw_from_distribution(*learnt(self.folder), count, generator)
+        return draw_from_distribution(method, state, count, generator)
 
     def accuracies(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Their inherited accuracies, in percent [architectures]."""
