@@ -94,7 +94,7 @@ def test_a_run_in_a_group_has_its_number_of_devices(monkeypatch):
 
 def test_who_looks_at_a_run_of_several_devices_needs_one(tmp_path):
     config = resolve_search(merge(TOY, {"method": "darts", "search": {"devices": 2}}))
-    search = Search(config, tmp_path, shared=False)
+    search = Search(config, tmp_path, only_looks=True)
     assert search.folder.document["search"]["devices"] == 2
     with pytest.raises(UserError, match="a worker of a study has one device"):
         in_worker(config, tmp_path / "other")

@@ -104,13 +104,13 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         resume: bool,
         on_epoch: tuple[Callable[[EpochT], Document | None], ...],
         on_step: Callable[[Progress, Metrics], None] | None,
-        shared: bool = True,
+        only_looks: bool = False,
     ) -> None:
         self._settings, self._space, self.data = settings, config.space, data
         self._packages = sorted(set(config.plugins.values()))
         self.on_epoch, self.on_step = on_epoch, on_step
         self.epochs = settings.epochs
-        devices, nodes = settings.on_devices if shared else (1, 1)
+        devices, nodes = (1, 1) if only_looks else settings.on_devices
         self.device = launched(devices, nodes, settings.device, float64=self._needs_float64)
         check_precision(settings.precision, self.device, f"{self._section}.precision")
         if settings.compile:
@@ -121,8 +121,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if settings.inherit:
             contents["first weights"] = weights_digest(Path(settings.inherit))
         # who only looks at a run leaves its configuration: an earlier version may have had fewer settings
-        looks = not shared and (path / CONFIG).exists()
-        document = read_file(path / CONFIG) if looks else config.document()
+        kept = only_looks and (path / CONFIG).exists()
+        document = read_file(path / CONFIG) if kept else config.document()
         self.folder = self._opened(path, document, resume, contents, config.extends)
         self.notes = self.folder.notes  # what is noted later is noted here too
         if data.note:
@@ -148,8 +148,8 @@ class Loop(ABC, Generic[EpochT, ResultT]):
         if self.folder.checkpoint is not None:
             self._resume(self.folder.checkpoint)
         self.notes += self._about_batches()
-        shared = {"devices": size()} if size() > 1 else {}
-        self.folder.begin({**environment(self.device, *self._packages), **shared}, finished=self.finished)
+        several = {"devices": size()} if size() > 1 else {}
+        self.folder.begin({**environment(self.device, *self._packages), **several}, finished=self.finished)
         self._kept = agreed(self.folder.result()) if self.finished else None  # what an earlier process wrote at the end
         self._mark = time.perf_counter()
 

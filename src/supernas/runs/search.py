@@ -98,8 +98,8 @@ class Search(Loop[Epoch, Result]):
             for the record alone: no method sees it.
         task: what is to be learnt, if not what is usual for the data.
         data: what to learn from, where the configuration does not say it: all of it, to be split as a search does.
-        shared: whether it runs on as many devices as it is set to; who only looks at what it left needs one, and
-            leaves its configuration as it is.
+        only_looks: whether what an earlier process left is only looked at: on one device, whatever it is set to,
+            and its configuration stays as it is.
         on_step: called after every step with the progress and the metrics of that step.
 
     Raises:
@@ -122,14 +122,14 @@ class Search(Loop[Epoch, Result]):
         truth: Callable[[Architecture], dict[str, float]] | None = None,
         task: Task | None = None,
         data: Dataset | None = None,
-        shared: bool = True,
+        only_looks: bool = False,
     ) -> None:
         self.config = config = with_task(config, task)
         self.truth = truth
         dataset = (data or config.data.load()).for_search(config.search.seed, config.search.split)
         self.task = task or dataset.task()
         folder = folder or Path("runs") / run_name(config, dataset.name)
-        super().__init__(config, config.search, dataset, folder, resume, on_epoch, on_step, shared)
+        super().__init__(config, config.search, dataset, folder, resume, on_epoch, on_step, only_looks)
 
     # -- set-up and stages --------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def learnt(folder: Path) -> tuple[Method, Any]:
     if not checkpoint_exists(folder):
         raise UserError(f"{folder} holds no checkpoint, where what the method learnt is kept; run the search again")
     with torch.random.fork_rng():
-        search = Search(config, folder, resume=True, shared=False)
+        search = Search(config, folder, resume=True, only_looks=True)
     search.folder.claim.release()  # it is only looked at
     if not search.finished:
         raise UserError(
