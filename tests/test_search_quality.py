@@ -174,6 +174,22 @@ def test_straight_through_without_noise_is_e2nass_own_step_on_weights_that_stand
     assert path.final == method.derive(state, None)
 
 
+@pytest.mark.parametrize("options", ["all", "selected"])
+def test_a_cell_without_a_path_leaves_alpha_at_rest(options, frozen, space, monkeypatch):
+    """Of its own options none gives a gradient, and no weight learns here: nothing in the loss depends on anything."""
+    dead = space.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    monkeypatch.setattr(type(frozen.space), "from_graphs", lambda space, graphs: dead)
+    method = alpha.E2NAS(gamma=0.0, warmup=0, alpha_gradient=options)
+    frozen.network.train().requires_grad_(True)
+    state = method.init(frozen.context(1, 0))
+    frozen.network.requires_grad_(False)
+    batch = next(frozen.stream("valid", 0))
+    found, gradient = alpha.straight_through(0.0)(method, state, batch, torch.Generator(), 0.0)
+    assert found == dead
+    assert gradient.shape == state.alpha.shape
+    assert not gradient.any()
+
+
 def test_noise_visits_more(frozen):
     ways = alpha.latent_ways(None)
     still, moved = (

@@ -102,7 +102,7 @@ def mirror(tmp_path):
         entry.size = 3
         tar.addfile(entry, io.BytesIO(b"abc"))
     server = HTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(tmp_path / "web")))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/nats.tar", hashlib.sha256(archive.read_bytes()).hexdigest()
     server.shutdown()

@@ -258,7 +258,7 @@ def test_a_download_that_is_too_large_or_never_ends_is_broken_off(length, tmp_pa
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
     server.handle_error = lambda *about: None  # the other side hangs up
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/x.tar"
     with pytest.raises(UserError, match=r"larger than the 0\.0 GB that it may have"):
         retrieve(url, "md5:0", tmp_path / "x.tar", 1 << 20, archive=True)

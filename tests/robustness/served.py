@@ -27,7 +27,7 @@ class _Server(ThreadingHTTPServer):
 def served(folder: Path) -> Iterator[str]:
     """The address of a folder, for as long as it is served."""
     server = _Server(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

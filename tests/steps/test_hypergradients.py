@@ -5,7 +5,7 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from supernas.steps.hypergradients import Unrolled, unrolled_gradient
+from supernas.steps.hypergradients import Unrolled, gradients_of, unrolled_gradient
 
 RADIUS = 1e-6  # so near that no ReLU switches
 
@@ -106,3 +106,9 @@ def test_both_sides_see_what_the_step_drew(problem):
         found[form] = unrolled_gradient(noisy, valid, [alpha], step, form, radius)[1][0], torch.rand(3)
     assert relative(found["finite-difference"][0], found["exact"][0]) < 1e-3
     assert torch.equal(found["finite-difference"][1], found["exact"][1])
+
+
+def test_where_nothing_depends_the_gradient_is_zero():
+    used, unused = torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)
+    assert [one.tolist() for one in gradients_of((2 * used).sum(), [used, unused])] == [[2, 2], [0, 0, 0]]
+    assert [one.tolist() for one in gradients_of(torch.ones(()), [used, unused])] == [[0, 0], [0, 0, 0]]

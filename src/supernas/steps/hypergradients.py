@@ -203,6 +203,8 @@ def gradients_of(
     `keep` keeps its graph for another one, `create_graph` makes one of the gradient too. In a run on several devices
     the loss is the mean of theirs.
     """
+    if not value.requires_grad:  # such as what a cell without a path computes where weights stand still
+        return averaged(tuple(map(torch.zeros_like, at)))
     gradients = torch.autograd.grad(
         value,
         at,
