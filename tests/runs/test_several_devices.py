@@ -33,6 +33,7 @@ REGULARISERS = ("alignment", "beta", "oles")
 SECOND = {"method": {"order": 2}}
 EXACT = {"method": {"order": 2, "hypergradient": "exact"}}
 SPLIT = {"search": {"paths": "split"}, "objective": {"epsilon": 0.5, "weighting": "released"}}  # parts of 4, 2 and 2
+SHARED = {"samples": 2, "images": "split"}
 LOGITS = {"method": {"transfer": {"form": "logits"}}}
 SYNCHRONISED = {"search": {"statistics": "synchronised"}}
 HALF = {"search": {"precision": "float16"}}  # which leaves what is in double precision as it is; losses are scaled
@@ -47,6 +48,7 @@ CASES: dict[str, tuple[str, str, str, Any]] = {
     "wpl of single images": ("nas-bench-201", "random-nas", "wpl", {"objective": {"hold": 2, "fisher": "sample"}}),
     "shared out among paths": ("nas-bench-201", "random-nas", "complementation", SPLIT),
     "shared out among draws": ("nas-bench-201", "e2nas", "plain", {"method": {"draws": 2}}),
+    "shared out among draws of parameters": ("nas-bench-201", "balenas", "plain", {"method": SHARED}),
     "second order": ("nas-bench-201", "darts", "plain", SECOND),
     "second order, exact": ("nas-bench-201", "darts", "plain", EXACT),
     "balenas of second order": ("nas-bench-201", "balenas", "plain", SECOND),

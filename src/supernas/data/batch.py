@@ -25,6 +25,11 @@ class Batch(NamedTuple):
     share: float = 1.0
     follows: bool = False
 
+    def parts(self, count: int) -> "list[Batch]":
+        """So many consecutive parts of the images, as even as can be; some are empty where there are fewer images."""
+        pairs = zip(self.inputs.tensor_split(count), self.targets.tensor_split(count), strict=True)
+        return [self._replace(inputs=inputs, targets=targets) for inputs, targets in pairs]
+
 
 def even_batch(examples: int, batch_size: int) -> int:
     """The size of the training batches of so many examples: as asked, or smaller and even, where more than a tenth of

@@ -217,6 +217,13 @@ def needs_rows(chosen: Chosen) -> str:
     )
 
 
+def shares_no_text(chosen: Chosen, instead: str) -> str:
+    """The refusal of draws that each look at a part of a batch, where that is a text."""
+    if chosen.space.data_kind != "text":
+        return ""
+    return f"splits no batch of text over draws, since a hidden state is carried through all of it; give {instead}"
+
+
 # -- what trains the weights -------------------------------------------------------------------------------------------
 
 

@@ -55,16 +55,29 @@ def test_order_2_moves_alpha_before_the_weights_that_it_looks_ahead_at(start, to
     assert calls == (["alpha", "weights"] if order == 2 else ["weights", "alpha"])  # else as the space is published
 
 
-def test_each_draw_gives_the_slopes_of_the_validation_loss_there(start, toy_batch):
-    method = BaLeNAS(adam=NARROW)
+def seen_by(images, batch, draws):
+    """What each draw looks at."""
+    if images == "whole":
+        return [batch] * draws
+    size = len(batch.targets) // draws
+    return [
+        batch._replace(inputs=batch.inputs[at : at + size], targets=batch.targets[at : at + size])
+        for at in range(0, draws * size, size)
+    ]
+
+
+@pytest.mark.parametrize("images", ["whole", "split"])
+def test_each_draw_gives_the_slopes_of_the_validation_loss_there(start, toy_batch, images):
+    method = BaLeNAS(adam=NARROW, images=images)
     state = start(method)
     made, mu = noises(state, 3), state.alpha["cell"].detach()
     thetas = [mu + 0.5 * noise[0] for noise in made]
-    for theta, (loss, drawn) in zip(thetas, method.drawn(state, made, toy_batch(0), toy_batch(1), HALF), strict=True):
+    found = method.drawn(state, made, toy_batch(0), toy_batch(1), HALF)
+    for theta, seen, (loss, drawn) in zip(thetas, seen_by(images, toy_batch(1), 3), found, strict=True):
         with torch.no_grad():
-            assert float(loss) == pytest.approx(float(loss_at(state, toy_batch(1), theta)), rel=1e-12)
+            assert float(loss) == pytest.approx(float(loss_at(state, seen, theta)), rel=1e-12)
             for place in PLACES:
-                brute = slope(lambda at: loss_at(state, toy_batch(1), at), theta, place)
+                brute = slope(lambda at, seen=seen: loss_at(state, seen, at), theta, place)
                 assert float(drawn.gradient[0][place]) == pytest.approx(brute, rel=1e-5, abs=1e-9)
 
 
@@ -154,18 +167,25 @@ def test_all_draws_start_from_the_same_hidden_state(start, toy_batch, monkeypatc
 # --- second order ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["exact", "finite-difference"])
-@pytest.mark.parametrize("unroll", ["once", "each"])
-def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll, form):
+@pytest.mark.parametrize(
+    ("unroll", "form", "images"),
+    [
+        ("once", "exact", "whole"),
+        ("once", "finite-difference", "split"),
+        ("each", "exact", "split"),
+        ("each", "finite-difference", "whole"),
+    ],
+)
+def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll, form, images):
     """In mu, with the noise held: the step is made at mu (`once`) or at the draw (`each`)."""
     near = {"radius": 1e-6} if form == "finite-difference" else {}
-    method = BaLeNAS(adam=NARROW, order=2, unroll=unroll, hypergradient=form, samples=2, **near)
+    method = BaLeNAS(adam=NARROW, order=2, unroll=unroll, hypergradient=form, samples=2, images=images, **near)
     state = start(method)
     method.step(state, toy_batch(2), toy_batch(3), HALF)  # momentum buffers
     made, mu, sigma = noises(state, 2), state.alpha["cell"].detach().clone(), state.alpha_optimiser.deviations()[0]
     network, optimiser = state.context.network, state.trainer.optimiser
 
-    def after_the_step(at, noise):
+    def after_the_step(at, noise, seen):
         twin = copy.deepcopy(network)
         sgd = torch.optim.SGD(
             twin.parameters(), lr=optimiser.learning_rate(HALF), momentum=0.9, weight_decay=5e-4, foreach=False
@@ -178,14 +198,15 @@ def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll,
         sgd.zero_grad()
         loss_at(state, toy_batch(0), at if unroll == "once" else theta, twin).backward()
         sgd.step()
-        return loss_at(state, toy_batch(1), theta, twin).detach()
+        return loss_at(state, seen, theta, twin).detach()
 
-    for noise, (_, drawn) in zip(made, method.drawn(state, made, toy_batch(0), toy_batch(1), HALF), strict=True):
+    found = method.drawn(state, made, toy_batch(0), toy_batch(1), HALF)
+    for noise, seen, (_, drawn) in zip(made, seen_by(images, toy_batch(1), 2), found, strict=True):
         theta = (mu + sigma * noise[0]).requires_grad_()
-        (first,) = torch.autograd.grad(loss_at(state, toy_batch(1), theta), theta)
+        (first,) = torch.autograd.grad(loss_at(state, seen, theta), theta)
         assert (drawn.gradient[0] - first).norm() > 1e-3 * first.norm()
         for place in PLACES[:2]:
-            brute = slope(lambda at, noise=noise: after_the_step(at, noise[0]), mu, place)
+            brute = slope(lambda at, noise=noise, seen=seen: after_the_step(at, noise[0], seen), mu, place)
             assert float(drawn.gradient[0][place]) == pytest.approx(brute, rel=2e-3, abs=1e-8)
 
 
@@ -277,11 +298,23 @@ def test_the_base_makes_the_mixture(start, toy_batch):
         ({"base": "pcdarts"}, "did you mean 'pc-darts'"),
         ({"order": 2, "adam": {"curvature": "exact", "sqrt": False}}, "third derivatives"),
         ({"inference": "backprop", "adam": {"sqrt": False}}, r"no adam\.sqrt"),
+        ({"samples": 1, "images": "split"}, "samples=1"),
     ],
 )
 def test_what_does_not_go_together_is_refused(wrong, said):
     with pytest.raises(UserError, match=said):
         build(BaLeNAS, wrong, "method")
+
+
+def test_a_batch_with_fewer_images_than_draws_is_refused(start, toy_batch):
+    method = BaLeNAS(samples=7, images="split")
+    with pytest.raises(UserError, match=r"6 images has none for each of 7 draws; give a larger search\.batch_size"):
+        method.step(start(method), toy_batch(0), toy_batch(1), HALF)
+
+
+def test_texts_are_not_shared_out():
+    with pytest.raises(UserError, match=r"splits no batch of text.*method\.images=whole"):
+        resolve_search({"space": "darts-rnn", "method": {"name": "balenas", "images": "split"}})
 
 
 # --- draws of architectures -----------------------------------------------------------------------------------------

@@ -25,6 +25,10 @@ takes the best by a training-free proxy: `supernas.evaluation.selection.by_distr
 - `order=2` looks through the next step of the weights. `unroll="once"`: from the mean, before anything is drawn, the
   same for all draws, as in released remnants of its code; the gradient is that of L_val(w'(mu), mu + sigma noise) in
   mu. `each`: anew from every draw, that of L_val(w'(theta), theta), as Eq. 9 reads.
+- `images=split`: the expectation over draws is one over images too, so each draw may look at a part of the validation
+  batch of its own (a third of it where M is 3), normalised by the statistics of that part; the mean gradient stays
+  unbiased, its noise is that of one draw on the whole batch, and a step costs what M = 1 costs. Squares of the draws'
+  gradients then count the noise of smaller parts, so `adam.squares=mean-of-squares` narrows q sooner.
 - A step takes M + 1 passes through the network in first order, 3 M + 2 in second (`once`, finite difference; `each`:
   4 M + 1). Exact curvature takes a backward pass more for every architecture parameter and draw.
 - The prior takes the place of weight decay.
@@ -45,15 +49,26 @@ from torch import Tensor
 from supernas import methods
 from supernas.core.architecture import Architecture
 from supernas.core.documents import Document
+from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
+from supernas.core.spelling import assigned
 from supernas.data import Batch
 from supernas.methods.balenas import bayes_by_backprop, vadam
 from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
 from supernas.methods.balenas.vadam import Drawn, Posterior, PosteriorSettings, VAdam
 from supernas.methods.base import AlphaState, Alternating, Change, unchanged
 from supernas.networks.base import Mixture
-from supernas.steps.contracts import Chosen, Distribution, Metrics, SearchContext, Stage, needs_range, needs_uncompiled
+from supernas.steps.contracts import (
+    Chosen,
+    Distribution,
+    Metrics,
+    SearchContext,
+    Stage,
+    needs_range,
+    needs_uncompiled,
+    shares_no_text,
+)
 from supernas.steps.curvature import gradient_and_diagonal
 from supernas.steps.hypergradients import Hypergradient, gradients_of, looking_refused, unrolled_gradients
 from supernas.steps.relaxations import Relaxation, derived
@@ -79,6 +94,9 @@ class BaLeNAS(Alternating, Distribution):
         papers={"natural": vadam.__doc__, "backprop": bayes_by_backprop.__doc__},
     )
     samples: int = setting(3, "M: draws of each step", equation="Eq. 13", ge=1)
+    images: Literal["whole", "split"] = setting(
+        "whole", "whether each draw looks at the whole validation batch, or at a part of it: M then cost what one does"
+    )
     train_set_size: int | None = setting(
         25_000,
         "N: examples that the likelihood counts; with none the images, or words, of the validation part",
@@ -100,11 +118,15 @@ class BaLeNAS(Alternating, Distribution):
             refuse_unused(self, ("unroll", "hypergradient", "radius"), "order=1")
         elif self.hypergradient == "exact":
             refuse_unused(self, ("radius",), "hypergradient=exact")
+        if self.samples == 1:
+            refuse_unused(self, ("images",), "samples=1")
         if self.inference == "backprop":
             refuse_unused(self.adam, _OF_VADAM, "inference=backprop", "adam.")
 
     def refuses(self, chosen: Chosen) -> str:
-        """Looking through a step, or for a curvature, where that is lost, or not compiled."""
+        """Looking through a step, or for a curvature, where that is lost, or not compiled; splitting texts."""
+        if self.images == "split" and (refusal := shares_no_text(chosen, assigned("method.images", "whole"))):
+            return refusal
         if self.order == 2:
             return looking_refused(chosen, self.hypergradient)
         why = "adam.curvature=exact differentiates gradients, which neither a scaled nor a compiled pass allows"
@@ -160,9 +182,9 @@ class BaLeNAS(Alternating, Distribution):
             yield from self._unrolled(state, noises, train, valid, progress)
             return
         mean, carry = list(state.alpha.values()), state.trainer.valid_carry
-        for noise in noises:
-            state.trainer.valid_carry = carry  # all draws look at the same batch
-            loss = state.trainer.validation_loss(valid, self.mixture_at(state, self.theta(state, noise)))
+        for noise, part in zip(noises, self._parts(valid, len(noises)), strict=True):
+            state.trainer.valid_carry = carry  # all draws look at the same text
+            loss = state.trainer.validation_loss(part, self.mixture_at(state, self.theta(state, noise)))
             if self.needs_curvature:
                 yield loss.detach(), Drawn(noise, *gradient_and_diagonal(loss, mean))
             else:
@@ -174,7 +196,7 @@ class BaLeNAS(Alternating, Distribution):
         trainer, carry = state.trainer, state.trainer.valid_carry
 
         def through(
-            noise: Sequence[Tensor] | None, drawn: Sequence[Sequence[Tensor]]
+            noise: Sequence[Tensor] | None, drawn: Sequence[Sequence[Tensor]], parts: Sequence[Batch]
         ) -> Iterator[tuple[Tensor, Drawn]]:
             """Draws through the step that is made at one of them, or at the mean."""
 
@@ -182,21 +204,33 @@ class BaLeNAS(Alternating, Distribution):
                 alpha = state.alpha if noise is None else self.theta(state, noise)
                 return trainer.training_loss_at(weights, train, self.mixture_at(state, alpha))
 
-            def valid_loss(weights: Mapping[str, Tensor], at: Sequence[Tensor]) -> Tensor:
+            def valid_loss(weights: Mapping[str, Tensor], at: Sequence[Tensor], part: Batch) -> Tensor:
                 trainer.valid_carry = carry
-                return trainer.validation_loss_at(weights, valid, self.mixture_at(state, self.theta(state, at)))
+                return trainer.validation_loss_at(weights, part, self.mixture_at(state, self.theta(state, at)))
 
             mean, step = list(state.alpha.values()), trainer.next_step(progress, train.share)
-            losses = [partial(valid_loss, at=draw) for draw in drawn]
+            losses = [partial(valid_loss, at=draw, part=part) for draw, part in zip(drawn, parts, strict=True)]
             looked = unrolled_gradients(train_loss, losses, mean, step, self.hypergradient, self.radius)
             for draw, (loss, gradient) in zip(drawn, looked, strict=True):
                 yield loss, Drawn(draw, gradient)
 
+        parts = self._parts(valid, len(noises))
         if self.unroll == "once":
-            yield from through(None, noises)
+            yield from through(None, noises, parts)
         else:
-            for noise in noises:
-                yield from through(noise, [noise])
+            for noise, part in zip(noises, parts, strict=True):
+                yield from through(noise, [noise], [part])
+
+    def _parts(self, valid: Batch, draws: int) -> list[Batch]:
+        """What each draw looks at."""
+        if self.images == "whole":
+            return [valid] * draws
+        if len(valid.targets) < draws:
+            raise UserError(
+                f"method.images=split: a validation batch of {len(valid.targets)} images has none for each of {draws} "
+                f"draws; give a larger search.batch_size or {assigned('method.images', 'whole')}"
+            )
+        return valid.parts(draws)
 
     def mixture_at(self, state: AlphaState, alpha: Mapping[str, Tensor]) -> Mixture:
         """The mixture of given parameters."""

@@ -57,7 +57,16 @@ from supernas.methods.e2nas.autoencoder import AutoencoderSettings, GraphAutoenc
 from supernas.methods.e2nas.novelty import Novelty, NoveltySettings
 from supernas.networks.base import Mixture, Unselected
 from supernas.spaces.search_strategies import additive_fit
-from supernas.steps.contracts import ALL_IMAGES, Chosen, Method, Metrics, SearchContext, Validate, Visiting
+from supernas.steps.contracts import (
+    ALL_IMAGES,
+    Chosen,
+    Method,
+    Metrics,
+    SearchContext,
+    Validate,
+    Visiting,
+    shares_no_text,
+)
 from supernas.steps.hypergradients import gradients_of
 from supernas.steps.optimisers import AdamSettings
 from supernas.steps.relaxations import Relaxed, crossed, option_mask_of, softmax, straight_through
@@ -176,10 +185,7 @@ class E2NAS(Method[E2NASState], Visiting):
 
     def refuses(self, chosen: Chosen) -> str:
         """Several draws on texts."""
-        if self.draws > 1 and chosen.space.data_kind == "text":
-            why = "since a hidden state is carried through all of it"
-            return f"splits no batch of text over draws, {why}; give {assigned('method.draws', 1)}"
-        return ""
+        return shares_no_text(chosen, assigned("method.draws", 1)) if self.draws > 1 else ""
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -290,11 +296,10 @@ class E2NAS(Method[E2NASState], Visiting):
 
     def _around(self, state: E2NASState, batch: Batch) -> Iterator[tuple[Relaxed, Batch]]:
         """Codes drawn around alpha, decoded, each with its part of a batch: together they cost what one costs."""
-        parts = zip(batch.inputs.tensor_split(self.draws), batch.targets.tensor_split(self.draws), strict=True)
-        for inputs, targets in parts:
-            if len(targets):
+        for part in batch.parts(self.draws):
+            if len(part.targets):
                 noise = torch.randn(state.alpha.shape, generator=state.generator) * self.noise
-                yield self._decode(state, noise), batch._replace(inputs=inputs, targets=targets)
+                yield self._decode(state, noise), part
 
     def _exploration(self, state: E2NASState) -> tuple[Tensor, Metrics]:
         """What gamma weighs, [kinds, n]: the gradient of log p_A, to be descended. And what is known of it."""
