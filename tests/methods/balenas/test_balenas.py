@@ -306,9 +306,9 @@ def test_what_does_not_go_together_is_refused(wrong, said):
         build(BaLeNAS, wrong, "method")
 
 
-def test_a_batch_with_fewer_images_than_draws_is_refused(start, toy_batch):
-    method = BaLeNAS(samples=7, images="split")
-    with pytest.raises(UserError, match=r"6 images has none for each of 7 draws; give a larger search\.batch_size"):
+def test_a_batch_with_too_few_images_for_the_draws_is_refused(start, toy_batch):
+    method = BaLeNAS(samples=4, images="split")
+    with pytest.raises(UserError, match=r"6 images has no 2 for each of 4 draws; give a larger search\.batch_size"):
         method.step(start(method), toy_batch(0), toy_batch(1), HALF)
 
 

@@ -75,6 +75,7 @@ from supernas.steps.relaxations import Relaxation, derived
 
 __all__ = ["BaLeNAS"]
 
+_SMALLEST = 2  # images of a draw: a normalisation needs more than one
 _OF_VADAM = ("curvature", "squares", "sqrt")
 
 
@@ -225,10 +226,10 @@ class BaLeNAS(Alternating, Distribution):
         """What each draw looks at."""
         if self.images == "whole":
             return [valid] * draws
-        if len(valid.targets) < draws:
+        if len(valid.targets) < _SMALLEST * draws:
             raise UserError(
-                f"method.images=split: a validation batch of {len(valid.targets)} images has none for each of {draws} "
-                f"draws; give a larger search.batch_size or {assigned('method.images', 'whole')}"
+                f"method.images=split: a validation batch of {len(valid.targets)} images has no {_SMALLEST} for each of "
+                f"{draws} draws; give a larger search.batch_size, or {assigned('method.images', 'whole')}"
             )
         return valid.parts(draws)
 
