@@ -228,8 +228,8 @@ class BaLeNAS(Alternating, Distribution):
             return [valid] * draws
         if len(valid.targets) < _SMALLEST * draws:
             raise UserError(
-                f"method.images=split: a validation batch of {len(valid.targets)} images has no {_SMALLEST} for each of "
-                f"{draws} draws; give a larger search.batch_size, or {assigned('method.images', 'whole')}"
+                f"method.images=split: a validation batch of {len(valid.targets)} images has no {_SMALLEST} for each "
+                f"of {draws} draws; give a larger search.batch_size, or {assigned('method.images', 'whole')}"
             )
         return valid.parts(draws)
 
