@@ -221,7 +221,7 @@ def shares_no_text(chosen: Chosen, instead: str) -> str:
     """The refusal of draws that each look at a part of a batch, where that is a text."""
     if chosen.space.data_kind != "text":
         return ""
-    return f"splits no batch of text over draws, since a hidden state is carried through all of it; give {instead}"
+    return f"splits no batch of text over draws, since a hidden state is carried through all of it; {instead}"
 
 
 # -- what trains the weights -------------------------------------------------------------------------------------------

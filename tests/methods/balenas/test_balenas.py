@@ -55,9 +55,9 @@ def test_order_2_moves_alpha_before_the_weights_that_it_looks_ahead_at(start, to
     assert calls == (["alpha", "weights"] if order == 2 else ["weights", "alpha"])  # else as the space is published
 
 
-def seen_by(images, batch, draws):
+def seen_by(split, batch, draws):
     """What each draw looks at."""
-    if images == "whole":
+    if not split:
         return [batch] * draws
     size = len(batch.targets) // draws
     return [
@@ -66,14 +66,14 @@ def seen_by(images, batch, draws):
     ]
 
 
-@pytest.mark.parametrize("images", ["whole", "split"])
-def test_each_draw_gives_the_slopes_of_the_validation_loss_there(start, toy_batch, images):
-    method = BaLeNAS(adam=NARROW, images=images)
+@pytest.mark.parametrize("split", [False, True])
+def test_each_draw_gives_the_slopes_of_the_validation_loss_there(start, toy_batch, split):
+    method = BaLeNAS(adam=NARROW, split_batch=split)
     state = start(method)
     made, mu = noises(state, 3), state.alpha["cell"].detach()
     thetas = [mu + 0.5 * noise[0] for noise in made]
     found = method.drawn(state, made, toy_batch(0), toy_batch(1), HALF)
-    for theta, seen, (loss, drawn) in zip(thetas, seen_by(images, toy_batch(1), 3), found, strict=True):
+    for theta, seen, (loss, drawn) in zip(thetas, seen_by(split, toy_batch(1), 3), found, strict=True):
         with torch.no_grad():
             assert float(loss) == pytest.approx(float(loss_at(state, seen, theta)), rel=1e-12)
             for place in PLACES:
@@ -168,18 +168,18 @@ def test_all_draws_start_from_the_same_hidden_state(start, toy_batch, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("unroll", "form", "images"),
+    ("unroll", "form", "split"),
     [
-        ("once", "exact", "whole"),
-        ("once", "finite-difference", "split"),
-        ("each", "exact", "split"),
-        ("each", "finite-difference", "whole"),
+        ("once", "exact", False),
+        ("once", "finite-difference", True),
+        ("each", "exact", True),
+        ("each", "finite-difference", False),
     ],
 )
-def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll, form, images):
+def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll, form, split):
     """In mu, with the noise held: the step is made at mu (`once`) or at the draw (`each`)."""
     near = {"radius": 1e-6} if form == "finite-difference" else {}
-    method = BaLeNAS(adam=NARROW, order=2, unroll=unroll, hypergradient=form, samples=2, images=images, **near)
+    method = BaLeNAS(adam=NARROW, order=2, unroll=unroll, hypergradient=form, samples=2, split_batch=split, **near)
     state = start(method)
     method.step(state, toy_batch(2), toy_batch(3), HALF)  # momentum buffers
     made, mu, sigma = noises(state, 2), state.alpha["cell"].detach().clone(), state.alpha_optimiser.deviations()[0]
@@ -201,7 +201,7 @@ def test_second_order_is_the_slope_through_a_real_step(start, toy_batch, unroll,
         return loss_at(state, seen, theta, twin).detach()
 
     found = method.drawn(state, made, toy_batch(0), toy_batch(1), HALF)
-    for noise, seen, (_, drawn) in zip(made, seen_by(images, toy_batch(1), 2), found, strict=True):
+    for noise, seen, (_, drawn) in zip(made, seen_by(split, toy_batch(1), 2), found, strict=True):
         theta = (mu + sigma * noise[0]).requires_grad_()
         (first,) = torch.autograd.grad(loss_at(state, seen, theta), theta)
         assert (drawn.gradient[0] - first).norm() > 1e-3 * first.norm()
@@ -298,7 +298,7 @@ def test_the_base_makes_the_mixture(start, toy_batch):
         ({"base": "pcdarts"}, "did you mean 'pc-darts'"),
         ({"order": 2, "adam": {"curvature": "exact", "sqrt": False}}, "third derivatives"),
         ({"inference": "backprop", "adam": {"sqrt": False}}, r"no adam\.sqrt"),
-        ({"samples": 1, "images": "split"}, "samples=1"),
+        ({"samples": 1, "split_batch": True}, "samples=1"),
     ],
 )
 def test_what_does_not_go_together_is_refused(wrong, said):
@@ -307,14 +307,14 @@ def test_what_does_not_go_together_is_refused(wrong, said):
 
 
 def test_a_batch_with_too_few_images_for_the_draws_is_refused(start, toy_batch):
-    method = BaLeNAS(samples=4, images="split")
+    method = BaLeNAS(samples=4, split_batch=True)
     with pytest.raises(UserError, match=r"6 images has no 2 for each of 4 draws; give a larger search\.batch_size"):
         method.step(start(method), toy_batch(0), toy_batch(1), HALF)
 
 
 def test_texts_are_not_shared_out():
-    with pytest.raises(UserError, match=r"splits no batch of text.*method\.images=whole"):
-        resolve_search({"space": "darts-rnn", "method": {"name": "balenas", "images": "split"}})
+    with pytest.raises(UserError, match=r"splits no batch of text.*leave method\.split_batch out"):
+        resolve_search({"space": "darts-rnn", "method": {"name": "balenas", "split_batch": True}})
 
 
 # --- draws of architectures -----------------------------------------------------------------------------------------

@@ -25,10 +25,10 @@ takes the best by a training-free proxy: `supernas.evaluation.selection.by_distr
 - `order=2` looks through the next step of the weights. `unroll="once"`: from the mean, before anything is drawn, the
   same for all draws, as in released remnants of its code; the gradient is that of L_val(w'(mu), mu + sigma noise) in
   mu. `each`: anew from every draw, that of L_val(w'(theta), theta), as Eq. 9 reads.
-- `images=split`: the expectation over draws is one over images too, so each draw may look at a part of the validation
+- `split_batch`: the expectation over draws is one over images too, so each draw may look at a part of the validation
   batch of its own (a third of it where M is 3), normalised by the statistics of that part; the mean gradient stays
-  unbiased, its noise is that of one draw on the whole batch, and a step costs what M = 1 costs. Squares of the draws'
-  gradients then count the noise of smaller parts, so `adam.squares=mean-of-squares` narrows q sooner.
+  unbiased, and a step costs little more than with M = 1. Squares of the draws' gradients then count the noise of
+  smaller parts, so `adam.squares=mean-of-squares` narrows q sooner.
 - A step takes M + 1 passes through the network in first order, 3 M + 2 in second (`once`, finite difference; `each`:
   4 M + 1). Exact curvature takes a backward pass more for every architecture parameter and draw.
 - The prior takes the place of weight decay.
@@ -52,7 +52,6 @@ from supernas.core.documents import Document
 from supernas.core.errors import UserError
 from supernas.core.progress import Progress
 from supernas.core.settings import refuse_unused, setting, settings
-from supernas.core.spelling import assigned
 from supernas.data import Batch
 from supernas.methods.balenas import bayes_by_backprop, vadam
 from supernas.methods.balenas.bayes_by_backprop import BayesByBackprop
@@ -95,8 +94,8 @@ class BaLeNAS(Alternating, Distribution):
         papers={"natural": vadam.__doc__, "backprop": bayes_by_backprop.__doc__},
     )
     samples: int = setting(3, "M: draws of each step", equation="Eq. 13", ge=1)
-    images: Literal["whole", "split"] = setting(
-        "whole", "whether each draw looks at the whole validation batch, or at a part of it: M then cost what one does"
+    split_batch: bool = setting(
+        False, "each draw looks at its own part of the validation batch: M then cost little more than one"
     )
     train_set_size: int | None = setting(
         25_000,
@@ -120,13 +119,13 @@ class BaLeNAS(Alternating, Distribution):
         elif self.hypergradient == "exact":
             refuse_unused(self, ("radius",), "hypergradient=exact")
         if self.samples == 1:
-            refuse_unused(self, ("images",), "samples=1")
+            refuse_unused(self, ("split_batch",), "samples=1")
         if self.inference == "backprop":
             refuse_unused(self.adam, _OF_VADAM, "inference=backprop", "adam.")
 
     def refuses(self, chosen: Chosen) -> str:
         """Looking through a step, or for a curvature, where that is lost, or not compiled; splitting texts."""
-        if self.images == "split" and (refusal := shares_no_text(chosen, assigned("method.images", "whole"))):
+        if self.split_batch and (refusal := shares_no_text(chosen, "leave method.split_batch out")):
             return refusal
         if self.order == 2:
             return looking_refused(chosen, self.hypergradient)
@@ -224,12 +223,12 @@ class BaLeNAS(Alternating, Distribution):
 
     def _parts(self, valid: Batch, draws: int) -> list[Batch]:
         """What each draw looks at."""
-        if self.images == "whole":
+        if not self.split_batch:
             return [valid] * draws
         if len(valid.targets) < _SMALLEST * draws:
             raise UserError(
-                f"method.images=split: a validation batch of {len(valid.targets)} images has no {_SMALLEST} for each "
-                f"of {draws} draws; give a larger search.batch_size, or {assigned('method.images', 'whole')}"
+                f"method.split_batch: a validation batch of {len(valid.targets)} images has no {_SMALLEST} for each "
+                f"of {draws} draws; give a larger search.batch_size, or leave method.split_batch out"
             )
         return valid.parts(draws)
 

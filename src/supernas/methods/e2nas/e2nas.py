@@ -185,7 +185,7 @@ class E2NAS(Method[E2NASState], Visiting):
 
     def refuses(self, chosen: Chosen) -> str:
         """Several draws on texts."""
-        return shares_no_text(chosen, assigned("method.draws", 1)) if self.draws > 1 else ""
+        return shares_no_text(chosen, f"give {assigned('method.draws', 1)}") if self.draws > 1 else ""
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
