@@ -28,7 +28,6 @@ __all__ = ["alone"]
 OURS = Parts(None)
 TYPICAL = {"darts", "e2nas", "random-nas"}  # of the methods, in other spaces than the first
 SHOWN = {"darts-rnn", "nas-bench-1shot1-1"}  # beside the first; others have the network of the second, or take long
-PATHS = {"e2nas", "random-nas", "enas", "nao", "gdas", "setn"}  # learn of their first steps; a mixture's are all alike
 READS = {"zero-cost"}  # its step is a score, a number
 COMES_HOME = {"gdas": 1, "drnas": 1, "e2nas": 1}  # gradients a step, to what lies on the host
 
@@ -89,7 +88,7 @@ def is_slow(space, method):
 def test_a_step_never_reads_the_device_and_its_restored_state_lies_there(tmp_path, brought_home, names):
     config = config_of(OURS, *names, **({"data": {"bptt": 5}} if names[0] == "darts-rnn" else {}))
     search = Search(config, tmp_path / "whole")
-    step(search, 4 if names[1] in PATHS else 1)
+    step(search, 4)
     brought_home.clear()
     step(search, 1)
     kinds = len(config.space.shapes)
